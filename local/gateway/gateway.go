@@ -1,0 +1,208 @@
+// Package gateway is API Gateway on a developer's machine: a REST API (v1) with
+// Lambda proxy integrations, its routes, functions and table read from the SAM
+// template, which stays the one place that defines them.
+//
+// It keeps to what clients and functions can see of the real service: the event,
+// the limits, the error bodies and headers. What it leaves out: gateway throttling,
+// usage plans, caching, request validation, response streaming, WAF, CORS, HTTPS.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	maxBody  = 10 << 20 // bytes that API Gateway takes
+	maxEvent = 6 << 20  // bytes of a synchronous Lambda invocation
+
+	defaultIntegrationTimeout = 29 * time.Second
+)
+
+// ErrThrottled is what an Invoker wraps when Lambda has no room to start the
+// function (429 TooManyRequestsException).
+var ErrThrottled = errors.New("function throttled")
+
+var errClosed = errors.New("gateway closed")
+
+// Invoker runs Lambda functions, synchronously.
+//
+// Invoke runs the function called name (a [Function.Name]) with an event and the
+// value of its X-Amzn-Trace-Id header, and returns its answer. It may be called
+// concurrently. The gateway answers 500 to an error that is [ErrThrottled], and
+// 502 to every other one: the function failed, was killed at its timeout, or
+// could not be started.
+//
+// ctx is neither the client's nor the integration's: an invocation goes on when
+// the client hangs up or the gateway has answered 504, as in Lambda, where the
+// function's own timeout ends it. ctx ends when the gateway is closed.
+type Invoker interface {
+	Invoke(ctx context.Context, name string, payload []byte, traceID string) ([]byte, error)
+}
+
+// Options tune a gateway; the zero value is that of the real one.
+type Options struct {
+	IntegrationTimeout time.Duration // 29 s when 0
+	Log                *slog.Logger  // why requests failed; none when nil
+}
+
+// Gateway serves the API of a template. It is safe for concurrent use.
+type Gateway struct {
+	template *Template
+	router   *router
+	invoker  Invoker
+	timeout  time.Duration
+	log      *slog.Logger
+
+	ctx     context.Context // of all invocations
+	cancel  context.CancelCauseFunc
+	mu      sync.Mutex // guards running.Add against Close
+	running sync.WaitGroup
+}
+
+var _ http.Handler = (*Gateway)(nil)
+
+// New returns a gateway for a template that [Load] returned. Close it.
+func New(t *Template, invoker Invoker, opt Options) *Gateway {
+	g := &Gateway{
+		template: t,
+		router:   newRouter(t),
+		invoker:  invoker,
+		timeout:  opt.IntegrationTimeout,
+		log:      opt.Log,
+	}
+	if g.timeout == 0 {
+		g.timeout = defaultIntegrationTimeout
+	}
+	if g.log == nil {
+		g.log = slog.New(slog.DiscardHandler)
+	}
+	g.ctx, g.cancel = context.WithCancelCause(context.Background())
+	return g
+}
+
+// Close ends the context of the invocations that still run and waits until
+// they have returned. Requests that come later get 500.
+func (g *Gateway) Close() {
+	g.mu.Lock()
+	g.cancel(errClosed)
+	g.mu.Unlock()
+	g.running.Wait()
+}
+
+// ServeHTTP answers one request of a client.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.ContentLength > maxBody {
+		contentTooLong.write(w)
+		return
+	}
+	meta := newMeta(time.Now(), r.Header.Get("X-Amzn-Trace-Id"))
+	// Assigned, not Set: API Gateway writes these names so.
+	w.Header()["x-amzn-RequestId"] = []string{meta.requestID}
+	w.Header()["x-amz-apigw-id"] = []string{meta.extendedID}
+
+	m, from, refusal := g.router.admit(r)
+	if refusal != nil {
+		refusal.write(w)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
+			clear(w.Header())
+			contentTooLong.write(w)
+		}
+		return // else the client broke off
+	}
+	w.Header().Set("X-Amzn-Trace-Id", meta.traceID)
+	log := g.log.With("request_id", meta.requestID, "trace_id", meta.traceID)
+	reply, failed := g.integrate(log, r, body, m, from, meta)
+	switch {
+	case failed != nil:
+		failed.write(w)
+	case reply != nil:
+		reply.write(w)
+	}
+}
+
+// integrate invokes the function and waits for its answer, for the integration
+// timeout at most. It returns a reply, or a failure, or neither when the client
+// is gone.
+func (g *Gateway) integrate(log *slog.Logger, r *http.Request, body []byte, m match, from caller, meta meta) (*reply, *failure) {
+	function, ok := g.template.Function(m.route.Function)
+	if !ok {
+		log.Error("integration failed", "error", "no such function", "function", m.route.Function)
+		return nil, badGateway
+	}
+	payload, err := newEvent(g.template.API, r, body, m, from, meta).encode()
+	if err != nil {
+		log.Error("integration failed", "error", err)
+		return nil, badGateway
+	}
+	if len(payload) > maxEvent {
+		return nil, requestTooLong
+	}
+
+	// From here, as the real timeout counts the integration only.
+	ctx, cancel := context.WithTimeout(r.Context(), g.timeout)
+	defer cancel()
+	select {
+	case answer := <-g.invoke(function.Name, payload, meta.traceID):
+		if answer.err != nil {
+			log.Error("integration failed", "function", function.Name, "error", answer.err)
+			if errors.Is(answer.err, ErrThrottled) || errors.Is(answer.err, errClosed) {
+				return nil, throttled
+			}
+			return nil, badGateway
+		}
+		reply, err := parseReply(answer.payload, g.wantsBinary(r))
+		if err != nil {
+			log.Error("integration failed", "function", function.Name, "error", err)
+			return nil, badGateway
+		}
+		return reply, nil
+	case <-ctx.Done():
+		if r.Context().Err() != nil {
+			log.Warn("client hung up; the function runs on", "function", function.Name)
+			return nil, nil
+		}
+		log.Error("integration timed out; the function runs on", "function", function.Name, "timeout_ms", g.timeout.Milliseconds())
+		return nil, integrationTimeout
+	}
+}
+
+type answer struct {
+	payload []byte
+	err     error
+}
+
+// invoke starts an invocation. The channel has room for its answer, so that the
+// invocation can end when nobody waits for it any more.
+func (g *Gateway) invoke(name string, payload []byte, traceID string) <-chan answer {
+	done := make(chan answer, 1)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ctx.Err() != nil {
+		done <- answer{err: errClosed}
+		return done
+	}
+	g.running.Go(func() {
+		payload, err := g.invoker.Invoke(g.ctx, name, payload, traceID)
+		done <- answer{payload, err}
+	})
+	return done
+}
+
+// wantsBinary says whether a base64 answer is decoded: only for a client whose
+// first Accept type is one of the API's binary media types. Anybody else gets
+// the base64 text, which is how a forgotten BinaryMediaTypes shows.
+func (g *Gateway) wantsBinary(r *http.Request) bool {
+	first, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
+	return g.template.API.binary(first)
+}

@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// localAccount owns the API, and is the account of unsigned requests.
+const localAccount = "000000000000"
+
+// caller is who sent a request; the zero value when the route asks nobody.
+type caller struct{ accountID, accessKey string }
+
+// local is the caller of an unsigned request. AWS would turn it away; here it
+// is let in, so that plain curl works.
+var local = caller{accountID: localAccount, accessKey: "local"}
+
+// identify tells who signed a request, as the AWS_IAM authorizer does, with two
+// differences: an unsigned request comes from [local], and the signature is not
+// verified, because this machine knows no secret keys to verify it with.
+// Any access key id is good and is an account of its own, so
+//
+//	curl --aws-sigv4 aws:amz:local:execute-api --user alice:x ...
+//
+// is another tenant than bob's. A malformed Authorization header is refused with
+// API Gateway's words. A signature in the query string is not looked at.
+func identify(h http.Header) (caller, *failure) {
+	header := h.Get("Authorization")
+	if header == "" {
+		return local, nil
+	}
+	algorithm, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
+	parameters := map[string]string{}
+	for part := range strings.SplitSeq(rest, ",") {
+		name, value, ok := strings.Cut(strings.TrimSpace(part), "=")
+		if !ok {
+			return caller{}, incompleteSignature("Invalid key=value pair (missing equal-sign) in Authorization header "+
+				"(hashed with SHA-256 and encoded with Base64): '%s'.", digest(part))
+		}
+		parameters[name] = value
+	}
+	var missing []string
+	for _, name := range []string{"Credential", "Signature", "SignedHeaders"} {
+		if parameters[name] == "" {
+			missing = append(missing, "Authorization header requires '"+name+"' parameter.")
+		}
+	}
+	if h.Get("X-Amz-Date") == "" && h.Get("Date") == "" {
+		missing = append(missing, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+	}
+	if len(missing) > 0 {
+		return caller{}, incompleteSignature("%s (Hashed with SHA-256 and encoded with Base64) Authorization=%s",
+			strings.Join(missing, " "), digest(header))
+	}
+	if algorithm != "AWS4-HMAC-SHA256" {
+		return caller{}, incompleteSignature("Unsupported AWS 'algorithm': '%s'.", algorithm)
+	}
+	return scoped(parameters["Credential"])
+}
+
+var accessKeyID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+
+// scoped reads a credential, <access key id>/<date>/<region>/<service>/aws4_request.
+func scoped(credential string) (caller, *failure) {
+	scope := strings.Split(credential, "/")
+	switch {
+	case len(scope) != 5:
+		return caller{}, incompleteSignature("Credential must have exactly 5 slash-delimited elements, "+
+			"e.g. keyid/date/region/service/term, got '%s'", credential)
+	case scope[3] != "execute-api":
+		return caller{}, invalidSignature("Credential should be scoped to correct service: 'execute-api'.")
+	case scope[4] != "aws4_request":
+		return caller{}, invalidSignature("Credential should be scoped with a valid terminator: 'aws4_request', not '%s'.", scope[4])
+	case !accessKeyID.MatchString(scope[0]):
+		return caller{}, refuse("UnrecognizedClientException", "The security token included in the request is invalid.")
+	}
+	return caller{accountID: accountOf(scope[0]), accessKey: scope[0]}, nil
+}
+
+// accountOf gives an access key id its account: the same 12 digits every time,
+// never [localAccount].
+func accountOf(accessKey string) string {
+	sum := sha256.Sum256([]byte(accessKey))
+	const accounts = 1_000_000_000_000
+	return fmt.Sprintf("%012d", 1+binary.BigEndian.Uint64(sum[:])%(accounts-1))
+}
+
+// digest is how API Gateway shows a header it refuses, so that no secret is echoed.
+func digest(s string) string {
+	sum := sha256.Sum256([]byte(s))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func (c caller) identity(sourceIP, userAgent string) identity {
+	id := identity{SourceIP: sourceIP}
+	if userAgent != "" {
+		id.UserAgent = &userAgent
+	}
+	if c != (caller{}) {
+		arn := "arn:aws:iam::" + c.accountID + ":user/" + c.accessKey
+		// The real caller and user are the user's unique id, AIDA...; here the
+		// access key id is the one name a user has.
+		id.AccountID, id.AccessKey, id.Caller, id.User, id.UserArn =
+			&c.accountID, &c.accessKey, &c.accessKey, &c.accessKey, &arn
+	}
+	return id
+}

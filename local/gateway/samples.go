@@ -1,0 +1,145 @@
+package gateway
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Sample is a recorded request, for `sam local invoke` and for tests.
+type Sample struct {
+	Name     string // its file is events/<Name>.json
+	Function string // the [Function.Name] that takes it
+	Event    []byte // the indented JSON of the event, ending in a newline
+	Status   int    // the expected status of the answer
+}
+
+// sampleRequest is a Sample before the gateway has seen it.
+type sampleRequest struct {
+	name, method, target string
+	tenant               string // access key id; "" does not sign
+	contentType, body    string
+	status               int
+}
+
+const (
+	jsonType = "application/json"
+
+	healthPlan = `{
+  "text": "The Hearthside Silver plan has an annual deductible of $1,500 for one person and $3,000 for a family. Until the deductible is met, members pay the full cost of most services. Preventive care is covered in full from the first day. After the deductible, the plan pays 80 percent of covered services, up to an out-of-pocket maximum of $6,000 a year.",
+  "title": "Hearthside Silver: summary of benefits",
+  "collection": "benefits",
+  "metadata": {"insurer": "Hearthside Health", "year": "2026"}
+}`
+
+	healthFAQ = `# Deductibles, in short
+
+## What is a deductible?
+
+It is what you pay yourself in a year before the insurer pays its share.
+
+## Does every visit count towards it?
+
+Visits to doctors in the network do. Preventive care costs you nothing, so it does not count.
+`
+
+	travelPolicy = `{
+  "text": "Wayfare reimburses lost luggage up to $2,000 a trip. The deductible is $100 a claim.",
+  "title": "Wayfare travel cover",
+  "collection": "benefits"
+}`
+)
+
+// sampleRequests are in an order that gives each its status when they are sent
+// one after the other to an empty table: what is read was put before, by the
+// same tenant, and deleting comes last.
+var sampleRequests = []sampleRequest{
+	{"embed-put", "PUT", "/documents/hearthside-silver-2026", "", jsonType, healthPlan, 200},
+	{"embed-put-markdown", "PUT", "/documents/deductible-faq", "", "text/markdown; charset=utf-8", healthFAQ, 200},
+	{"embed-put-other-tenant", "PUT", "/documents/wayfare-travel", "bob", jsonType, travelPolicy, 200},
+	{"embed-put-bad-field", "PUT", "/documents/hearthside-silver-2026", "", jsonType,
+		`{"text": "The deductible is $1,500.", "colection": "benefits"}`, 400},
+	{"embed-put-empty-text", "PUT", "/documents/hearthside-silver-2026", "", jsonType, `{"text": ""}`, 400},
+	{"embed-put-bad-id", "PUT", "/documents/a..b%2F..", "", jsonType, `{"text": "The deductible is $1,500."}`, 400},
+	{"retrieve-query", "POST", "/retrieve", "", jsonType,
+		`{"query": "How much is the deductible for a family?"}`, 200},
+	{"retrieve-filter", "POST", "/retrieve", "", jsonType,
+		`{"query": "What do I pay before the insurer pays?", "top_k": 3, "filter": {"collection": "benefits", "metadata": {"year": "2026"}}, "min_score": 0.1}`, 200},
+	{"retrieve-other-tenant", "POST", "/retrieve", "bob", jsonType,
+		`{"query": "How much is the deductible for a family?"}`, 200},
+	{"retrieve-top-k-zero", "POST", "/retrieve", "", jsonType,
+		`{"query": "How much is the deductible?", "top_k": 0}`, 400},
+	{"retrieve-bad-json", "POST", "/retrieve", "", jsonType, `{"query": "How much is the`, 400},
+	{"retrieve-list", "GET", "/documents?limit=10", "", "", "", 200},
+	{"retrieve-get", "GET", "/documents/hearthside-silver-2026", "", "", "", 200},
+	{"retrieve-get-missing", "GET", "/documents/no-such-document", "", "", "", 404},
+	{"retrieve-get-other-tenant", "GET", "/documents/hearthside-silver-2026", "bob", "", "", 404},
+	{"embed-delete", "DELETE", "/documents/hearthside-silver-2026", "", "", "", 204},
+}
+
+// Samples builds the sample events for a template, with the code that builds
+// those of live requests, so that the two cannot drift apart. The result depends
+// on the template alone. Sent in order to functions on an empty table, each is
+// answered with its Status. "bob" is another tenant than the one that does not sign.
+func Samples(t *Template) ([]Sample, error) {
+	router := newRouter(t)
+	var samples []Sample
+	var errs []error
+	for _, request := range sampleRequests {
+		s, err := request.sample(t, router)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("sample %s: %w", request.name, err))
+			continue
+		}
+		samples = append(samples, s)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return samples, nil
+}
+
+// sampleTime is when every sample was sent.
+var sampleTime = time.Date(2026, time.November, 24, 9, 30, 0, 0, time.UTC)
+
+func (s sampleRequest) sample(t *Template, router *router) (Sample, error) {
+	r, err := http.NewRequest(s.method, "http://127.0.0.1:3000"+s.target, strings.NewReader(s.body))
+	if err != nil {
+		return Sample{}, err
+	}
+	r.RemoteAddr = "127.0.0.1:50000"
+	r.Header.Set("Accept", "*/*")
+	r.Header.Set("User-Agent", "curl/8.14.1")
+	if s.contentType != "" {
+		r.Header.Set("Content-Type", s.contentType)
+	}
+	if s.tenant != "" {
+		r.Header.Set("X-Amz-Date", sampleTime.Format("20060102T150405Z"))
+		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+s.tenant+sampleTime.Format("/20060102/")+
+			"local/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=not-verified-locally")
+	}
+	m, from, refusal := router.admit(r)
+	if refusal != nil {
+		return Sample{}, fmt.Errorf("%s %s is refused: %s", s.method, s.target, refusal.body)
+	}
+	function, ok := t.Function(m.route.Function)
+	if !ok {
+		return Sample{}, fmt.Errorf("the template has no function %s", m.route.Function)
+	}
+	id := sha256.Sum256([]byte(s.name))
+	event, err := newEvent(t.API, r, []byte(s.body), m, from, metaFrom([16]byte(id[:16]), sampleTime, "")).encode()
+	if err != nil {
+		return Sample{}, err
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, event, "", "  "); err != nil {
+		return Sample{}, err
+	}
+	pretty.WriteByte('\n')
+	return Sample{Name: s.name, Function: function.Name, Event: pretty.Bytes(), Status: s.status}, nil
+}

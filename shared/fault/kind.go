@@ -1,0 +1,59 @@
+package fault
+
+import "net/http"
+
+// Kind is what went wrong, as far as the caller is concerned.
+type Kind int
+
+// The kinds. The zero value is Internal, so that a fault nobody classified
+// tells the caller nothing.
+const (
+	Internal         Kind = iota
+	Invalid               // the request breaks the contract
+	Unauthorized          // no identity
+	Forbidden             // an identity without the right
+	NotFound              // no such document or route
+	Conflict              // overtaken by another write
+	TooLarge              // the body is over the limit
+	UnsupportedMedia      // a content type that is not taken
+	RateLimited           // a remote service asks to slow down
+	QuotaExhausted        // the account at a remote service has nothing left
+	Upstream              // a remote service answered wrongly or refused us
+	Unavailable           // a remote service cannot be reached or is failing
+	Timeout               // the budget was spent
+	Canceled              // the caller went away
+)
+
+var kinds = [...]struct {
+	name   string // in the problem's type: urn:ragtime:problem:<name>
+	title  string
+	status int
+	retry  bool // another attempt may fare better
+}{
+	Internal:         {"internal", "Internal error", http.StatusInternalServerError, false},
+	Invalid:          {"invalid", "Invalid request", http.StatusBadRequest, false},
+	Unauthorized:     {"unauthorized", "Unauthorized", http.StatusUnauthorized, false},
+	Forbidden:        {"forbidden", "Forbidden", http.StatusForbidden, false},
+	NotFound:         {"not-found", "Not found", http.StatusNotFound, false},
+	Conflict:         {"conflict", "Conflict", http.StatusConflict, false},
+	TooLarge:         {"too-large", "Too large", http.StatusRequestEntityTooLarge, false},
+	UnsupportedMedia: {"unsupported-media-type", "Unsupported media type", http.StatusUnsupportedMediaType, false},
+	RateLimited:      {"rate-limited", "Rate limited", http.StatusTooManyRequests, true},
+	QuotaExhausted:   {"quota-exhausted", "Quota exhausted", http.StatusTooManyRequests, false},
+	Upstream:         {"upstream", "Upstream error", http.StatusBadGateway, false},
+	Unavailable:      {"unavailable", "Unavailable", http.StatusServiceUnavailable, true},
+	Timeout:          {"timeout", "Timed out", http.StatusGatewayTimeout, true},
+	Canceled:         {"canceled", "Canceled", 499, false}, // nginx's status for a client that went away; nobody is there to read it
+}
+
+// String is the kind's name in problem types and logs, such as "rate-limited".
+func (k Kind) String() string { return kinds[k].name }
+
+// Title is the kind's short name for people.
+func (k Kind) Title() string { return kinds[k].title }
+
+// Status is the HTTP status of an answer that reports the kind.
+func (k Kind) Status() int { return kinds[k].status }
+
+// Retryable tells whether another attempt may fare better.
+func (k Kind) Retryable() bool { return kinds[k].retry }

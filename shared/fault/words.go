@@ -1,0 +1,64 @@
+package fault
+
+// Step is a part of an operation that waits on something outside.
+type Step string
+
+// The steps.
+const (
+	StepSecret   Step = "secret"
+	StepEmbed    Step = "embed"
+	StepSearch   Step = "search"
+	StepStore    Step = "store"
+	StepGenerate Step = "generate"
+	StepRead     Step = "read"
+)
+
+// Phase is where an attempt is. All but PhaseBackoff are the timing names of
+// the HAR format (http://www.softwareishard.com/blog/har-12-spec/#timings).
+type Phase string
+
+// The phases, in the order in which an attempt goes through them.
+const (
+	PhaseBackoff Phase = "backoff" // between attempts
+	PhaseBlocked Phase = "blocked" // waiting for a connection
+	PhaseDNS     Phase = "dns"
+	PhaseConnect Phase = "connect"
+	PhaseTLS     Phase = "tls"
+	PhaseSend    Phase = "send"
+	PhaseWait    Phase = "wait"    // request sent, no response byte yet
+	PhaseReceive Phase = "receive" // response begun, not ended
+)
+
+// meaning says what a phase lacks, for the person who reads a timeout.
+var meaning = map[Phase]string{
+	PhaseBackoff: "pausing before the next attempt",
+	PhaseBlocked: "no connection free",
+	PhaseDNS:     "no answer from the resolver",
+	PhaseConnect: "no TCP connection",
+	PhaseTLS:     "TLS handshake unfinished",
+	PhaseSend:    "request not taken",
+	PhaseWait:    "no response byte",
+	PhaseReceive: "response unfinished",
+}
+
+// Meaning says in a few words what an attempt in the phase waits for.
+func (p Phase) Meaning() string { return meaning[p] }
+
+// Outcome is how an operation, a step or an attempt ended.
+type Outcome string
+
+// The outcomes.
+const (
+	OK       Outcome = "ok"
+	TimedOut Outcome = "timeout"
+	Failed   Outcome = "error"
+)
+
+// Attempt tells of one try of a step, as problem documents and logs show it.
+type Attempt struct {
+	Attempt    int    `json:"attempt"` // from 1
+	Phase      Phase  `json:"phase,omitempty"`
+	Connection string `json:"connection,omitempty"` // "new" or "reused"; empty before there was one
+	ElapsedMS  int64  `json:"elapsed_ms"`
+	Error      string `json:"error,omitempty"` // what the attempt met, without content of the request
+}

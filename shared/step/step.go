@@ -1,0 +1,39 @@
+// Package step runs one step of an operation: bounded by its share of the time
+// left, and entered in the operation's record.
+package step
+
+import (
+	"context"
+	"time"
+
+	"ragtime/shared/deadline"
+	"ragtime/shared/evidence"
+	"ragtime/shared/fault"
+)
+
+// Run calls f as the named step. f may spend the time that ctx has left, less
+// keep, which later steps need at the least. f must return soon after its
+// context is done; Run waits for it. An error of f that is not a fault becomes
+// one, with the step's name; once the step's time is spent that is a Timeout.
+func Run[T any](ctx context.Context, name fault.Step, keep time.Duration, f func(context.Context) (T, error)) (T, error) {
+	var zero T
+	ctx, s := evidence.Enter(ctx, name)
+	ctx, cancel, err := deadline.Step(ctx, name, keep)
+	defer cancel()
+	if err == nil {
+		var v T
+		if v, err = f(ctx); err == nil {
+			s.End(nil)
+			return v, nil
+		}
+		if cause := context.Cause(ctx); cause != nil && fault.From(err).Kind == fault.Internal {
+			err = cause
+		}
+	}
+	named := *fault.From(err)
+	if named.Step == "" {
+		named.Step = name
+	}
+	s.End(&named)
+	return zero, &named
+}
