@@ -1,0 +1,182 @@
+package dynamo
+
+import (
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	want := []string{"30 0", "40 2", "50 5"}
+	func() {
+		db, err := Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := httptest.NewServer(db)
+		defer func() {
+			server.Close()
+			if err := db.Close(); err != nil {
+				t.Error(err)
+			}
+		}()
+		c := clientOf(server.URL)
+		create(t, c, vectorTable("items", 2, "EUCLIDEAN", allProjected))
+		for sk, x := range map[string]float32{"30": 3, "40": 5, "50": 8} {
+			put(t, c, "items", attrs{"pk": str("a"), "sk": str(sk), "embedding": vec(x, 0), "doc": str("d")})
+		}
+		put(t, c, "items", attrs{"pk": str("b"), "sk": str("1"), "embedding": vec(3, 0)})
+		if diff := cmp.Diff(want, found(search(t, c, searchFor("items", 10, 3, 0)))); diff != "" {
+			t.Errorf("found before (-want +got):\n%s", diff)
+		}
+		if _, err := Open(dir); err == nil || !strings.Contains(err.Error(), "another process has this folder open") {
+			t.Errorf("got %v from a second Open, want a refusal", err)
+		}
+	}()
+	c := serve(t, open(t, dir))
+	in := searchFor("items", 10, 3, 0)
+	*in.SearchConditionExpression += " AND doc = :d"
+	in.ExpressionAttributeValues[":d"] = str("d")
+	if diff := cmp.Diff(want, found(search(t, c, in))); diff != "" {
+		t.Errorf("found after (-want +got):\n%s", diff)
+	}
+	wantItem := attrs{"pk": str("a"), "sk": str("40"), "embedding": vec(5, 0), "doc": str("d")}
+	if diff := cmp.Diff(wantItem, get(t, c, "items", "a", "40"), sameAttrs); diff != "" {
+		t.Errorf("item (-want +got):\n%s", diff)
+	}
+}
+
+// TestConnections: the pragmas hold on the connections that need them.
+func TestConnections(t *testing.T) {
+	db := open(t, t.TempDir())
+	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "1", "busy_timeout": "10000"} {
+		var got string
+		if err := db.write.QueryRow("PRAGMA " + pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s: got %q, %v, want %q", pragma, got, err, want)
+		}
+	}
+	if _, err := db.read.Exec("DELETE FROM items"); err == nil {
+		t.Error("a reading connection wrote")
+	}
+}
+
+// post sends a request as it is, and gives the answer.
+func post(t *testing.T, db *DB, target, body string) *http.Response {
+	t.Helper()
+	r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+	r.Header.Set("X-Amz-Target", target)
+	w := httptest.NewRecorder()
+	db.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func TestHTTP(t *testing.T) {
+	db := open(t, "")
+	tests := []struct {
+		name, target, body string
+		status             int
+		want               string
+	}{
+		{"success", "DynamoDB_20120810.ListTables", `{}`, 200, `{"TableNames":[]}`},
+		{"operation", "DynamoDB_20120810.Scan", `{}`, 400,
+			`{"__type":"com.amazon.coral.service#UnknownOperationException","message":"this endpoint does not know POST \"DynamoDB_20120810.Scan\" in X-Amz-Target"}`},
+		{"no target", "", `{}`, 400,
+			`{"__type":"com.amazon.coral.service#UnknownOperationException","message":"this endpoint does not know POST \"\" in X-Amz-Target"}`},
+		{"validation", "DynamoDB_20120810.GetItem", `{"TableName":"ab"}`, 400,
+			`{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException","message":"TableName must be at least 3 characters long and at most 255 characters long"}`},
+		{"not JSON", "DynamoDB_20120810.GetItem", `{"TableName"`, 400,
+			`{"__type":"com.amazon.coral.service#SerializationException","message":"the request is not the expected JSON: want : at byte 12"}`},
+		{"wrong type", "DynamoDB_20120810.GetItem", `{"TableName":7}`, 400,
+			`{"__type":"com.amazon.coral.service#SerializationException","message":"the request is not the expected JSON: want a string at byte 13"}`},
+		{"nesting", "DynamoDB_20120810.GetItem", `{"x":` + strings.Repeat("[", 1000) + `}`, 400,
+			`{"__type":"com.amazon.coral.service#SerializationException","message":"the request is nested deeper than 200 levels"}`},
+		{"wrong type of a table's", "DynamoDB_20120810.DescribeTable", `{"TableName":7}`, 400,
+			`{"__type":"com.amazon.coral.service#SerializationException","message":"number in TableName is not a string"}`},
+		{"too large", "DynamoDB_20120810.PutItem", strings.Repeat(" ", 16<<20+1), 413,
+			`{"__type":"com.amazon.coral.service#RequestEntityTooLargeException","message":"a request can have at most 16777216 bytes"}`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			answer := post(t, db, test.target, test.body)
+			body, err := io.ReadAll(answer.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer.StatusCode != test.status || string(body) != test.want {
+				t.Errorf("got %d %s\nwant %d %s", answer.StatusCode, body, test.status, test.want)
+			}
+			if got, want := answer.Header.Get("X-Amz-Crc32"), strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10); got != want {
+				t.Errorf("got checksum %s, want %s", got, want)
+			}
+			if got := answer.Header.Get("Content-Type"); got != "application/x-amz-json-1.0" {
+				t.Errorf("got content type %s", got)
+			}
+			if id := answer.Header.Get("X-Amzn-RequestId"); len(id) != 52 {
+				t.Errorf("got request id %q, want 52 characters", id)
+			}
+		})
+	}
+	w := httptest.NewRecorder()
+	db.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	if !strings.HasPrefix(w.Body.String(), "healthy: ") {
+		t.Errorf("got %q to a GET", w.Body)
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	for in, want := range map[string]string{
+		"0": "0", "-0": "0", "0.0": "0", "000": "0", "+1": "1", "007": "7", "1.50": "1.5", ".5": "0.5", "5.": "5", "-.5e1": "-5",
+		"1e3": "1000", "1E-3": "0.001", "-12.5e-1": "-1.25", "1e125": "1" + strings.Repeat("0", 125), "0e999999999999999999999": "0",
+		"1e-130": "0." + strings.Repeat("0", 129) + "1", strings.Repeat("9", 38): strings.Repeat("9", 38),
+	} {
+		if got, err := canonicalNumber(in); got != want || err != nil {
+			t.Errorf("canonicalNumber(%q): got %q, %v, want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "-", ".", "e", "1e", "1e1.5", "1.2.3", "0x1", "1 ", "NaN", "Infinity", "--1", "1e99999999999999999999", "1_0"} {
+		if got, err := canonicalNumber(in); err == nil {
+			t.Errorf("canonicalNumber(%q): got %q, want an error", in, got)
+		}
+	}
+	for _, test := range [][3]string{
+		{"1", "2", "3"}, {"0.1", "0.2", "0.3"}, {"-1", "1", "0"}, {"99999999999999999999999999999999999999", "-1", "99999999999999999999999999999999999998"},
+		{"100", "-0.01", "99.99"}, {"0", "0", "0"}, {"0", "-7.5", "-7.5"},
+	} {
+		if got, err := addNumbers(test[0], test[1], false); got != test[2] || err != nil {
+			t.Errorf("%s + %s: got %q, %v, want %s", test[0], test[1], got, err, test[2])
+		}
+	}
+	tiny, _ := canonicalNumber("1e-130")
+	huge, _ := canonicalNumber("9.9e125")
+	sorted := []string{"-" + huge, "-100", "-99.5", "-12", "-1.5", "-1.25", "-0.12", "-0.1", "-" + tiny, "0", tiny, "0.05", "0.1", "0.12", "1", "9", "10", "10.5", "100", huge}
+	for i, a := range sorted {
+		for j, b := range sorted {
+			want := min(1, max(-1, i-j))
+			if got := compareNumbers(a, b); got != want {
+				t.Errorf("compareNumbers(%s, %s): got %d, want %d", a, b, got, want)
+			}
+			if got := strings.Compare(string(sortableNumber(a)), string(sortableNumber(b))); got != want {
+				t.Errorf("order of the encoded %s and %s: got %d, want %d", a, b, got, want)
+			}
+		}
+	}
+}
+
+func TestItemSize(t *testing.T) {
+	for want, v := range map[int]value{
+		0: {kind: kindS}, 5: {kind: kindS, text: "漢ab"}, 1: {kind: kindBool}, 2: numberValue(100), 4: numberValue(-1234),
+		3: {kind: kindL}, 7: {kind: kindM, attr: item{"a": {kind: kindBool}, "": {kind: kindS}}}, 6: {kind: kindL, list: []value{numberValue(1)}},
+	} {
+		if got := v.size(); got != want {
+			t.Errorf("size of %v: got %d, want %d", fmt.Sprint(v), got, want)
+		}
+	}
+}

@@ -1,0 +1,176 @@
+package dynamo
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var sameAttrs = cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(
+	types.AttributeValueMemberS{}, types.AttributeValueMemberN{}, types.AttributeValueMemberB{},
+	types.AttributeValueMemberBOOL{}, types.AttributeValueMemberNULL{}, types.AttributeValueMemberL{},
+	types.AttributeValueMemberM{}, types.AttributeValueMemberSS{}, types.AttributeValueMemberNS{},
+	types.AttributeValueMemberBS{})}
+
+func TestItemRoundTrip(t *testing.T) {
+	c := start(t)
+	create(t, c, vectorTable("items", 3, "COSINE", allProjected))
+	full := attrs{
+		"pk": str("a"), "sk": str("quotes \" \\ \n\u2028 ü 漢 \x01"),
+		"number":  num("-123.45600"),
+		"binary":  bin("\x00\xff"),
+		"yes":     &types.AttributeValueMemberBOOL{Value: true},
+		"no":      &types.AttributeValueMemberBOOL{Value: false},
+		"nothing": &types.AttributeValueMemberNULL{Value: true},
+		"empty":   str(""),
+		"list":    lst(num("1"), str("x"), lst()),
+		"map":     obj(attrs{"a": obj(attrs{}), "b": num("1e3")}),
+		"names":   strs("x", "y"),
+		"numbers": &types.AttributeValueMemberNS{Value: []string{"1", "2.50"}},
+		"blobs":   &types.AttributeValueMemberBS{Value: [][]byte{{1}, {2}}},
+	}
+	for name, embedding := range map[string]types.AttributeValue{
+		"no vector":                   nil,
+		"float32 numbers":             lst(num("0.1"), num("-2"), num("3.25e-5")),
+		"more digits than float32 is": lst(num("0.1000000000000000055511151231257827"), num("1"), num("2")),
+	} {
+		t.Run(name, func(t *testing.T) {
+			delete(full, "embedding")
+			if embedding != nil {
+				full["embedding"] = embedding
+			}
+			put(t, c, "items", full)
+			want := attrs{}
+			for k, v := range full {
+				want[k] = v
+			}
+			want["number"] = num("-123.456")
+			want["map"] = obj(attrs{"a": obj(attrs{}), "b": num("1000")})
+			want["numbers"] = &types.AttributeValueMemberNS{Value: []string{"1", "2.5"}}
+			if name == "float32 numbers" {
+				want["embedding"] = lst(num("0.1"), num("-2"), num("0.0000325"))
+			}
+			got := get(t, c, "items", "a", full["sk"].(*types.AttributeValueMemberS).Value)
+			if diff := cmp.Diff(want, got, sameAttrs); diff != "" {
+				t.Errorf("item differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestPutErrors(t *testing.T) {
+	c := start(t)
+	create(t, c, plainTable("items"))
+	const bad = "ValidationException: One or more parameter values were invalid: "
+	deep := num("1")
+	for range 33 {
+		deep = lst(deep)
+	}
+	tests := []struct {
+		name string
+		item attrs
+		want string
+	}{
+		{"no sort key", attrs{"pk": str("a")}, bad + "Missing the key sk in the item"},
+		{"wrong type", attrs{"pk": num("1"), "sk": str("b")}, bad + "Type mismatch for key pk expected: S actual: N"},
+		{"empty key", attrs{"pk": str("a"), "sk": str("")},
+			"ValidationException: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: sk"},
+		{"long hash key", attrs{"pk": str(strings.Repeat("x", 2049)), "sk": str("b")}, bad + "Size of hashkey has exceeded the maximum size limit of2048 bytes"},
+		{"long sort key", attrs{"pk": str("a"), "sk": str(strings.Repeat("x", 1025))}, bad + "Aggregated size of all range keys has exceeded the size limit of 1024 bytes"},
+		{"too large", attrs{"pk": str("a"), "sk": str("b"), "x": str(strings.Repeat("x", 400<<10))}, "ValidationException: Item size has exceeded the maximum allowed size"},
+		{"no number", attrs{"pk": str("a"), "sk": str("b"), "x": num("1x")}, "ValidationException: The parameter cannot be converted to a numeric value: 1x"},
+		{"empty number", attrs{"pk": str("a"), "sk": str("b"), "x": num("")}, "ValidationException: The parameter cannot be converted to a numeric value"},
+		{"39 digits", attrs{"pk": str("a"), "sk": str("b"), "x": num(strings.Repeat("1", 39))}, "ValidationException: Attempting to store more than 38 significant digits in a Number"},
+		{"overflow", attrs{"pk": str("a"), "sk": str("b"), "x": num("1e126")}, "ValidationException: Number overflow. Attempting to store a number with magnitude larger than supported range"},
+		{"underflow", attrs{"pk": str("a"), "sk": str("b"), "x": num("1e-131")}, "ValidationException: Number underflow. Attempting to store a number with magnitude smaller than supported range"},
+		{"empty set", attrs{"pk": str("a"), "sk": str("b"), "x": strs()}, bad + "An string set  may not be empty"},
+		{"duplicates", attrs{"pk": str("a"), "sk": str("b"), "x": strs("y", "y")}, bad + "Input collection contains duplicates"},
+		{"too deep", attrs{"pk": str("a"), "sk": str("b"), "x": deep}, "ValidationException: Nesting Levels have exceeded supported limits"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := c.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: ptr("items"), Item: test.item})
+			wantError(t, err, test.want)
+		})
+	}
+	// The largest item that fits: 400 KB with its names and keys.
+	room := 400<<10 - len("pk"+"a"+"sk"+"b"+"x")
+	put(t, c, "items", attrs{"pk": str("a"), "sk": str("b"), "x": str(strings.Repeat("x", room))})
+}
+
+func TestKeyErrors(t *testing.T) {
+	c := start(t)
+	create(t, c, plainTable("items"))
+	const mismatch = "ValidationException: The provided key element does not match the schema"
+	tests := []struct {
+		name, table string
+		key         attrs
+		want        string
+	}{
+		{"missing", "items", attrs{"pk": str("a")}, mismatch},
+		{"superfluous", "items", attrs{"pk": str("a"), "sk": str("b"), "x": str("c")}, mismatch},
+		{"wrong type", "items", attrs{"pk": str("a"), "sk": num("1")}, mismatch},
+		{"empty", "items", attrs{"pk": str(""), "sk": str("b")},
+			"ValidationException: One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: pk"},
+		{"no table", "other", attrs{"pk": str("a"), "sk": str("b")}, "ResourceNotFoundException: Requested resource not found"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &test.table, Key: test.key})
+			wantError(t, err, test.want)
+			_, err = c.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &test.table, Key: test.key})
+			wantError(t, err, test.want)
+			_, err = c.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{TableName: &test.table, Key: test.key})
+			wantError(t, err, test.want)
+		})
+	}
+}
+
+func TestReturnValues(t *testing.T) {
+	c := start(t)
+	create(t, c, plainTable("items"))
+	key := attrs{"pk": str("a"), "sk": str("b")}
+	first := attrs{"pk": str("a"), "sk": str("b"), "n": num("1"), "m": obj(attrs{"x": str("1"), "y": str("2")})}
+	put(t, c, "items", first)
+
+	update := func(returns types.ReturnValue) attrs {
+		t.Helper()
+		out, err := c.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: ptr("items"), Key: key, ReturnValues: returns,
+			UpdateExpression:          ptr("SET n = n + :one, m.x = :new"),
+			ExpressionAttributeValues: attrs{":one": num("1"), ":new": str("new")},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Attributes
+	}
+	steps := []struct {
+		returns types.ReturnValue
+		want    attrs
+	}{
+		{types.ReturnValueUpdatedOld, attrs{"n": num("1"), "m": obj(attrs{"x": str("1")})}},
+		{types.ReturnValueUpdatedNew, attrs{"n": num("3"), "m": obj(attrs{"x": str("new")})}},
+		{types.ReturnValueNone, nil},
+		{types.ReturnValueAllOld, attrs{"pk": str("a"), "sk": str("b"), "n": num("4"), "m": obj(attrs{"x": str("new"), "y": str("2")})}},
+		{types.ReturnValueAllNew, attrs{"pk": str("a"), "sk": str("b"), "n": num("6"), "m": obj(attrs{"x": str("new"), "y": str("2")})}},
+	}
+	for _, s := range steps {
+		if diff := cmp.Diff(s.want, update(s.returns), sameAttrs); diff != "" {
+			t.Errorf("UpdateItem %s (-want +got):\n%s", s.returns, diff)
+		}
+	}
+	deleted, err := c.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: ptr("items"), Key: key, ReturnValues: types.ReturnValueAllOld})
+	if err != nil || deleted.Attributes["n"].(*types.AttributeValueMemberN).Value != "6" {
+		t.Errorf("got %v, %v from DeleteItem, want the old item", deleted, err)
+	}
+	if got := get(t, c, "items", "a", "b"); got != nil {
+		t.Errorf("got %v after the delete, want nothing", got)
+	}
+	_, err = c.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: ptr("items"), Item: first, ReturnValues: types.ReturnValueAllNew})
+	wantError(t, err, "ValidationException: ReturnValues can only be ALL_OLD or NONE")
+}

@@ -1,0 +1,149 @@
+package dynamo
+
+import "slices"
+
+// bound limits the encoded sort key of a Query.
+type bound struct {
+	op   string // an SQL comparison
+	than string
+}
+
+// keyCondition reads c into p: equality of the partition key, and at most one
+// condition on the sort key.
+func (t *table) keyCondition(c condition, p *page) error {
+	terms, err := conjuncts("KeyConditionExpression", c)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, c := range terms {
+		name, op, values, err := keyTerm(c)
+		if err != nil {
+			return err
+		}
+		if !t.isKey(name) {
+			continue // the missing key is the error then
+		}
+		if seen[name] {
+			return invalid("KeyConditionExpressions must only contain one condition per key")
+		}
+		seen[name] = true
+		for _, v := range values {
+			if v.kind != t.attributeType(name) {
+				return invalidParameter("Condition parameter type does not match schema type")
+			}
+		}
+		if name == t.hashKey() {
+			if op != "=" {
+				return invalid("Query key condition not supported")
+			}
+			if p.hash, err = encodeKeyPart(name, values[0], maxHashKey, "Size of hashkey has exceeded the maximum size limit of2048 bytes"); err != nil {
+				return err
+			}
+			continue
+		}
+		if p.bounds, err = sortBounds(op, values); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !seen[t.hashKey()]:
+		return invalid("Query condition missed key schema element: %s", t.hashKey())
+	case len(terms) > len(t.KeySchema):
+		return invalid("Conditions can be of length 1 or 2 only")
+	case len(terms) == 2 && !seen[t.sortKey()]:
+		if t.sortKey() == "" {
+			return invalid("Query key condition not supported")
+		}
+		return invalid("Query condition missed key schema element: %s", t.sortKey())
+	}
+	return nil
+}
+
+// conjuncts takes an expression apart at its ANDs; other connectives have no
+// place in the conditions on keys and on a search schema.
+func conjuncts(label string, c condition) ([]condition, error) {
+	switch c := c.(type) {
+	case both:
+		left, err := conjuncts(label, c.left)
+		if err != nil {
+			return nil, err
+		}
+		right, err := conjuncts(label, c.right)
+		return append(left, right...), err
+	case either:
+		return nil, invalid("Invalid %s: Invalid operator used in %s: OR", label, label)
+	case not:
+		return nil, invalid("Invalid %s: Invalid operator used in %s: NOT", label, label)
+	}
+	return []condition{c}, nil
+}
+
+// keyTerm takes one condition on a key apart; values has two values for
+// BETWEEN, else one.
+func keyTerm(c condition) (name, op string, values []value, err error) {
+	const label = "KeyConditionExpression"
+	var operands []operand
+	switch c := c.(type) {
+	case comparison:
+		op, operands = c.op, []operand{c.left, c.right}
+	case between:
+		op, operands = "BETWEEN", []operand{c.x, c.low, c.high}
+	case predicate:
+		op, operands = c.name, c.args
+	case membership:
+		op = "IN"
+	}
+	if !slices.Contains([]string{"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"}, op) {
+		return "", "", nil, invalid("Invalid %s: Invalid operator used in %s: %s", label, label, op)
+	}
+	p, ok := operands[0].(path)
+	if !ok {
+		return "", "", nil, invalid("Invalid %s: The first operand of %s must be a key attribute", label, op)
+	}
+	if len(p) > 1 {
+		return "", "", nil, invalid("Invalid %s: KeyConditionExpressions cannot have conditions on nested attributes", label)
+	}
+	for _, o := range operands[1:] {
+		v, ok := o.(value)
+		if !ok {
+			return "", "", nil, invalid("Invalid %s: The operand of %s must be a value, as :v", label, op)
+		}
+		values = append(values, v)
+	}
+	return p[0].name, op, values, nil
+}
+
+func sortBounds(op string, values []value) ([]bound, error) {
+	encoded := make([]string, len(values))
+	for i, v := range values {
+		encoded[i] = v.text
+		if v.kind == kindN {
+			encoded[i] = string(sortableNumber(v.text))
+		}
+	}
+	switch op {
+	case "BETWEEN":
+		return []bound{{">=", encoded[0]}, {"<=", encoded[1]}}, nil
+	case "begins_with":
+		bounds := []bound{{">=", encoded[0]}}
+		if end := afterPrefix(encoded[0]); end != "" {
+			bounds = append(bounds, bound{"<", end})
+		}
+		return bounds, nil
+	}
+	return []bound{{op, encoded[0]}}, nil
+}
+
+// afterPrefix is the least string above all those that begin with prefix; ""
+// if there is none.
+func afterPrefix(prefix string) string {
+	b := []byte(prefix)
+	for len(b) > 0 {
+		if b[len(b)-1]++; b[len(b)-1] != 0 {
+			return string(b)
+		}
+		b = b[:len(b)-1]
+	}
+	return ""
+}

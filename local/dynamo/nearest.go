@@ -1,0 +1,144 @@
+package dynamo
+
+import (
+	"cmp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+)
+
+// hit is an item that a search found.
+type hit struct {
+	key   itemKey
+	score float64 // as DynamoDB gives it: a distance, or the dot product
+}
+
+// candidate is a row that may be among the nearest; the lower its rank the
+// nearer it is.
+type candidate struct {
+	row  int
+	rank float32
+}
+
+// serialWork is the number of multiplications below which a second goroutine
+// costs more than it saves.
+const serialWork = 1 << 18
+
+// nearest finds the k vectors nearest to query, nearest first, among those of
+// hash whose filters are the wanted ones; a zero mark in wanted lets any value
+// pass. Equal scores come in the order of their keys; which of several that tie
+// for the last place is found is arbitrary.
+func (x *vectorIndex) nearest(query []float32, hash mark, wanted []mark, k int) []hit {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	p := x.partitions[hash]
+	if p == nil {
+		return nil
+	}
+	s := scan{p, x.DistanceFunction, query, norm(query), wanted, k}
+	hits := make([]hit, 0, k)
+	for _, c := range s.run() {
+		hits = append(hits, hit{p.keys[c.row], exactScore(x.DistanceFunction, query, p.vector(c.row))})
+	}
+	slices.SortFunc(hits, func(a, b hit) int {
+		order := cmp.Compare(a.score, b.score)
+		if x.DistanceFunction == "DOT_PRODUCT" {
+			order = -order
+		}
+		return cmp.Or(order, strings.Compare(a.key.hash, b.key.hash), strings.Compare(a.key.sort, b.key.sort))
+	})
+	return hits[:min(k, len(hits))]
+}
+
+type scan struct {
+	*partition
+	function string
+	query    []float32
+	norm     float32
+	wanted   []mark
+	k        int
+}
+
+// run gives the k nearest candidates of each worker, in no order: they hold
+// the k nearest of all.
+func (s scan) run() []candidate {
+	rows := len(s.keys)
+	workers := min(runtime.GOMAXPROCS(0), rows*s.dimensions/serialWork+1)
+	found := make([][]candidate, workers)
+	var group sync.WaitGroup
+	for w := range workers - 1 {
+		group.Go(func() { found[w] = s.rows(rows*w/workers, rows*(w+1)/workers) })
+	}
+	found[workers-1] = s.rows(rows*(workers-1)/workers, rows)
+	group.Wait()
+	return slices.Concat(found...)
+}
+
+func (s scan) rows(from, to int) []candidate {
+	top := make([]candidate, 0, s.k)
+	for row := from; row < to; row++ {
+		if s.pass(row) {
+			top = keepNearest(top, s.k, candidate{row, s.rank(row)})
+		}
+	}
+	return top
+}
+
+func (s scan) pass(row int) bool {
+	filters := s.filtersAt(row)
+	for i, w := range s.wanted {
+		if w != (mark{}) && w != filters[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (s scan) rank(row int) float32 {
+	v := s.vector(row)
+	switch s.function {
+	case "EUCLIDEAN":
+		return squaredDistance(s.query, v)
+	case "DOT_PRODUCT":
+		return -dot(s.query, v)
+	}
+	lengths := s.norm * s.norms[row]
+	if lengths == 0 {
+		return 0 // as distance 1
+	}
+	return -dot(s.query, v) / lengths
+}
+
+// keepNearest adds c to heap, whose first element is its farthest, and keeps
+// at most k.
+func keepNearest(heap []candidate, k int, c candidate) []candidate {
+	if len(heap) < k {
+		heap = append(heap, c)
+		for i := len(heap) - 1; i > 0 && heap[(i-1)/2].nearer(heap[i]); i = (i - 1) / 2 {
+			heap[i], heap[(i-1)/2] = heap[(i-1)/2], heap[i]
+		}
+		return heap
+	}
+	if !c.nearer(heap[0]) {
+		return heap
+	}
+	heap[0] = c
+	for i := 0; ; {
+		far := i
+		for child := 2*i + 1; child <= 2*i+2 && child < k; child++ {
+			if heap[far].nearer(heap[child]) {
+				far = child
+			}
+		}
+		if far == i {
+			return heap
+		}
+		heap[i], heap[far] = heap[far], heap[i]
+		i = far
+	}
+}
+
+func (a candidate) nearer(b candidate) bool {
+	return a.rank < b.rank || a.rank == b.rank && a.row < b.row
+}

@@ -1,0 +1,209 @@
+package dynamo
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/google/go-cmp/cmp"
+)
+
+// text is the value of a string or number.
+func text(v types.AttributeValue) string {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return v.Value
+	case *types.AttributeValueMemberN:
+		return v.Value
+	case *types.AttributeValueMemberB:
+		return string(v.Value)
+	}
+	return fmt.Sprint(v)
+}
+
+func sortKeys(items []attrs) []string {
+	var out []string
+	for _, it := range items {
+		out = append(out, text(it["sk"]))
+	}
+	return out
+}
+
+func TestQuerySortKey(t *testing.T) {
+	c := start(t)
+	for _, table := range []struct {
+		name   string
+		kind   types.ScalarAttributeType
+		value  func(string) types.AttributeValue
+		sorted string
+		tests  [][3]string // condition, values, sort keys
+	}{
+		{"strings", "S", str, "A a a# a#1 a#2 b é 漢", [][3]string{
+			{"sk = :a", "a#1", "a#1"},
+			{"sk < :a", "a#1", "A a a#"},
+			{"sk <= :a", "a#1", "A a a# a#1"},
+			{"sk > :a", "b", "é 漢"},
+			{"sk >= :a", "b", "b é 漢"},
+			{"sk BETWEEN :a AND :b", "a# b", "a# a#1 a#2 b"},
+			{"begins_with(sk, :a)", "a#", "a# a#1 a#2"},
+		}},
+		{"numbers", "N", num, "-100 -12 -1.5 -0.12 -0.1 0 0.05 0.1 0.12 1 9 10 100.5", [][3]string{
+			{"sk = :a", "1.0", "1"},
+			{"sk < :a", "-0.1", "-100 -12 -1.5 -0.12"},
+			{"sk <= :a", "-12", "-100 -12"},
+			{"sk > :a", "9", "10 100.5"},
+			{"sk BETWEEN :a AND :b", "-0.5 0.1", "-0.12 -0.1 0 0.05 0.1"},
+		}},
+		{"bytes", "B", bin, "\x01 \x01\x00 a \xfe \xff \xff\xff", [][3]string{
+			{"begins_with(sk, :a)", "\xff", "\xff \xff\xff"},
+			{"begins_with(sk, :a)", "\x01", "\x01 \x01\x00"},
+		}},
+	} {
+		create(t, c, tableWithSort(table.name, table.kind))
+		sorted := strings.Fields(table.sorted)
+		for i := range sorted { // not in order
+			put(t, c, table.name, attrs{"pk": str("a"), "sk": table.value(sorted[(i*5+2)%len(sorted)])})
+		}
+		put(t, c, table.name, attrs{"pk": str("b"), "sk": table.value(sorted[0])})
+		for _, test := range append(table.tests, [3]string{"", "", table.sorted}) {
+			t.Run(table.name+" "+test[0], func(t *testing.T) {
+				in := &dynamodb.QueryInput{TableName: &table.name, KeyConditionExpression: ptr("pk = :pk"), ExpressionAttributeValues: attrs{":pk": str("a")}}
+				if test[0] != "" {
+					*in.KeyConditionExpression += " AND " + test[0]
+				}
+				for i, v := range strings.Fields(test[1]) {
+					in.ExpressionAttributeValues[":"+string("ab"[i])] = table.value(v)
+				}
+				want := strings.Fields(test[2])
+				for range 2 {
+					out, err := c.Query(t.Context(), in)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if diff := cmp.Diff(want, sortKeys(out.Items)); diff != "" {
+						t.Errorf("sort keys differ (-want +got):\n%s", diff)
+					}
+					in.ScanIndexForward = ptr(false)
+					slices.Reverse(want)
+				}
+			})
+		}
+	}
+}
+
+func TestQueryPages(t *testing.T) {
+	c := start(t)
+	create(t, c, plainTable("items"))
+	big := strings.Repeat("x", 100_000)
+	for i := range 25 {
+		put(t, c, "items", attrs{"pk": str("a"), "sk": str(fmt.Sprintf("%02d", i)), "odd": num(fmt.Sprint(i % 2)), "x": str(big)})
+	}
+	query := func(change func(*dynamodb.QueryInput)) (pages []int, items []attrs) {
+		in := &dynamodb.QueryInput{TableName: ptr("items"), KeyConditionExpression: ptr("pk = :pk"), ExpressionAttributeValues: attrs{":pk": str("a")}}
+		change(in)
+		for {
+			out, err := c.Query(t.Context(), in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pages = append(pages, int(out.ScannedCount))
+			items = append(items, out.Items...)
+			if in.ExclusiveStartKey = out.LastEvaluatedKey; in.ExclusiveStartKey == nil {
+				return pages, items
+			}
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		change func(*dynamodb.QueryInput)
+		pages  []int
+		items  int
+	}{
+		{"a megabyte", func(*dynamodb.QueryInput) {}, []int{10, 10, 5}, 25},
+		{"backward", func(in *dynamodb.QueryInput) { in.ScanIndexForward = ptr(false) }, []int{10, 10, 5}, 25},
+		{"limit", func(in *dynamodb.QueryInput) { in.Limit = ptr(int32(8)) }, []int{8, 8, 8, 1}, 25},
+		{"limit that ends with the last item", func(in *dynamodb.QueryInput) { in.Limit = ptr(int32(5)) }, []int{5, 5, 5, 5, 5, 0}, 25},
+		{"count", func(in *dynamodb.QueryInput) { in.Select = types.SelectCount }, []int{10, 10, 5}, 0},
+		{"filter", func(in *dynamodb.QueryInput) {
+			in.FilterExpression = ptr("odd = :one")
+			in.ExpressionAttributeValues[":one"] = num("1")
+		}, []int{10, 10, 5}, 12},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			pages, items := query(test.change)
+			if diff := cmp.Diff(test.pages, pages); diff != "" {
+				t.Errorf("items read a page (-want +got):\n%s", diff)
+			}
+			got := sortKeys(items)
+			slices.Sort(got)
+			if n := len(slices.Compact(got)); n != test.items {
+				t.Errorf("got %d distinct items, want %d", n, test.items)
+			}
+		})
+	}
+	_, items := query(func(in *dynamodb.QueryInput) { in.ProjectionExpression = ptr("sk, odd") })
+	if want := (attrs{"sk": str("00"), "odd": num("0")}); cmp.Diff(want, items[0], sameAttrs) != "" {
+		t.Errorf("got %v projected, want %v", items[0], want)
+	}
+}
+
+func TestProjection(t *testing.T) {
+	c := start(t)
+	create(t, c, plainTable("items"))
+	put(t, c, "items", attrs{"pk": str("a"), "sk": str("b"), "m": obj(attrs{"x": num("1"), "y": num("2")}), "l": lst(num("0"), num("1"), num("2"))})
+	out, err := c.GetItem(t.Context(), &dynamodb.GetItemInput{
+		TableName: ptr("items"), Key: attrs{"pk": str("a"), "sk": str("b")},
+		ProjectionExpression: ptr("m.x, l[2], l[0], absent, #p"), ExpressionAttributeNames: map[string]string{"#p": "pk"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := attrs{"pk": str("a"), "m": obj(attrs{"x": num("1")}), "l": lst(num("0"), num("2"))}
+	if diff := cmp.Diff(want, out.Item, sameAttrs); diff != "" {
+		t.Errorf("item differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestQueryErrors(t *testing.T) {
+	c := start(t)
+	create(t, c, plainTable("items"))
+	v := attrs{":a": str("a")}
+	n := attrs{":a": num("1")}
+	two := attrs{":a": str("a"), ":b": str("b")}
+	tests := []struct {
+		name string
+		in   dynamodb.QueryInput
+		want string
+	}{
+		{"no condition", dynamodb.QueryInput{}, "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."},
+		{"no hash", dynamodb.QueryInput{KeyConditionExpression: ptr("sk = :a"), ExpressionAttributeValues: v}, "Query condition missed key schema element: pk"},
+		{"other attribute", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a AND x = :b"), ExpressionAttributeValues: two}, "Query condition missed key schema element: sk"},
+		{"hash not equal", dynamodb.QueryInput{KeyConditionExpression: ptr("pk > :a"), ExpressionAttributeValues: v}, "Query key condition not supported"},
+		{"or", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a OR sk = :b"), ExpressionAttributeValues: two}, "Invalid KeyConditionExpression: Invalid operator used in KeyConditionExpression: OR"},
+		{"<>", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a AND sk <> :b"), ExpressionAttributeValues: two}, "Invalid KeyConditionExpression: Invalid operator used in KeyConditionExpression: <>"},
+		{"type", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a"), ExpressionAttributeValues: n}, "One or more parameter values were invalid: Condition parameter type does not match schema type"},
+		{"twice", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a AND pk = :b"), ExpressionAttributeValues: two}, "KeyConditionExpressions must only contain one condition per key"},
+		{"filter on key", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a"), FilterExpression: ptr("sk = :b"), ExpressionAttributeValues: two}, "Filter Expression can only contain non-primary key attributes: Primary key attribute: sk"},
+		{"index", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a"), IndexName: ptr("none"), ExpressionAttributeValues: v}, "The table does not have the specified index: none"},
+		{"start key", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a"), ExpressionAttributeValues: v, ExclusiveStartKey: attrs{"pk": str("a")}},
+			"The provided starting key is invalid: The provided key element does not match the schema"},
+		{"start key elsewhere", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a"), ExpressionAttributeValues: v, ExclusiveStartKey: attrs{"pk": str("b"), "sk": str("c")}},
+			"The provided starting key is outside query boundaries based on provided conditions"},
+		{"limit", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a"), ExpressionAttributeValues: v, Limit: ptr(int32(0))},
+			"1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value greater than or equal to 1"},
+		{"legacy", dynamodb.QueryInput{KeyConditions: map[string]types.Condition{"pk": {ComparisonOperator: "EQ", AttributeValueList: list{str("a")}}}},
+			"KeyConditions is a legacy parameter, which this endpoint does not support: use expressions"},
+		{"overlap", dynamodb.QueryInput{KeyConditionExpression: ptr("pk = :a"), ExpressionAttributeValues: v, ProjectionExpression: ptr("a, a.b")},
+			"Invalid ProjectionExpression: Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [a], path two: [a, b]"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			test.in.TableName = ptr("items")
+			_, err := c.Query(t.Context(), &test.in)
+			wantError(t, err, "ValidationException: "+test.want)
+		})
+	}
+}

@@ -1,0 +1,185 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// decode reads the parameters of an operation on tables.
+func decode(body string, q any) error {
+	err := json.Unmarshal([]byte(body), q)
+	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return malformed("%s in %s is not a %s", wrong.Value, wrong.Field, wrong.Type)
+	}
+	if err != nil {
+		return malformed("the request is not JSON: %v", err)
+	}
+	return nil
+}
+
+func encode(answer any) ([]byte, error) { return json.Marshal(answer) }
+
+func (db *DB) createTable(_ context.Context, body string) ([]byte, error) {
+	var d definition
+	if err := decode(body, &d); err != nil {
+		return nil, err
+	}
+	d.TimeToLive = timeToLive{} // no parameter of CreateTable
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	d.Created = float64(time.Now().UnixMilli()) / 1000
+	text, err := json.Marshal(&d)
+	if err != nil {
+		return nil, err
+	}
+	var t *table
+	err = db.update(nil, func(w *tx) error {
+		if _, err := db.table(d.TableName); err == nil {
+			return badRequest("ResourceInUseException", "Table already exists: %s", d.TableName)
+		}
+		done, err := w.Exec("INSERT INTO tables (name, definition) VALUES (?, ?)", d.TableName, string(text))
+		if err != nil {
+			return err
+		}
+		id, err := done.LastInsertId()
+		t = newTable(id, d)
+		w.committed = append(w.committed, func() { db.setTable(d.TableName, t) })
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return encode(map[string]any{"TableDescription": t.describe("ACTIVE", 0, 0)})
+}
+
+// describedTable finds a table for an operation on tables, whose error names it.
+func (db *DB) describedTable(name string) (*table, error) {
+	t, err := db.table(name)
+	if e, ok := errors.AsType[*apiError](err); ok && e.kind == "ResourceNotFoundException" {
+		return nil, badRequest(e.kind, "Requested resource not found: Table: %s not found", name)
+	}
+	return t, err
+}
+
+func (db *DB) describeTable(ctx context.Context, body string) ([]byte, error) {
+	var q struct{ TableName string }
+	if err := decode(body, &q); err != nil {
+		return nil, err
+	}
+	t, err := db.describedTable(tableName(q.TableName))
+	if err != nil {
+		return nil, err
+	}
+	var count, size int64
+	err = db.read.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(size), 0) FROM items WHERE table_id = ?", t.id).Scan(&count, &size)
+	if err != nil {
+		return nil, err
+	}
+	return encode(map[string]any{"Table": t.describe("ACTIVE", count, size)})
+}
+
+func (db *DB) deleteTable(_ context.Context, body string) ([]byte, error) {
+	var q struct{ TableName string }
+	if err := decode(body, &q); err != nil {
+		return nil, err
+	}
+	name := tableName(q.TableName)
+	t, err := db.describedTable(name)
+	if err != nil {
+		return nil, err
+	}
+	err = db.update([]*table{t}, func(w *tx) error {
+		w.committed = append(w.committed, func() { db.setTable(name, nil) })
+		if _, err := w.Exec("DELETE FROM items WHERE table_id = ?", t.id); err != nil {
+			return err
+		}
+		_, err := w.Exec("DELETE FROM tables WHERE id = ?", t.id)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return encode(map[string]any{"TableDescription": t.describe("DELETING", 0, 0)})
+}
+
+func (db *DB) listTables(_ context.Context, body string) ([]byte, error) {
+	var q struct {
+		ExclusiveStartTableName string
+		Limit                   *int
+	}
+	if err := decode(body, &q); err != nil {
+		return nil, err
+	}
+	limit := 100
+	if q.Limit != nil {
+		limit = *q.Limit
+	}
+	if limit < 1 {
+		return nil, constraint("'"+strconv.Itoa(limit)+"'", "limit", "Member must have value greater than or equal to 1")
+	}
+	if limit > 100 {
+		return nil, constraint("'"+strconv.Itoa(limit)+"'", "limit", "Member must have value less than or equal to 100")
+	}
+	db.mu.RLock()
+	names := slices.Sorted(maps.Keys(db.tables))
+	db.mu.RUnlock()
+	from, found := slices.BinarySearch(names, q.ExclusiveStartTableName)
+	if found {
+		from++
+	}
+	names = names[from:]
+	answer := map[string]any{}
+	if len(names) > limit {
+		names = names[:limit]
+		answer["LastEvaluatedTableName"] = names[limit-1]
+	}
+	answer["TableNames"] = append([]string{}, names...)
+	return encode(answer)
+}
+
+// tableARN begins the ARNs of all tables: they are nowhere but here.
+const tableARN = "arn:aws:dynamodb:local:000000000000:table/"
+
+// describe is the table's TableDescription.
+func (t *table) describe(status string, count, size int64) map[string]any {
+	billing := t.BillingMode
+	if billing == "" {
+		billing = "PROVISIONED"
+	}
+	units := throughput{}
+	if t.ProvisionedThroughput != nil {
+		units = *t.ProvisionedThroughput
+	}
+	d := map[string]any{
+		"TableName":             t.TableName,
+		"TableArn":              tableARN + t.TableName,
+		"TableId":               strconv.FormatInt(t.id, 10),
+		"TableStatus":           status,
+		"CreationDateTime":      t.Created,
+		"KeySchema":             t.KeySchema,
+		"AttributeDefinitions":  t.AttributeDefinitions,
+		"BillingModeSummary":    map[string]string{"BillingMode": billing},
+		"ProvisionedThroughput": units,
+		"ItemCount":             count,
+		"TableSizeBytes":        size,
+	}
+	var indexes []any
+	for _, x := range t.indexes {
+		indexes = append(indexes, struct {
+			vectorDefinition
+			IndexArn, IndexStatus     string
+			Backfilling               bool
+			ItemCount, IndexSizeBytes int
+		}{*x.vectorDefinition, tableARN + t.TableName + "/index/" + x.IndexName, status, false, x.count(), 4 * x.Dimensions * x.count()})
+	}
+	if indexes != nil {
+		d["VectorIndexes"] = indexes
+	}
+	return d
+}

@@ -1,0 +1,310 @@
+package dynamo
+
+import (
+	"encoding/base64"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// kind is an attribute's data type, spelt as in the protocol.
+type kind string
+
+const (
+	kindS    kind = "S"
+	kindN    kind = "N"
+	kindB    kind = "B"
+	kindBool kind = "BOOL"
+	kindNull kind = "NULL"
+	kindL    kind = "L"
+	kindM    kind = "M"
+	kindSS   kind = "SS"
+	kindNS   kind = "NS"
+	kindBS   kind = "BS"
+)
+
+// memberKind is what a set of kind k holds; "" if k is no set.
+func (k kind) memberKind() kind {
+	switch k {
+	case kindSS, kindNS, kindBS:
+		return k[:1]
+	}
+	return ""
+}
+
+// value is one attribute value. Values are immutable: updates build new ones.
+type value struct {
+	kind kind
+	yes  bool    // BOOL
+	text string  // S, N in canonical form, B as raw bytes
+	list []value // L, and the members of a set
+	attr item    // M
+}
+
+// item maps attribute names to values.
+type item map[string]value
+
+// maxLevels is DynamoDB's limit to the nesting of lists and maps.
+const maxLevels = 32
+
+// attributes reads a map of names to attribute values.
+func (r *reader) attributes() item { return r.attributesAt(1) }
+
+func (r *reader) attributesAt(level int) item {
+	it := item{}
+	r.object(func(name string) { it[name] = r.valueAt(level) })
+	return it
+}
+
+func (r *reader) value() value { return r.valueAt(1) }
+
+func (r *reader) valueAt(level int) value {
+	var v value
+	if level > maxLevels {
+		r.fail(invalid("Nesting Levels have exceeded supported limits"))
+		return v
+	}
+	r.object(func(name string) {
+		if v.kind != "" {
+			r.fail(invalid("Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"))
+			return
+		}
+		v = r.typed(kind(name), level)
+	})
+	if v.kind == "" {
+		r.fail(invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"))
+	}
+	return v
+}
+
+func (r *reader) typed(k kind, level int) value {
+	v := value{kind: k}
+	switch k {
+	case kindS, kindN, kindB:
+		v.text = r.scalar(k)
+	case kindBool:
+		v.yes = r.boolean()
+	case kindNull:
+		if !r.boolean() {
+			r.fail(invalidParameter("Null attribute value types must have the value of true"))
+		}
+	case kindL:
+		r.array(func() { v.list = append(v.list, r.valueAt(level+1)) })
+	case kindM:
+		v.attr = r.attributesAt(level + 1)
+	case kindSS, kindNS, kindBS:
+		member := k.memberKind()
+		r.array(func() { v.list = append(v.list, value{kind: member, text: r.scalar(member)}) })
+		r.checkSet(v)
+	default:
+		r.skip()
+		return value{}
+	}
+	return v
+}
+
+func (r *reader) scalar(k kind) string {
+	s := r.str()
+	switch k {
+	case kindN:
+		n, err := canonicalNumber(s)
+		if err != nil {
+			r.fail(err)
+		}
+		return n
+	case kindB:
+		raw, err := base64.StdEncoding.DecodeString(s)
+		if err != nil {
+			r.fail(malformed("a B value is not base64"))
+		}
+		return string(raw)
+	}
+	return s
+}
+
+// emptySet has DynamoDB's own spelling.
+var emptySet = map[kind]string{
+	kindSS: "An string set  may not be empty",
+	kindNS: "An number set  may not be empty",
+	kindBS: "Binary sets should not be empty",
+}
+
+func (r *reader) checkSet(v value) {
+	if r.err != nil {
+		return
+	}
+	if len(v.list) == 0 {
+		r.fail(invalidParameter("%s", emptySet[v.kind]))
+		return
+	}
+	seen := make(map[string]bool, len(v.list))
+	for _, m := range v.list {
+		if seen[m.text] {
+			r.fail(invalidParameter("Input collection contains duplicates"))
+			return
+		}
+		seen[m.text] = true
+	}
+}
+
+// appendItem writes it as JSON with its names in order, so that equal items
+// have equal texts.
+func appendItem(b []byte, it item) []byte {
+	b = append(b, '{')
+	for i, name := range slices.Sorted(maps.Keys(it)) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendString(b, name)
+		b = append(b, ':')
+		b = appendValue(b, it[name])
+	}
+	return append(b, '}')
+}
+
+func appendValue(b []byte, v value) []byte {
+	b = append(b, '{', '"')
+	b = append(b, v.kind...)
+	b = append(b, '"', ':')
+	switch v.kind {
+	case kindBool:
+		b = appendBool(b, v.yes)
+	case kindNull:
+		b = appendBool(b, true)
+	case kindM:
+		b = appendItem(b, v.attr)
+	case kindL, kindSS, kindNS, kindBS:
+		b = append(b, '[')
+		for i, m := range v.list {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if v.kind == kindL {
+				b = appendValue(b, m)
+			} else {
+				b = appendScalar(b, m)
+			}
+		}
+		b = append(b, ']')
+	default:
+		b = appendScalar(b, v)
+	}
+	return append(b, '}')
+}
+
+func appendScalar(b []byte, v value) []byte {
+	if v.kind == kindB {
+		b = append(b, '"')
+		b = base64.StdEncoding.AppendEncode(b, []byte(v.text))
+		return append(b, '"')
+	}
+	return appendString(b, v.text)
+}
+
+func appendBool(b []byte, yes bool) []byte {
+	if yes {
+		return append(b, "true"...)
+	}
+	return append(b, "false"...)
+}
+
+func (v value) equal(w value) bool {
+	if v.kind != w.kind || v.yes != w.yes || v.text != w.text || len(v.list) != len(w.list) {
+		return false
+	}
+	switch v.kind {
+	case kindM:
+		return maps.EqualFunc(v.attr, w.attr, value.equal)
+	case kindL:
+		return slices.EqualFunc(v.list, w.list, value.equal)
+	}
+	for _, m := range v.list { // a set: order does not count, members are distinct
+		if !w.has(m) {
+			return false
+		}
+	}
+	return true
+}
+
+// has reports whether a list or set holds m.
+func (v value) has(m value) bool { return slices.ContainsFunc(v.list, m.equal) }
+
+// compare orders two values; ok is false where DynamoDB knows no order.
+func (v value) compare(w value) (order int, ok bool) {
+	if v.kind != w.kind {
+		return 0, false
+	}
+	switch v.kind {
+	case kindS, kindB:
+		return strings.Compare(v.text, w.text), true
+	case kindN:
+		return compareNumbers(v.text, w.text), true
+	}
+	return 0, false
+}
+
+// length is what the function size gives: characters, bytes or elements.
+func (v value) length() (int, bool) {
+	switch v.kind {
+	case kindS:
+		return utf8.RuneCountInString(v.text), true
+	case kindB:
+		return len(v.text), true
+	case kindM:
+		return len(v.attr), true
+	case kindL, kindSS, kindNS, kindBS:
+		return len(v.list), true
+	}
+	return 0, false
+}
+
+// size is the item's size in bytes by the rules of the developer guide
+// ("DynamoDB item sizes and formats"), which give a number's only roughly.
+func (it item) size() int {
+	n := 0
+	for name, v := range it {
+		n += len(name) + v.size()
+	}
+	return n
+}
+
+func (v value) size() int {
+	switch v.kind {
+	case kindS, kindB:
+		return len(v.text)
+	case kindN:
+		return numberSize(v.text)
+	case kindBool, kindNull:
+		return 1
+	case kindM:
+		return 3 + len(v.attr) + v.attr.size()
+	}
+	n := 0
+	if v.kind == kindL {
+		n = 3 + len(v.list)
+	}
+	for _, m := range v.list {
+		n += m.size()
+	}
+	return n
+}
+
+// numberSize: a byte for two significant digits, one more, and one for the sign.
+func numberSize(s string) int {
+	n, zeros, leading := 1, 0, true
+	digits := 0
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '-':
+			n++
+		case c == '0' && !leading:
+			zeros++
+		case c >= '1' && c <= '9':
+			leading = false
+			digits += zeros + 1
+			zeros = 0
+		}
+	}
+	return n + (digits+1)/2
+}

@@ -1,0 +1,188 @@
+package dynamo
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"unique"
+)
+
+// mark is an attribute value, interned: comparing two is comparing pointers.
+// The zero mark stands for an absent attribute.
+type mark = unique.Handle[string]
+
+func markOf(v value, ok bool) mark {
+	if !ok {
+		return mark{}
+	}
+	return unique.Make(string(v.kind) + ":" + v.text)
+}
+
+// entry is an item's place in one vector index.
+type entry struct {
+	vector  []float32 // nil if the item is not in the index
+	hash    mark
+	filters []mark // of the index's INLINE_FILTER attributes, in order
+}
+
+// entriesOf gives an item's entry for each vector index of t. An item without
+// the vector, or without the index's HASH attribute, is silently not indexed.
+func (t *table) entriesOf(it item, vectors [][]float32) []entry {
+	out := make([]entry, len(t.indexes))
+	for i, index := range t.indexes {
+		at := slices.IndexFunc(t.vectorAttributes, func(a vectorAttribute) bool {
+			return a.name == index.VectorAttribute.AttributeName
+		})
+		e := entry{vector: vectors[at]}
+		if name := index.hash(); name != "" {
+			v, ok := it[name]
+			e.hash = markOf(v, ok)
+			if !ok {
+				e.vector = nil
+			}
+		}
+		for _, name := range index.filterNames {
+			v, ok := it[name]
+			e.filters = append(e.filters, markOf(v, ok))
+		}
+		out[i] = e
+	}
+	return out
+}
+
+// vectorIndex holds the vectors of one index in memory, for exact search. It
+// is safe for concurrent use.
+type vectorIndex struct {
+	*vectorDefinition
+	filterNames []string
+
+	mu         sync.RWMutex
+	partitions map[mark]*partition // by the value of the HASH attribute
+	places     map[itemKey]place
+}
+
+type place struct {
+	in  *partition
+	row int
+}
+
+// blockRows is how many vectors share one piece of memory: enough that a scan
+// runs through memory in order, few enough that growing never copies much.
+const blockRows = 512
+
+// partition holds the vectors of one HASH value, densely: row i is part of
+// blocks[i/blockRows].
+type partition struct {
+	hash                    mark
+	dimensions, filterCount int
+
+	keys    []itemKey
+	norms   []float32 // Euclidean lengths of the vectors
+	filters []mark    // filterCount a row
+	blocks  [][]float32
+}
+
+func newVectorIndex(d *vectorDefinition) *vectorIndex {
+	return &vectorIndex{
+		vectorDefinition: d,
+		filterNames:      d.filters(),
+		partitions:       map[mark]*partition{},
+		places:           map[itemKey]place{},
+	}
+}
+
+// put makes e the entry of key, whatever it was before.
+func (x *vectorIndex) put(key itemKey, e entry) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	old, ok := x.places[key]
+	if ok && (e.vector == nil || old.in != x.partitions[e.hash]) {
+		x.drop(key, old)
+		ok = false
+	}
+	if e.vector == nil {
+		return
+	}
+	if ok {
+		old.in.set(old.row, e)
+		return
+	}
+	p := x.partitions[e.hash]
+	if p == nil {
+		p = &partition{hash: e.hash, dimensions: x.Dimensions, filterCount: len(x.filterNames)}
+		x.partitions[e.hash] = p
+	}
+	// A key of a request shares memory with the whole request.
+	key = itemKey{strings.Clone(key.hash), strings.Clone(key.sort)}
+	x.places[key] = place{p, p.add(key, e)}
+}
+
+func (x *vectorIndex) remove(key itemKey) { x.put(key, entry{}) }
+
+// drop takes a row out by moving the partition's last row into its place.
+func (x *vectorIndex) drop(key itemKey, at place) {
+	delete(x.places, key)
+	p := at.in
+	last := len(p.keys) - 1
+	if at.row != last {
+		p.keys[at.row] = p.keys[last]
+		p.set(at.row, entry{vector: p.vector(last), filters: p.filtersAt(last)})
+		x.places[p.keys[at.row]] = at
+	}
+	p.pop()
+	if last == 0 {
+		delete(x.partitions, p.hash)
+	}
+}
+
+func (p *partition) vector(row int) []float32 {
+	b := p.blocks[row/blockRows]
+	at := row % blockRows * p.dimensions
+	return b[at : at+p.dimensions : at+p.dimensions]
+}
+
+func (p *partition) filtersAt(row int) []mark {
+	return p.filters[row*p.filterCount : (row+1)*p.filterCount]
+}
+
+func (p *partition) set(row int, e entry) {
+	copy(p.vector(row), e.vector)
+	copy(p.filtersAt(row), e.filters)
+	p.norms[row] = norm(e.vector)
+}
+
+func (p *partition) add(key itemKey, e entry) int {
+	row := len(p.keys)
+	p.keys = append(p.keys, key)
+	p.norms = append(p.norms, norm(e.vector))
+	p.filters = append(p.filters, e.filters...)
+	if row/blockRows == len(p.blocks) {
+		p.blocks = append(p.blocks, nil)
+	}
+	b := &p.blocks[row/blockRows]
+	if row >= blockRows && *b == nil {
+		*b = make([]float32, 0, blockRows*p.dimensions)
+	}
+	*b = append(*b, e.vector...)
+	return row
+}
+
+func (p *partition) pop() {
+	last := len(p.keys) - 1
+	p.keys[last] = itemKey{}
+	clear(p.filtersAt(last))
+	p.keys, p.norms = p.keys[:last], p.norms[:last]
+	p.filters = p.filters[:last*p.filterCount]
+	block := last / blockRows
+	p.blocks[block] = p.blocks[block][:last%blockRows*p.dimensions]
+	if last%blockRows == 0 {
+		p.blocks = slices.Delete(p.blocks, block, block+1)
+	}
+}
+
+// count is the number of items in the index.
+func (x *vectorIndex) count() int {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return len(x.places)
+}

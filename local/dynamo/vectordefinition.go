@@ -1,0 +1,121 @@
+package dynamo
+
+import "slices"
+
+// hash is the attribute that splits the index, "" if none does.
+func (v *vectorDefinition) hash() string {
+	for _, e := range v.SearchSchema {
+		if e.SearchSchemaElementType == "HASH" {
+			return e.AttributeName
+		}
+	}
+	return ""
+}
+
+// filters are the INLINE_FILTER attributes.
+func (v *vectorDefinition) filters() []string {
+	var names []string
+	for _, e := range v.SearchSchema {
+		if e.SearchSchemaElementType == "INLINE_FILTER" {
+			names = append(names, e.AttributeName)
+		}
+	}
+	return names
+}
+
+// searches reports whether name is in the search schema.
+func (v *vectorDefinition) searches(name string) bool {
+	return slices.ContainsFunc(v.SearchSchema, func(e searchElement) bool { return e.AttributeName == name })
+}
+
+// projects reports whether a search of an index of d can return the attribute.
+func (v *vectorDefinition) projects(d *definition, name string) bool {
+	return v.Projection.ProjectionType == "ALL" || d.isKey(name) || v.searches(name) ||
+		slices.Contains(v.Projection.NonKeyAttributes, name)
+}
+
+func (d *definition) checkVectors() error {
+	if len(d.VectorIndexes) > maxVectorIndexes {
+		return invalidParameter("VectorIndex count exceeds the per-table limit of %d", maxVectorIndexes)
+	}
+	names := map[string]bool{}
+	dimensions := map[string]int{}
+	for i := range d.VectorIndexes {
+		v := &d.VectorIndexes[i]
+		if err := d.checkVector(v); err != nil {
+			return err
+		}
+		if names[v.IndexName] {
+			return invalidParameter("Duplicate index name: %s", v.IndexName)
+		}
+		names[v.IndexName] = true
+		attribute := v.VectorAttribute.AttributeName
+		if n, ok := dimensions[attribute]; ok && n != v.Dimensions {
+			return invalidParameter("Vector indexes on the attribute %s must all have the same Dimensions", attribute)
+		}
+		dimensions[attribute] = v.Dimensions
+	}
+	return nil
+}
+
+func (d *definition) checkVector(v *vectorDefinition) error {
+	attribute := v.VectorAttribute.AttributeName
+	switch {
+	case len(v.IndexName) < 3 || len(v.IndexName) > 255 || !validName.MatchString(v.IndexName):
+		return invalidParameter("IndexName must be 3 to 255 characters of a-z, A-Z, 0-9, _, . and -: %q", v.IndexName)
+	case attribute == "":
+		return invalidParameter("VectorAttribute must name an attribute. IndexName: %s", v.IndexName)
+	case d.isKey(attribute) || v.searches(attribute):
+		return invalidParameter("The vector attribute %s can not be a key or in the SearchSchema. IndexName: %s", attribute, v.IndexName)
+	case v.Dimensions < 1 || v.Dimensions > maxDimensions:
+		return invalidParameter("Dimensions must be between 1 and %d, not %d. IndexName: %s", maxDimensions, v.Dimensions, v.IndexName)
+	}
+	if err := oneOf("vectorIndexes.member.distanceFunction", v.DistanceFunction, "COSINE", "DOT_PRODUCT", "EUCLIDEAN"); err != nil || v.DistanceFunction == "" {
+		return orError(err, "DistanceFunction is required. IndexName: "+v.IndexName)
+	}
+	if err := d.checkProjection(v); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for _, e := range v.SearchSchema {
+		err := oneOf("vectorIndexes.member.searchSchema.member.searchSchemaElementType", e.SearchSchemaElementType, "HASH", "INLINE_FILTER")
+		switch {
+		case err != nil || e.SearchSchemaElementType == "":
+			return orError(err, "SearchSchemaElementType is required. IndexName: "+v.IndexName)
+		case seen[e.AttributeName]:
+			return invalidParameter("Duplicate attribute in SearchSchema: %s. IndexName: %s", e.AttributeName, v.IndexName)
+		case d.attributeType(e.AttributeName) == "":
+			return invalid("One element in SearchSchema is not defined in attribute definitions")
+		}
+		seen[e.AttributeName] = true
+	}
+	filters := len(v.filters())
+	if len(v.SearchSchema)-filters > 1 || filters > maxInlineFilters {
+		return invalidParameter("SearchSchema can have at most one HASH and %d INLINE_FILTER elements. IndexName: %s", maxInlineFilters, v.IndexName)
+	}
+	return nil
+}
+
+func (d *definition) checkProjection(v *vectorDefinition) error {
+	p := v.Projection
+	err := oneOf("vectorIndexes.member.projection.projectionType", p.ProjectionType, "ALL", "INCLUDE", "KEYS_ONLY")
+	switch {
+	case err != nil:
+		return err
+	case p.ProjectionType == "":
+		return invalidParameter("Unknown ProjectionType: null")
+	case p.ProjectionType != "INCLUDE" && len(p.NonKeyAttributes) > 0:
+		return invalidParameter("ProjectionType is %s, but NonKeyAttributes is specified", p.ProjectionType)
+	case p.ProjectionType == "INCLUDE" && len(p.NonKeyAttributes) == 0:
+		return invalidParameter("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+	}
+	return nil
+}
+
+// orError is err, or if that is nil, a complaint.
+func orError(err error, complaint string) error {
+	if err != nil {
+		return err
+	}
+	return invalidParameter("%s", complaint)
+}

@@ -1,0 +1,292 @@
+package lambda
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	awslambda "github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"go.uber.org/goleak"
+)
+
+// The test binary is the function program too, and the program that is killed while it runs functions.
+func TestMain(m *testing.M) {
+	switch os.Getenv("TEST_ROLE") {
+	case "function":
+		initFunction(os.Getenv("TEST_INIT"))
+		awslambda.Start(handle)
+	case "parent":
+		parent()
+	default:
+		goleak.VerifyTestMain(m)
+	}
+}
+
+func initFunction(how string) {
+	switch how {
+	case "exit":
+		fmt.Println("giving up")
+		os.Exit(3)
+	case "error":
+		body := strings.NewReader(`{"errorType":"Config.Missing","errorMessage":"no key","stackTrace":[]}`)
+		r, err := http.Post("http://"+os.Getenv("AWS_LAMBDA_RUNTIME_API")+"/2018-06-01/runtime/init/error", "application/json", body)
+		if err != nil || r.StatusCode != http.StatusAccepted {
+			panic(fmt.Sprint("init/error was not accepted: ", r, err))
+		}
+		os.Exit(1)
+	case "hang":
+		time.Sleep(time.Hour)
+	}
+}
+
+// event says what the function is to do.
+type event struct {
+	Do   string `json:"do"`
+	Text string `json:"text,omitempty"` // echoed, or a host:port, or a file
+	N    int    `json:"n,omitempty"`
+}
+
+func handle(ctx context.Context, e event) (any, error) {
+	switch e.Do {
+	case "echo":
+		return e.Text, nil
+	case "pid":
+		return os.Getpid(), nil
+	case "environment":
+		return os.Environ(), nil
+	case "context":
+		c, _ := lambdacontext.FromContext(ctx)
+		deadline, _ := ctx.Deadline()
+		dir, _ := os.Getwd()
+		return map[string]any{
+			"id": c.AwsRequestID, "arn": c.InvokedFunctionArn, "deadline": deadline.UnixMilli(),
+			"trace": os.Getenv("_X_AMZN_TRACE_ID"), "dir": dir,
+		}, nil
+	case "hold":
+		return os.Getpid(), hold(e.Text)
+	case "answer, then hold":
+		return &holder{answer: strings.NewReader(`"answered"`), address: e.Text}, nil
+	case "stall":
+		select {}
+	case "work":
+		time.Sleep(time.Duration(e.N) * time.Millisecond)
+		return nil, nil
+	case "exit":
+		os.Exit(e.N)
+	case "panic":
+		panic("at the disco")
+	case "error":
+		return nil, errors.New(e.Text)
+	case "big":
+		return strings.Repeat("x", e.N-2), nil // with its quotes, n bytes of JSON
+	case "break off":
+		return io.MultiReader(strings.NewReader(`"begun`), broken{}), nil
+	case "print":
+		fmt.Print(e.Text)
+		return nil, nil
+	case "tick":
+		return nil, tick(e.Text)
+	case "child":
+		cmd := exec.Command("/bin/sleep", "1000")
+		err := cmd.Start()
+		return cmd.Process.Pid, err
+	}
+	return nil, fmt.Errorf("cannot do %q", e.Do)
+}
+
+// hold returns when the test closes the connection that hold makes to it.
+func hold(address string) error {
+	conn, err := net.Dial("tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	io.Copy(io.Discard, conn)
+	return nil
+}
+
+// holder is a response whose Close, which aws-lambda-go calls after sending it, holds. It has no exported
+// field: aws-lambda-go encodes a response that has.
+type holder struct {
+	answer  io.Reader
+	address string
+}
+
+func (h *holder) Read(p []byte) (int, error) { return h.answer.Read(p) }
+
+func (h *holder) Close() error { return hold(h.address) }
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("the source broke off") }
+
+// tick makes a file grow until the process ends.
+func tick(path string) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	go func() {
+		for {
+			f.Write([]byte("."))
+			time.Sleep(time.Millisecond)
+		}
+	}()
+	return nil
+}
+
+// parent runs one busy and one frozen process, prints their pids, and waits to be killed.
+func parent() {
+	binary, _ := os.Executable()
+	s, err := New([]Function{{
+		Name: "f", Binary: binary, Timeout: time.Hour, Env: map[string]string{"TEST_ROLE": "function"},
+	}}, Options{})
+	if err != nil {
+		panic(err)
+	}
+	payload, _ := json.Marshal(event{Do: "hold", Text: os.Getenv("TEST_GATE")})
+	go s.Invoke(context.Background(), "f", Invocation{Payload: payload})
+	io.ReadFull(os.Stdin, make([]byte, 1)) // the test has seen it hold
+	if _, err = s.Invoke(context.Background(), "f", Invocation{Payload: []byte(`{"do":"pid"}`)}); err != nil {
+		panic(err)
+	}
+	for _, e := range s.Environments("f") {
+		fmt.Println(e.PID)
+	}
+	select {}
+}
+
+// Helpers of the tests.
+
+// start returns a Service with one function "f", this program, unless f says otherwise.
+func start(t *testing.T, f Function, o Options) *Service {
+	t.Helper()
+	if f.Name == "" {
+		f.Name = "f"
+	}
+	if f.Binary == "" {
+		f.Binary = program(t)
+	}
+	if f.Timeout == 0 {
+		f.Timeout = time.Minute
+	}
+	if o.InitTimeout == 0 {
+		o.InitTimeout = time.Minute
+	}
+	env := map[string]string{"TEST_ROLE": "function"}
+	for name, value := range f.Env {
+		env[name] = value
+	}
+	f.Env = env
+	s, err := New([]Function{f}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func program(t *testing.T) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func invoke(t *testing.T, s *Service, e event) (Result, error) {
+	t.Helper()
+	payload, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Invoke(t.Context(), "f", Invocation{Payload: payload})
+}
+
+// must invokes and decodes the response.
+func must[T any](t *testing.T, s *Service, e event) T {
+	t.Helper()
+	r, err := invoke(t, s, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v T
+	if err := json.Unmarshal(r.Payload, &v); err != nil {
+		t.Fatalf("response %s: %v", r.Payload, err)
+	}
+	return v
+}
+
+// gate is where functions that hold wait.
+type gate struct {
+	net.Listener
+	t *testing.T
+}
+
+func newGate(t *testing.T) gate {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return gate{l, t}
+}
+
+func (g gate) event() event { return event{Do: "hold", Text: g.Addr().String()} }
+
+// entered waits for a function to hold. Closing what it returns lets that function go on.
+func (g gate) entered() net.Conn {
+	g.t.Helper()
+	conn, err := g.Accept()
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	g.t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// eventually waits for what no channel tells of: the state of a process, or of an environment that nobody
+// waits for.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("not within 30 s: %s", what)
+		}
+	}
+}
+
+// journal collects log lines.
+type journal struct {
+	mu    sync.Mutex
+	lines []Line
+}
+
+func (j *journal) add(l Line) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, l)
+}
+
+func (j *journal) texts() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var texts []string
+	for _, l := range j.lines {
+		texts = append(texts, l.Text)
+	}
+	return texts
+}

@@ -1,0 +1,226 @@
+package lambda
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// runtimeAPI serves the Runtime API to one process.
+type runtimeAPI struct {
+	address    string // host:port
+	nexts      chan *nextCall
+	initErrors chan initError
+
+	server *http.Server
+	served chan struct{} // closed when the server has returned
+
+	mu      sync.Mutex
+	current *invocation // the one that may be answered, or was the last to be
+}
+
+// nextCall is a process's request for an invocation. Its taker sends one on give, or nil to refuse.
+type nextCall struct {
+	give chan *invocation
+	gone <-chan struct{} // closed when the process no longer waits for the answer
+}
+
+// refuse answers the call without an invocation.
+func (c *nextCall) refuse() {
+	select {
+	case c.give <- nil:
+	case <-c.gone:
+	}
+}
+
+// invocation is a job as a process gets it.
+type invocation struct {
+	*job
+	arn      string
+	deadline time.Time
+	answered bool        // guarded by runtimeAPI.mu
+	answers  chan answer // gets one, before the process is told that its answer was accepted
+}
+
+// answer is what a process made of an invocation: a payload or a fault.
+type answer struct {
+	payload []byte
+	fault   *Error
+}
+
+type initError struct {
+	kind string
+	body []byte
+}
+
+func newRuntimeAPI() (*runtimeAPI, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	a := &runtimeAPI{
+		address:    listener.Addr().String(),
+		nexts:      make(chan *nextCall),
+		initErrors: make(chan initError, 1),
+		served:     make(chan struct{}),
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/response", a.response)
+	mux.HandleFunc("POST /2018-06-01/runtime/invocation/{id}/error", a.invocationError)
+	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.initError)
+	a.server = &http.Server{Handler: mux}
+	go func() {
+		defer close(a.served)
+		a.server.Serve(listener)
+	}()
+	return a, nil
+}
+
+// close is called when the process is gone, and with it the peer of every connection: Shutdown has only to
+// see them end. Close is for a connection that something else made.
+func (a *runtimeAPI) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if a.server.Shutdown(ctx) != nil {
+		a.server.Close()
+	}
+	<-a.served
+}
+
+// begin makes inv the invocation that can be answered.
+func (a *runtimeAPI) begin(inv *invocation) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.current = inv
+}
+
+func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
+	call := &nextCall{give: make(chan *invocation), gone: r.Context().Done()}
+	select {
+	case a.nexts <- call:
+	case <-call.gone:
+		return
+	}
+	select {
+	case inv := <-call.give:
+		if inv == nil {
+			refuse(w, http.StatusForbidden, "InvalidStateTransition", "the current invocation has not been answered")
+			return
+		}
+		h := w.Header()
+		h.Set("Content-Type", "application/json")
+		h.Set("Lambda-Runtime-Aws-Request-Id", inv.requestID)
+		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(inv.deadline.UnixMilli(), 10))
+		h.Set("Lambda-Runtime-Invoked-Function-Arn", inv.arn)
+		h.Set("Lambda-Runtime-Trace-Id", inv.traceID)
+		w.Write(inv.payload)
+	case <-call.gone:
+	}
+}
+
+func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
+	id := r.PathValue("id")
+	body, whole, err := readAtMost(r.Body, maxResponse)
+	switch {
+	case err != nil:
+		refuse(w, http.StatusBadRequest, "InvalidRequest", "reading the response: "+err.Error())
+	case !whole:
+		fault := newError(id, "Function.ResponseSizeTooLarge",
+			"Response payload size exceeded maximum allowed payload size ("+strconv.Itoa(maxResponse)+" bytes).")
+		if a.answer(w, id, answer{fault: fault}) {
+			refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+				"Exceeded maximum allowed payload size ("+strconv.Itoa(maxResponse)+" bytes).")
+		}
+	case r.Trailer.Get("Lambda-Runtime-Function-Error-Type") != "":
+		// The response was being read from something that then failed.
+		described, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
+		fault := postedError(id, r.Trailer.Get("Lambda-Runtime-Function-Error-Type"), described)
+		if a.answer(w, id, answer{fault: fault}) {
+			accept(w)
+		}
+	default:
+		if a.answer(w, id, answer{payload: body}) {
+			accept(w)
+		}
+	}
+}
+
+func (a *runtimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
+	body, _, err := readAtMost(r.Body, maxResponse)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "InvalidRequest", "reading the error: "+err.Error())
+		return
+	}
+	id := r.PathValue("id")
+	if a.answer(w, id, answer{fault: postedError(id, r.Header.Get("Lambda-Runtime-Function-Error-Type"), body)}) {
+		accept(w)
+	}
+}
+
+func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
+	body, _, err := readAtMost(r.Body, maxResponse)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, "InvalidRequest", "reading the error: "+err.Error())
+		return
+	}
+	a.mu.Lock()
+	begun := a.current != nil
+	a.mu.Unlock()
+	if !begun {
+		select {
+		case a.initErrors <- initError{r.Header.Get("Lambda-Runtime-Function-Error-Type"), body}:
+			accept(w)
+			return
+		default:
+		}
+	}
+	refuse(w, http.StatusForbidden, "InvalidStateTransition", "init is over")
+}
+
+// answer settles the current invocation. It reports false, having refused, when id is not the current
+// invocation's or that one was answered before.
+func (a *runtimeAPI) answer(w http.ResponseWriter, id string, got answer) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.current == nil || a.current.requestID != id:
+		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+		return false
+	case a.current.answered:
+		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the invocation has been answered already")
+		return false
+	}
+	a.current.answered = true
+	a.current.answers <- got
+	return true
+}
+
+// readAtMost returns up to limit bytes of r and whether that was all. It reads the rest too: a client that is
+// answered while it still sends may see a reset connection instead of the answer.
+func readAtMost(r io.Reader, limit int64) (b []byte, whole bool, err error) {
+	b, err = io.ReadAll(io.LimitReader(r, limit))
+	if err != nil {
+		return nil, false, err
+	}
+	rest, err := io.Copy(io.Discard, r)
+	return b, rest == 0, err
+}
+
+func accept(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusAccepted)
+	io.WriteString(w, `{"status":"OK"}`)
+}
+
+func refuse(w http.ResponseWriter, status int, kind, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(map[string]string{"errorType": kind, "errorMessage": message})
+}

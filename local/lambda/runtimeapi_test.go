@@ -1,0 +1,97 @@
+package lambda
+
+import (
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestRuntimeAPIRefusals speaks the protocol wrongly, as no aws-lambda-go does.
+func TestRuntimeAPIRefusals(t *testing.T) {
+	a, err := newRuntimeAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.close)
+	client := &http.Client{Transport: new(http.Transport)}
+	t.Cleanup(client.CloseIdleConnections)
+	request := func(method, path, body string, status int, kind string) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+a.address+"/2018-06-01/runtime/"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		got, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != status || !strings.Contains(string(got), kind) {
+			t.Errorf("%s %s: %d %s, want %d %s", method, path, resp.StatusCode, got, status, kind)
+		}
+	}
+	inv := &invocation{job: &job{requestID: "1"}, answers: make(chan answer, 1)}
+
+	request("POST", "invocation/1/response", "{}", 400, "InvalidRequestID") // before any
+	request("POST", "init/error", "{}", 202, "OK")
+	request("POST", "init/error", "{}", 403, "InvalidStateTransition") // twice
+	a.begin(inv)
+	request("POST", "init/error", "{}", 403, "InvalidStateTransition") // init is over
+	request("POST", "invocation/2/response", "{}", 400, "InvalidRequestID")
+	go func() { (<-a.nexts).refuse() }()
+	request("GET", "invocation/next", "", 403, "InvalidStateTransition")
+	request("POST", "invocation/1/error", `{"errorType":"T"}`, 202, "OK")
+	request("POST", "invocation/1/response", "{}", 403, "InvalidStateTransition") // answered
+	request("GET", "elsewhere", "", 404, "")
+	if got := <-inv.answers; got.fault == nil || got.fault.Type != "T" {
+		t.Errorf("answer %+v, want the error T", got)
+	}
+}
+
+func TestPostedError(t *testing.T) {
+	tests := []struct{ name, header, body, kind, message, payload string }{
+		{"whole", "H", `{"errorType":"T","errorMessage":"m","stackTrace":[1]}`, "T", "m", `{"errorType":"T","errorMessage":"m","stackTrace":[1]}`},
+		{"header only", "H", `{"errorMessage":"m"}`, "H", "m", `{"errorMessage":"m"}`},
+		{"neither", "", `{}`, "Runtime.Unknown", "", `{}`},
+		{"no JSON", "", `oh`, "Runtime.Unknown", "oh", `{"errorType":"Runtime.Unknown","errorMessage":"oh"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := postedError("1", tt.header, []byte(tt.body))
+			if got.Type != tt.kind || got.Message != tt.message || string(got.Payload) != tt.payload {
+				t.Errorf("got %s, %q, %s, want %s, %q, %s", got.Type, got.Message, got.Payload, tt.kind, tt.message, tt.payload)
+			}
+		})
+	}
+}
+
+// TestNextAgain: a process that gave up on its request for an invocation gets one on its next request.
+func TestNextAgain(t *testing.T) {
+	a, err := newRuntimeAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.close)
+	exited := make(chan struct{})
+	e := &environment{
+		service: &Service{closing: make(chan struct{})}, function: Function{Timeout: time.Minute},
+		api: a, process: &process{exited: exited},
+	}
+	gone := make(chan struct{})
+	close(gone)
+	e.waiting = &nextCall{give: make(chan *invocation), gone: gone}
+	inv := &invocation{job: &job{requestID: "1"}, answers: make(chan answer, 1)}
+	go func() {
+		again := &nextCall{give: make(chan *invocation)}
+		a.nexts <- again
+		(<-again.give).answers <- answer{payload: []byte("1")}
+		a.nexts <- &nextCall{give: make(chan *invocation)}
+	}()
+	got, failure := e.await(inv, func(answer) {})
+	if failure != nil || got == nil || string(got.payload) != "1" {
+		t.Errorf("got %+v, %v, want the answer 1", got, failure)
+	}
+}
