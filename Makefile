@@ -1,0 +1,55 @@
+# Every command a person runs. `make` alone lists them.
+
+FUNCTIONS := embed retrieve
+# Lambda's binaries: static, small, without this machine's paths.
+GOLAMBDA  := CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags='-s -w'
+# The race detector needs a C compiler; a machine without one tests without it.
+CC_FOUND  := $(shell command -v gcc || command -v clang)
+RACE      := $(if $(CC_FOUND),-race)
+# The instruction set of deployed functions: arm64 or x86_64.
+ARCH      ?= arm64
+GOARCH_OF_arm64 := arm64
+GOARCH_OF_x86_64 := amd64
+
+.PHONY: help run build test bench check events deploy $(FUNCTIONS:%=build/%/bootstrap) build/ragtime
+
+help: ## list these commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+run: build ## build and start the whole system here, with sample documents
+	build/ragtime up
+
+build: $(FUNCTIONS:%=build/%/bootstrap) build/ragtime ## build the functions and the command line
+
+$(FUNCTIONS:%=build/%/bootstrap): build/%/bootstrap:
+	$(GOLAMBDA) -o $@ ./functions/$*
+
+build/ragtime:
+	CGO_ENABLED=0 go build -o $@ ./cmd/ragtime
+
+test: ## run every test
+	$(if $(RACE),,@echo "no C compiler found: testing without the race detector")
+	go test $(RACE) -count=1 ./...
+
+bench: ## run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+check: ## gofmt, vet, staticcheck, cfn-lint, sam validate; a missing tool is named and skipped
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
+	go vet ./...
+	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "skipped: staticcheck is not installed"; fi
+	@if command -v cfn-lint >/dev/null; then cfn-lint template.yaml; else echo "skipped: cfn-lint is not installed"; fi
+	@if command -v sam >/dev/null; then SAM_CLI_TELEMETRY=0 sam validate --lint --region us-east-1; else echo "skipped: sam is not installed"; fi
+
+events: ## write the sample events anew from the gateway's code
+	go test ./local/gateway -run Events -update
+
+deploy: ## build for Lambda and deploy with sam; asks before it changes anything
+	ARCH=$(ARCH) sam build
+	sam deploy --guided --parameter-overrides Architecture=$(ARCH)
+
+# What `sam build` calls, in a copy of this folder.
+build-EmbedFunction: ; $(MAKE) package NAME=embed
+build-RetrieveFunction: ; $(MAKE) package NAME=retrieve
+package:
+	GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GOLAMBDA) -o $(ARTIFACTS_DIR)/bootstrap ./functions/$(NAME)

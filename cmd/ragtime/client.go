@@ -1,0 +1,143 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
+)
+
+// remote is the API that put and retrieve talk to.
+type remote struct {
+	Endpoint string `help:"Base URL of the API." default:"http://127.0.0.1:3000" env:"RAGTIME_ENDPOINT"`
+	Sign     bool   `help:"Sign requests with your AWS credentials, as a deployed API wants them."`
+}
+
+// patience is over API Gateway's 29 s: the server always ends first.
+const patience = 35 * time.Second
+
+// problem is what a person needs of a problem document.
+type problem struct {
+	Title    string `json:"title"`
+	Status   int    `json:"status"`
+	Detail   string `json:"detail"`
+	Instance string `json:"instance"`
+	Message  string `json:"message"` // API Gateway's own errors
+}
+
+// call sends a JSON request and decodes the answer into out. An answer that is
+// no success becomes an error with the problem's detail.
+func (r remote) call(ctx context.Context, method, path string, in, out any) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer in %v", patience))
+	defer cancel()
+	var body []byte
+	if in != nil {
+		var err error
+		if body, err = json.Marshal(in); err != nil {
+			return err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.Endpoint, "/")+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if r.Sign {
+		if err := sign(ctx, req, body); err != nil {
+			return err
+		}
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("%w; is it running? `ragtime up` starts it", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
+	if err != nil {
+		return err
+	}
+	if resp.StatusCode >= 300 {
+		var p problem
+		if json.Unmarshal(answer, &p) != nil || p.Detail+p.Message == "" {
+			return fmt.Errorf("%s answered %s", r.Endpoint, resp.Status)
+		}
+		if p.Detail == "" {
+			return fmt.Errorf("%s answered %s: %s", r.Endpoint, resp.Status, p.Message)
+		}
+		return fmt.Errorf("%s: %s (operation %s)", p.Title, p.Detail, p.Instance)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// sign signs for API Gateway in the region of the caller's AWS configuration.
+func sign(ctx context.Context, req *http.Request, body []byte) error {
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		return err
+	}
+	if cfg.Region == "" {
+		return fmt.Errorf("--sign needs a region: set AWS_REGION")
+	}
+	credentials, err := cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return fmt.Errorf("--sign needs AWS credentials: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	return v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "execute-api", cfg.Region, time.Now())
+}
+
+type document struct {
+	Text       string            `json:"text"`
+	Title      string            `json:"title,omitempty"`
+	Collection string            `json:"collection,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+}
+
+type putResult struct {
+	Chunks   int `json:"chunks"`
+	Embedded int `json:"embedded"`
+	Reused   int `json:"reused"`
+}
+
+func (r remote) put(ctx context.Context, id string, d document) (out putResult, err error) {
+	err = r.call(ctx, http.MethodPut, "/documents/"+url.PathEscape(id), d, &out)
+	return out, err
+}
+
+type query struct {
+	Query    string   `json:"query"`
+	TopK     int      `json:"top_k"`
+	Filter   *filter  `json:"filter,omitempty"`
+	MinScore *float64 `json:"min_score,omitempty"`
+}
+
+type filter struct {
+	DocumentID string            `json:"document_id,omitempty"`
+	Collection string            `json:"collection,omitempty"`
+	Metadata   map[string]string `json:"metadata,omitempty"`
+}
+
+type passages struct {
+	Passages []struct {
+		DocumentID string  `json:"document_id"`
+		Chunk      int     `json:"chunk"`
+		Text       string  `json:"text"`
+		Score      float64 `json:"score"`
+		Title      string  `json:"title"`
+	} `json:"passages"`
+}

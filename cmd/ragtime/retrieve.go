@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+)
+
+type retrieve struct {
+	remote
+	Query      string            `arg:"" help:"What to look for, in plain words."`
+	TopK       int               `short:"k" help:"How many passages, 1 to 100." default:"5"`
+	Document   string            `help:"Only passages of this document."`
+	Collection string            `help:"Only passages of this collection."`
+	Metadata   map[string]string `help:"Only passages of documents with this metadata, as key=value."`
+	MinScore   *float64          `help:"Only passages at least this similar, -1 to 1."`
+	JSON       bool              `help:"Print the answer as the API gave it."`
+}
+
+func (c *retrieve) Run(ctx context.Context) error {
+	q := query{Query: c.Query, TopK: c.TopK, MinScore: c.MinScore}
+	if c.Document != "" || c.Collection != "" || len(c.Metadata) > 0 {
+		q.Filter = &filter{c.Document, c.Collection, c.Metadata}
+	}
+	var raw json.RawMessage
+	if err := c.call(ctx, http.MethodPost, "/retrieve", q, &raw); err != nil {
+		return err
+	}
+	if c.JSON {
+		_, err := fmt.Println(string(raw))
+		return err
+	}
+	var found passages
+	if err := json.Unmarshal(raw, &found); err != nil {
+		return err
+	}
+	if len(found.Passages) == 0 {
+		fmt.Fprintln(os.Stderr, "nothing found")
+		return nil
+	}
+	show(os.Stdout, found)
+	return nil
+}
+
+// show prints passages for a person: where each is from, and how it begins.
+func show(w io.Writer, found passages) {
+	for i, p := range found.Passages {
+		fmt.Fprintf(w, "%d. %s, chunk %d  (score %.3f)  %s\n   %s\n", i+1, p.DocumentID, p.Chunk, p.Score, p.Title, beginning(p.Text))
+	}
+}
+
+// beginning is the first words of a text, on one line.
+func beginning(text string) string {
+	const most = 160
+	words := []rune(strings.Join(strings.Fields(text), " "))
+	if len(words) <= most {
+		return string(words)
+	}
+	return string(words[:most]) + "..."
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sync/errgroup"
+
+	"ragtime/local/lambda"
+	"ragtime/local/samples"
+	"ragtime/local/system"
+)
+
+type up struct {
+	Port    int    `help:"Port of the API; 0 is any free one." default:"3000"`
+	Data    string `help:"Folder that keeps the documents; by default .ragtime beside template.yaml." type:"path"`
+	Samples bool   `help:"Load the sample documents." default:"true" negatable:""`
+	Root    string `help:"Folder of template.yaml and build/; by default the one above this program's." type:"existingdir"`
+	Logs    bool   `help:"Show the functions' log here as well as in DATA/functions.log."`
+}
+
+func (c *up) Run(ctx context.Context) error {
+	root, err := c.root()
+	if err != nil {
+		return err
+	}
+	if c.Data == "" {
+		c.Data = filepath.Join(root, ".ragtime")
+	}
+	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(filepath.Join(c.Data, "functions.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port,
+		OpenAIKey: os.Getenv("OPENAI_API_KEY"), OpenAIBaseURL: os.Getenv("OPENAI_BASE_URL"),
+		Log: func(l lambda.Line) {
+			fmt.Fprintf(log, "%s %s\n", l.Function, l.Text)
+			if c.Logs {
+				fmt.Fprintf(os.Stderr, "%s %s\n", l.Function, l.Text)
+			}
+		}})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	fmt.Printf("ready: %s\n", s.URL)
+	if c.Samples {
+		if err := c.welcome(ctx, s.URL); err != nil && ctx.Err() == nil {
+			return fmt.Errorf("%w\nthe functions' log is %s", err, log.Name())
+		}
+	}
+	<-ctx.Done()
+	fmt.Println("stopping")
+	return nil
+}
+
+func (c *up) root() (string, error) {
+	if c.Root != "" {
+		return c.Root, nil
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	root := filepath.Dir(filepath.Dir(program))
+	if _, err := os.Stat(filepath.Join(root, "template.yaml")); err != nil {
+		return "", fmt.Errorf("no template.yaml in %s: say with --root where the project is", root)
+	}
+	return root, nil
+}
+
+// welcome loads the samples and shows what can be done with them.
+func (c *up) welcome(ctx context.Context, url string) error {
+	api := remote{Endpoint: url}
+	chunks, err := load(ctx, api)
+	if err != nil {
+		return fmt.Errorf("load the samples: %w", err)
+	}
+	question := samples.Questions()[0].Question
+	fmt.Printf("loaded: %d sample documents of a health insurer, %d chunks\n\n%s\n", len(samples.Documents()), chunks, question)
+	var found passages
+	if err := api.call(ctx, http.MethodPost, "/retrieve", query{Query: question, TopK: 3}, &found); err != nil {
+		return err
+	}
+	show(os.Stdout, found)
+	program := "build/ragtime"
+	if c.Port != 3000 {
+		program = "RAGTIME_ENDPOINT=" + url + " " + program
+	}
+	fmt.Printf(`
+try:
+  curl -s %[1]s/retrieve -H 'content-type: application/json' -d '{"query":"does my plan cover glasses?","top_k":2}'
+  curl -s -X PUT %[1]s/documents/note -H 'content-type: text/plain' -d 'The front desk opens at 7:30.'
+  curl -s %[1]s/documents
+  %[2]s retrieve "when does the front desk open?"
+`, url, program)
+	return nil
+}
+
+// load puts every sample; those that did not change cost no embedding.
+func load(ctx context.Context, api remote) (chunks int, err error) {
+	counts := make([]int, len(samples.Documents()))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(4)
+	for i, d := range samples.Documents() {
+		g.Go(func() error {
+			r, err := api.put(ctx, d.ID, document{Text: d.Text, Title: d.Title, Collection: "samples"})
+			counts[i] = r.Chunks
+			return err
+		})
+	}
+	err = g.Wait()
+	for _, n := range counts {
+		chunks += n
+	}
+	return chunks, err
+}

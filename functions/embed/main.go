@@ -1,0 +1,25 @@
+// Command embed is the Lambda function behind PUT and DELETE of
+// /documents/{document_id}.
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"ragtime/shared/clients"
+	"ragtime/shared/config"
+)
+
+func main() {
+	slog.SetDefault(lambdacontext.NewLogger())
+	cfg, err := config.Read(os.Getenv)
+	if err != nil {
+		slog.Error("the configuration is wrong", "error", err.Error())
+		os.Exit(1)
+	}
+	c := clients.New(cfg)
+	lambda.StartHandlerFunc(newHandler(c.Embedder, c.Table))
+}

@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"go.uber.org/goleak"
+
+	"ragtime/shared/apigw"
+	"ragtime/shared/rag"
+)
+
+// logged is everything that the tests' operations logged. Tests do not run in parallel.
+var logged bytes.Buffer
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&logged, nil)))
+	goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit))
+}
+
+// world is an embedder and a store that keep count of what was asked of them.
+type world struct {
+	err      error // what every call of the store returns
+	known    map[string][]float32
+	embedded []string
+	calls    []string // of the store
+	document rag.Document
+	chunks   []rag.Chunk
+}
+
+func (w *world) Model() string { return "fake/3" }
+
+func (w *world) Embed(_ context.Context, texts []string) ([][]float32, int, error) {
+	w.embedded = append(w.embedded, texts...)
+	out := make([][]float32, len(texts))
+	for i := range out {
+		out[i] = []float32{1, 0, 0}
+	}
+	return out, 7 * len(texts), nil
+}
+
+func (w *world) Embeddings(_ context.Context, tenant, id string) (map[string][]float32, string, error) {
+	w.calls = append(w.calls, "embeddings "+tenant+" "+id)
+	return w.known, "", w.err
+}
+
+func (w *world) Replace(_ context.Context, tenant string, d rag.Document, chunks []rag.Chunk) error {
+	w.calls = append(w.calls, "replace "+tenant+" "+d.ID)
+	w.document, w.chunks = d, chunks
+	w.known = map[string][]float32{}
+	for _, c := range chunks {
+		w.known[c.Hash] = c.Embedding
+	}
+	return w.err
+}
+
+func (w *world) Delete(_ context.Context, tenant, id string) error {
+	w.calls = append(w.calls, "delete "+tenant+" "+id)
+	return w.err
+}
+
+// request is an event as API Gateway sends it, of the account 123.
+func request(method, id, media, body string) apigw.Event {
+	e := apigw.Event{HTTPMethod: method, Resource: "/documents/{document_id}", Body: body,
+		PathParameters: map[string]string{"document_id": id}, Headers: map[string]string{"Content-Type": media}}
+	e.RequestContext.Identity.AccountID = "123"
+	return e
+}
+
+// send handles the event, and checks that the log has no trace of any marker.
+func send(t *testing.T, w *world, e apigw.Event) apigw.Reply {
+	t.Helper()
+	logged.Reset()
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
+	reply, err := newHandler(w, w)(ctx, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if log := logged.String(); strings.Contains(log, marker) || strings.Count(log, "operation finished") != 1 {
+		t.Errorf("the log has content of the request, or not one finish line:\n%s", log)
+	}
+	return reply
+}
+
+// marker stands in every body's content, so that it shows where content leaks.
+const marker = "xyzzymarker"
+
+// refused checks that the reply is a problem of the status that names the
+// field, says nothing of the content, and that nothing was asked of the world.
+func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
+	t.Helper()
+	var p apigw.Problem
+	if err := json.Unmarshal([]byte(r.Body), &p); err != nil {
+		t.Fatalf("got %d %q, want a problem", r.StatusCode, r.Body)
+	}
+	if r.StatusCode != status || p.Field != field {
+		t.Errorf("got %d, field %q (%s); want %d, field %q", r.StatusCode, p.Field, p.Detail, status, field)
+	}
+	if !strings.HasPrefix(p.Detail, field) || strings.Contains(r.Body, marker) {
+		t.Errorf("got detail %q, want one that begins with the field and has no content", p.Detail)
+	}
+	if len(w.calls) > 0 || len(w.embedded) > 0 {
+		t.Errorf("got calls %v and %d texts embedded, want none", w.calls, len(w.embedded))
+	}
+}

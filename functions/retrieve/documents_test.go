@@ -1,0 +1,106 @@
+package main
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ragtime/shared/fault"
+	"ragtime/shared/rag"
+)
+
+var stored = rag.Document{ID: "a", Version: "v1", Title: "T", Collection: "c", Metadata: map[string]string{"k": "v"},
+	Chunks: 3, UpdatedAt: time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)}
+
+var shown = document{DocumentID: "a", Status: "ready", Version: "v1", Title: "T", Collection: "c",
+	Metadata: map[string]string{"k": "v"}, Chunks: 3, UpdatedAt: "2026-11-24T09:30:00Z"}
+
+func TestGet(t *testing.T) {
+	w := &world{documents: []rag.Document{stored}}
+	e := request("GET", "/documents/{document_id}", "")
+	e.PathParameters = map[string]string{"document_id": "a"}
+	r := send(t, w, e)
+	var got document
+	if err := json.Unmarshal([]byte(r.Body), &got); r.StatusCode != 200 || err != nil {
+		t.Fatalf("got %d %s", r.StatusCode, r.Body)
+	}
+	if d := cmp.Diff(shown, got); d != "" {
+		t.Errorf("document (-want +got):\n%s", d)
+	}
+	if want := []string{"get account:123 a"}; !cmp.Equal(want, w.calls) {
+		t.Errorf("got calls %v, want %v", w.calls, want)
+	}
+	w.err = fault.New(fault.NotFound, "no such document")
+	if r := send(t, w, e); r.StatusCode != 404 || r.Headers["Content-Type"] != "application/problem+json" {
+		t.Errorf("got %d %s, want a problem 404", r.StatusCode, r.Body)
+	}
+}
+
+func TestGetRefused(t *testing.T) {
+	for _, id := range []string{"", "..", "a%2F" + marker, "%2e%2e", "a%00", "%zz", "%ff", strings.Repeat("a", 129)} {
+		t.Run(id, func(t *testing.T) {
+			w := &world{}
+			e := request("GET", "/documents/{document_id}", "")
+			e.PathParameters = map[string]string{"document_id": id}
+			refused(t, w, send(t, w, e), 400, "document_id")
+		})
+	}
+}
+
+func TestList(t *testing.T) {
+	tests := []struct {
+		name  string
+		world world
+		want  string
+	}{
+		{"none", world{}, `{"documents":[]}`},
+		{"last page", world{documents: []rag.Document{stored}}, `{"documents":[` + text(t, shown) + `]}`},
+		{"one of many", world{documents: []rag.Document{stored}, next: "n"}, `{"documents":[` + text(t, shown) + `],"cursor":"n"}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			e := request("GET", "/documents", "")
+			e.QueryStringParameters = map[string]string{"limit": "100", "cursor": "c"}
+			r := send(t, &tt.world, e)
+			if d := cmp.Diff(tt.want, r.Body); d != "" || r.StatusCode != 200 {
+				t.Errorf("got %d (-want +got):\n%s", r.StatusCode, d)
+			}
+			if want := []string{"list account:123 c"}; !cmp.Equal(want, tt.world.calls) {
+				t.Errorf("got calls %v, want %v", tt.world.calls, want)
+			}
+		})
+	}
+}
+
+func text(t *testing.T, v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestListRefused(t *testing.T) {
+	tests := []struct{ name, value, field string }{
+		{"limit", "0", "limit"},
+		{"limit", "101", "limit"},
+		{"limit", "-1", "limit"},
+		{"limit", "", "limit"},
+		{"limit", "1.5", "limit"},
+		{"limit", marker, "limit"},
+		{"limit", "99999999999999999999", "limit"},
+		{"offset", marker, "offset"},
+		{"tenant", marker, "tenant"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
+			w := &world{}
+			e := request("GET", "/documents", "")
+			e.QueryStringParameters = map[string]string{tt.name: tt.value}
+			refused(t, w, send(t, w, e), 400, tt.field)
+		})
+	}
+}

@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+
+	"ragtime/shared/apigw"
+	"ragtime/shared/fault"
+	"ragtime/shared/rag"
+)
+
+type reader interface {
+	rag.Catalog
+	rag.Searcher
+}
+
+type handler struct {
+	embedder rag.Embedder
+	store    reader
+}
+
+func newHandler(e rag.Embedder, s reader) func(context.Context, apigw.Event) (apigw.Reply, error) {
+	h := handler{e, s}
+	return apigw.Handler("retrieve", apigw.Routes{
+		"POST /retrieve":               h.retrieve,
+		"GET /documents":               h.list,
+		"GET /documents/{document_id}": h.get,
+	})
+}
+
+type retrieveBody struct {
+	Query  string `json:"query"`
+	TopK   *int   `json:"top_k"`
+	Filter struct {
+		DocumentID *string           `json:"document_id"`
+		Collection *string           `json:"collection"`
+		Metadata   map[string]string `json:"metadata"`
+	} `json:"filter"`
+	MinScore *float64 `json:"min_score"`
+}
+
+type passage struct {
+	DocumentID string            `json:"document_id"`
+	Chunk      int               `json:"chunk"`
+	Text       string            `json:"text"`
+	Score      float64           `json:"score"`
+	Title      string            `json:"title"`
+	Metadata   map[string]string `json:"metadata"`
+}
+
+type usage struct {
+	EmbeddingTokens int `json:"embedding_tokens"`
+}
+
+type retrieveAnswer struct {
+	Passages    []passage `json:"passages"`
+	Usage       usage     `json:"usage"`
+	OperationID string    `json:"operation_id"`
+}
+
+// defaultTopK is the contract's.
+const defaultTopK = 5
+
+func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
+	var body retrieveBody
+	if err := r.JSON(&body); err != nil {
+		return apigw.Response{}, err
+	}
+	q := rag.Query{Text: body.Query, TopK: defaultTopK, MinScore: body.MinScore}
+	q.Filter.Metadata = body.Filter.Metadata
+	if body.TopK != nil {
+		q.TopK = *body.TopK
+	}
+	// An empty filter value is a mistake, not a filter that lets all through.
+	for _, f := range []struct {
+		name string
+		from *string
+		to   *string
+	}{
+		{"filter.document_id", body.Filter.DocumentID, &q.Filter.DocumentID},
+		{"filter.collection", body.Filter.Collection, &q.Filter.Collection},
+	} {
+		if f.from == nil {
+			continue
+		}
+		if err := rag.ValidID(f.name, *f.from); err != nil {
+			return apigw.Response{}, err
+		}
+		*f.to = *f.from
+	}
+	found, err := rag.Retrieve(ctx, r.Tenant, q, h.embedder, h.store)
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	out := retrieveAnswer{Passages: make([]passage, len(found.Passages)), Usage: usage{found.Tokens}, OperationID: r.OperationID}
+	for i, p := range found.Passages {
+		out.Passages[i] = passage(p)
+	}
+	return apigw.Response{Status: http.StatusOK, Body: out}, nil
+}
+
+type document struct {
+	DocumentID string            `json:"document_id"`
+	Status     string            `json:"status"`
+	Version    string            `json:"version"`
+	Title      string            `json:"title"`
+	Collection string            `json:"collection"`
+	Metadata   map[string]string `json:"metadata"`
+	Chunks     int               `json:"chunks"`
+	UpdatedAt  string            `json:"updated_at"` // RFC 3339, UTC
+}
+
+func show(d rag.Document) document {
+	return document{DocumentID: d.ID, Status: "ready", Version: d.Version, Title: d.Title, Collection: d.Collection,
+		Metadata: d.Metadata, Chunks: d.Chunks, UpdatedAt: d.UpdatedAt.Format(time.RFC3339)}
+}
+
+func (h handler) get(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
+	id, err := r.Path("document_id")
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	d, err := rag.Get(ctx, r.Tenant, id, h.store)
+	return apigw.Response{Status: http.StatusOK, Body: show(d)}, err
+}
+
+type listAnswer struct {
+	Documents []document `json:"documents"`
+	Cursor    string     `json:"cursor,omitempty"`
+}
+
+func (h handler) list(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
+	params, err := r.Query("limit", "cursor")
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	limit := 50
+	if v, ok := params["limit"]; ok {
+		if limit, err = strconv.Atoi(v); err != nil {
+			return apigw.Response{}, fault.Bad("limit", "must be an integer")
+		}
+	}
+	page, err := rag.List(ctx, r.Tenant, limit, params["cursor"], h.store)
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	out := listAnswer{Documents: []document{}, Cursor: page.Cursor}
+	for _, d := range page.Documents {
+		out.Documents = append(out.Documents, show(d))
+	}
+	return apigw.Response{Status: http.StatusOK, Body: out}, nil
+}

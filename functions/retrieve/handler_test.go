@@ -1,0 +1,153 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ragtime/shared/fault"
+	"ragtime/shared/rag"
+)
+
+func TestRetrieve(t *testing.T) {
+	found := []rag.Passage{
+		{DocumentID: "a", Chunk: 2, Text: marker, Score: 0.9, Title: "A", Metadata: map[string]string{"k": "v"}},
+		{DocumentID: "b", Text: marker, Score: 0.5},
+	}
+	tests := []struct {
+		name, body string
+		want       search
+		passages   int
+	}{
+		{"defaults", `{"query":"` + marker + `"}`, search{K: 5}, 2},
+		{"top_k", `{"query":"` + marker + `","top_k":100}`, search{K: 100}, 2},
+		{"filters", `{"query":"q","filter":{"document_id":"a","collection":"c","metadata":{"k":"v"}}}`,
+			search{K: 5, Filter: rag.Filter{DocumentID: "a", Collection: "c", Metadata: map[string]string{"k": "v"}}}, 2},
+		{"empty filter", `{"query":"q","filter":{}}`, search{K: 5}, 2},
+		{"min_score", `{"query":"q","min_score":0.6}`, search{K: 5}, 1},
+		{"min_score of the best", `{"query":"q","min_score":0.9}`, search{K: 5}, 1},
+		{"min_score over all", `{"query":"q","min_score":1}`, search{K: 5}, 0},
+		{"min_score least", `{"query":"q","min_score":-1}`, search{K: 5}, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &world{passages: found}
+			r := send(t, w, request("POST", "/retrieve", tt.body))
+			var got retrieveAnswer
+			if err := json.Unmarshal([]byte(r.Body), &got); r.StatusCode != 200 || err != nil {
+				t.Fatalf("got %d %s", r.StatusCode, r.Body)
+			}
+			want := retrieveAnswer{Passages: []passage{}, Usage: usage{7}, OperationID: "op-1"}
+			for _, p := range found[:tt.passages] {
+				want.Passages = append(want.Passages, passage(p))
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("answer (-want +got):\n%s", d)
+			}
+			tt.want.Tenant = "account:123"
+			if d := cmp.Diff([]search{tt.want}, w.searches); d != "" {
+				t.Errorf("searches (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// Nothing found is an empty list, not null.
+func TestRetrieveNothing(t *testing.T) {
+	r := send(t, &world{}, request("POST", "/retrieve", `{"query":"q"}`))
+	if !strings.Contains(r.Body, `"passages":[]`) {
+		t.Errorf("got %s, want an empty list of passages", r.Body)
+	}
+}
+
+func TestRetrieveRefused(t *testing.T) {
+	field := func(s string) string { return `{"query":"` + marker + `",` + s + `}` }
+	filter := func(s string) string { return field(`"filter":{` + s + `}`) }
+	var entries []string
+	for i := range 21 {
+		entries = append(entries, fmt.Sprintf(`"k%d":"v"`, i))
+	}
+	tests := []struct{ name, body, field string }{
+		{"no body", ``, "body"},
+		{"no JSON", marker, "body"},
+		{"array", `["` + marker + `"]`, "body"},
+		{"no UTF-8", "{\"query\":\"" + marker + "\xff\"}", "body"},
+		{"nested 10,000 deep", field(`"filter":` + strings.Repeat(`{"filter":`, 10_000) + "1" + strings.Repeat("}", 10_000)), "body"},
+		{"unknown", field(`"topk":5`), "topk"},
+		{"tenant", field(`"tenant":"` + marker + `"`), "tenant"},
+		{"query missing", `{}`, "query"},
+		{"query null", `{"query":null}`, "query"},
+		{"query number", `{"query":1}`, "query"},
+		{"query empty", `{"query":""}`, "query"},
+		{"query blank", `{"query":" \n"}`, "query"},
+		{"query with NUL", `{"query":"` + marker + `\u0000"}`, "query"},
+		{"query with a lone surrogate", `{"query":"` + marker + `\udc00"}`, "query"},
+		{"query over 8192 tokens", `{"query":"` + marker + strings.Repeat(" a", 8200) + `"}`, "query"},
+		{"query of megabytes", `{"query":"` + marker + strings.Repeat("a", 5<<20) + `"}`, "query"},
+		{"top_k 0", field(`"top_k":0`), "top_k"},
+		{"top_k 101", field(`"top_k":101`), "top_k"},
+		{"top_k negative", field(`"top_k":-1`), "top_k"},
+		{"top_k fraction", field(`"top_k":1.5`), "top_k"},
+		{"top_k string", field(`"top_k":"5"`), "top_k"},
+		{"top_k null", field(`"top_k":null`), "top_k"},
+		{"top_k huge", field(`"top_k":1e30`), "top_k"},
+		{"min_score over 1", field(`"min_score":1.01`), "min_score"},
+		{"min_score under -1", field(`"min_score":-1.01`), "min_score"},
+		{"min_score string", field(`"min_score":"` + marker + `"`), "min_score"},
+		{"min_score null", field(`"min_score":null`), "min_score"},
+		{"min_score huge", field(`"min_score":1e999`), "min_score"},
+		{"filter string", field(`"filter":"` + marker + `"`), "filter"},
+		{"filter null", field(`"filter":null`), "filter"},
+		{"filter unknown", filter(`"collecton":"` + marker + `"`), "filter.collecton"},
+		{"filter.document_id empty", filter(`"document_id":""`), "filter.document_id"},
+		{"filter.document_id number", filter(`"document_id":1`), "filter.document_id"},
+		{"filter.document_id with a slash", filter(`"document_id":"../` + marker + `"`), "filter.document_id"},
+		{"filter.document_id too long", filter(`"document_id":"` + strings.Repeat("a", 129) + `"`), "filter.document_id"},
+		{"filter.collection empty", filter(`"collection":""`), "filter.collection"},
+		{"filter.collection null", filter(`"collection":null`), "filter.collection"},
+		{"filter.collection with NUL", filter(`"collection":"` + marker + `\u0000"`), "filter.collection"},
+		{"filter.metadata array", filter(`"metadata":["` + marker + `"]`), "filter.metadata"},
+		{"filter.metadata of numbers", filter(`"metadata":{"k":1}`), "filter.metadata"},
+		{"filter.metadata key empty", filter(`"metadata":{"":"` + marker + `"}`), "filter.metadata"},
+		{"filter.metadata value too long", filter(`"metadata":{"k":"` + strings.Repeat("v", 513) + `"}`), "filter.metadata"},
+		{"filter.metadata with 21 entries", filter(`"metadata":{` + strings.Join(entries, ",") + `}`), "filter.metadata"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &world{}
+			refused(t, w, send(t, w, request("POST", "/retrieve", tt.body)), 400, tt.field)
+		})
+	}
+}
+
+func TestRetrieveMediaAndIdentity(t *testing.T) {
+	for _, media := range []string{"", "text/plain", "application/json; charset=latin1", "text/html"} {
+		w := &world{}
+		e := request("POST", "/retrieve", `{"query":"`+marker+`"}`)
+		e.Headers["Content-Type"] = media
+		refused(t, w, send(t, w, e), 415, "")
+	}
+	for _, route := range []string{"POST /retrieve", "GET /documents", "GET /documents/{document_id}"} {
+		w := &world{}
+		method, resource, _ := strings.Cut(route, " ")
+		e := request(method, resource, `{"query":"`+marker+`"}`)
+		e.RequestContext.Identity.AccountID = ""
+		refused(t, w, send(t, w, e), 401, "")
+	}
+	w := &world{}
+	e := request("POST", "/retrieve", `{"query":"`+marker+`"}`)
+	e.IsBase64Encoded = true
+	refused(t, w, send(t, w, e), 400, "body")
+}
+
+// A failure of a remote service is told by its kind, without its private cause.
+func TestRetrieveFails(t *testing.T) {
+	w := &world{err: &fault.Error{Kind: fault.Unavailable, Detail: "openai: answered 503", Cause: fmt.Errorf("private")}}
+	r := send(t, w, request("POST", "/retrieve", `{"query":"`+marker+`"}`))
+	if r.StatusCode != 503 || !strings.Contains(r.Body, `"step":"embed"`) || strings.Contains(r.Body, "private") {
+		t.Errorf("got %d %s, want 503 in step embed", r.StatusCode, r.Body)
+	}
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"go.uber.org/goleak"
+
+	"ragtime/shared/apigw"
+	"ragtime/shared/rag"
+)
+
+// logged is everything that the tests' operations logged. Tests do not run in parallel.
+var logged bytes.Buffer
+
+func TestMain(m *testing.M) {
+	slog.SetDefault(slog.New(slog.NewJSONHandler(&logged, nil)))
+	goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit))
+}
+
+// search is one call of the store's Search.
+type search struct {
+	Tenant string
+	K      int
+	Filter rag.Filter
+}
+
+// world is an embedder and a store that keep what was asked of them.
+type world struct {
+	err       error // what every call returns
+	passages  []rag.Passage
+	documents []rag.Document
+	next      string
+
+	searches []search
+	calls    []string
+}
+
+func (w *world) Model() string { return "fake/3" }
+
+func (w *world) Embed(_ context.Context, texts []string) ([][]float32, int, error) {
+	w.calls = append(w.calls, "embed")
+	if w.err != nil {
+		return nil, 0, w.err
+	}
+	return [][]float32{{1, 0, 0}}, 7, nil
+}
+
+func (w *world) Search(_ context.Context, tenant string, _ []float32, k int, f rag.Filter) ([]rag.Passage, error) {
+	w.calls = append(w.calls, "search")
+	w.searches = append(w.searches, search{tenant, k, f})
+	return w.passages, w.err
+}
+
+func (w *world) Get(_ context.Context, tenant, id string) (rag.Document, error) {
+	w.calls = append(w.calls, "get "+tenant+" "+id)
+	if w.err != nil {
+		return rag.Document{}, w.err
+	}
+	return w.documents[0], nil
+}
+
+func (w *world) List(_ context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
+	w.calls = append(w.calls, "list "+tenant+" "+cursor)
+	return w.documents, w.next, w.err
+}
+
+// marker stands in every body's content, so that it shows where content leaks.
+const marker = "xyzzymarker"
+
+// request is an event as API Gateway sends it, of the account 123.
+func request(method, resource, body string) apigw.Event {
+	e := apigw.Event{HTTPMethod: method, Resource: resource, Body: body, Headers: map[string]string{"Content-Type": "application/json"}}
+	e.RequestContext.Identity.AccountID = "123"
+	return e
+}
+
+// send handles the event, and checks that the log has no trace of the marker.
+func send(t *testing.T, w *world, e apigw.Event) apigw.Reply {
+	t.Helper()
+	logged.Reset()
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
+	reply, err := newHandler(w, w)(ctx, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if log := logged.String(); strings.Contains(log, marker) || strings.Count(log, "operation finished") != 1 {
+		t.Errorf("the log has content of the request, or not one finish line:\n%s", log)
+	}
+	return reply
+}
+
+// refused checks that the reply is a problem of the status that names the
+// field, says nothing of the content, and that nothing was asked of the world.
+func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
+	t.Helper()
+	var p apigw.Problem
+	if err := json.Unmarshal([]byte(r.Body), &p); err != nil {
+		t.Fatalf("got %d %q, want a problem", r.StatusCode, r.Body)
+	}
+	if r.StatusCode != status || p.Field != field {
+		t.Errorf("got %d, field %q (%s); want %d, field %q", r.StatusCode, p.Field, p.Detail, status, field)
+	}
+	if !strings.HasPrefix(p.Detail, field) || strings.Contains(r.Body, marker) {
+		t.Errorf("got detail %q, want one that begins with the field and has no content", p.Detail)
+	}
+	if len(w.calls) > 0 {
+		t.Errorf("got calls %v, want none", w.calls)
+	}
+}

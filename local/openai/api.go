@@ -1,0 +1,106 @@
+package openai
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// maxBody is the most that a request may have: 2048 inputs of 8192 tokens are
+// refused for their tokens long before.
+const maxBody = 64 << 20
+
+// API is the stand-in's handler: POST /v1/embeddings and GET /v1/models, for
+// any bearer token.
+func API() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/embeddings", embeddings)
+	mux.HandleFunc("GET /v1/models", listModels)
+	mux.HandleFunc("/v1/embeddings", wrongMethod)
+	mux.HandleFunc("/v1/models", wrongMethod)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		refuse(w, apiError{http.StatusNotFound, fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.URL.Path), "invalid_request_error", "", ""})
+	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := make([]byte, 16)
+		rand.Read(id)
+		h := w.Header()
+		h.Set("X-Request-Id", "req_"+hex.EncodeToString(id))
+		h.Set("Openai-Version", "2020-10-01")
+		h.Set("Content-Type", "application/json")
+		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !ok || strings.TrimSpace(token) == "" {
+			refuse(w, apiError{http.StatusUnauthorized, "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).", "invalid_request_error", "", ""})
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// apiError is a refusal in OpenAI's shape; empty param and code become null.
+type apiError struct {
+	status                     int
+	message, kind, param, code string
+}
+
+func refuse(w http.ResponseWriter, e apiError) {
+	null := func(s string) any {
+		if s == "" {
+			return nil
+		}
+		return s
+	}
+	w.WriteHeader(e.status)
+	json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
+		"message": e.message, "type": e.kind, "param": null(e.param), "code": null(e.code)}})
+}
+
+func wrongMethod(w http.ResponseWriter, r *http.Request) {
+	refuse(w, apiError{http.StatusMethodNotAllowed, fmt.Sprintf("Not allowed to %s on %s.", r.Method, r.URL.Path), "invalid_request_error", "", "method_not_supported"})
+}
+
+func listModels(w http.ResponseWriter, _ *http.Request) {
+	var data []any
+	for _, name := range []string{"text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"} {
+		data = append(data, map[string]any{"id": name, "object": "model", "created": 1705948997, "owned_by": "ragtime"})
+	}
+	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data})
+}
+
+func embeddings(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		refuse(w, apiError{http.StatusUnsupportedMediaType, "Unsupported Media Type. Send JSON with 'Content-Type: application/json'.", "invalid_request_error", "", "unsupported_content_type"})
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		refuse(w, apiError{http.StatusRequestEntityTooLarge, "Request too large.", "invalid_request_error", "", ""})
+		return
+	}
+	req, refused := parse(body)
+	if refused != nil {
+		refuse(w, *refused)
+		return
+	}
+	data := make([]any, len(req.texts))
+	for i, t := range req.texts {
+		data[i] = map[string]any{"object": "embedding", "index": i, "embedding": encode(Embed(t, req.dimensions), req.base64)}
+	}
+	h := w.Header()
+	h.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(start).Milliseconds(), 10))
+	h.Set("X-Ratelimit-Limit-Requests", "3000")
+	h.Set("X-Ratelimit-Remaining-Requests", "2999")
+	h.Set("X-Ratelimit-Reset-Requests", "20ms")
+	h.Set("X-Ratelimit-Limit-Tokens", "1000000")
+	h.Set("X-Ratelimit-Remaining-Tokens", strconv.Itoa(max(0, 1_000_000-req.tokens)))
+	h.Set("X-Ratelimit-Reset-Tokens", fmt.Sprintf("%dms", req.tokens*60/1000))
+	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data, "model": req.model,
+		"usage": map[string]int{"prompt_tokens": req.tokens, "total_tokens": req.tokens}})
+}

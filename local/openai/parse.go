@@ -1,0 +1,149 @@
+package openai
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+
+	"ragtime/shared/chunk"
+)
+
+// OpenAI's limits (https://platform.openai.com/docs/api-reference/embeddings/create).
+const (
+	maxInputs        = 2048
+	maxInputTokens   = 8192
+	maxRequestTokens = 300_000
+)
+
+// models says how many dimensions each model has, and whether it takes fewer.
+var models = map[string]struct {
+	dimensions int
+	shortens   bool
+}{
+	"text-embedding-3-small": {1536, true},
+	"text-embedding-3-large": {3072, true},
+	"text-embedding-ada-002": {1536, false},
+}
+
+// request is a checked embeddings request.
+type request struct {
+	texts      []string
+	model      string
+	dimensions int
+	base64     bool
+	tokens     int
+}
+
+func bad(param, format string, args ...any) *apiError {
+	return &apiError{http.StatusBadRequest, fmt.Sprintf(format, args...), "invalid_request_error", param, ""}
+}
+
+// parse reads and checks a request as OpenAI does.
+func parse(body []byte) (request, *apiError) {
+	var in struct {
+		Input          json.RawMessage `json:"input"`
+		Model          string          `json:"model"`
+		Dimensions     *int            `json:"dimensions"`
+		EncodingFormat *string         `json:"encoding_format"`
+		User           *string         `json:"user"`
+	}
+	if err := json.Unmarshal(body, &in); err != nil {
+		return request{}, bad("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
+	}
+	if in.Model == "" {
+		return request{}, bad("", "you must provide a model parameter")
+	}
+	model, ok := models[in.Model]
+	if !ok {
+		return request{}, &apiError{http.StatusNotFound, fmt.Sprintf("The model `%s` does not exist or you do not have access to it.", in.Model), "invalid_request_error", "", "model_not_found"}
+	}
+	out := request{model: in.Model, dimensions: model.dimensions}
+	if d := in.Dimensions; d != nil {
+		switch {
+		case !model.shortens:
+			return request{}, bad("", "This model does not support specifying dimensions.")
+		case *d < 1:
+			return request{}, bad("dimensions", "%d is less than the minimum of 1 - 'dimensions'", *d)
+		case *d > model.dimensions:
+			return request{}, bad("dimensions", "Invalid value for 'dimensions' = %d. Must be less than or equal to %d.", *d, model.dimensions)
+		}
+		out.dimensions = *d
+	}
+	if f := in.EncodingFormat; f != nil {
+		if *f != "float" && *f != "base64" {
+			return request{}, bad("encoding_format", "Invalid value: '%s'. Supported values are: 'float' and 'base64'.", *f)
+		}
+		out.base64 = *f == "base64"
+	}
+	var refused *apiError
+	if out.texts, refused = texts(in.Input); refused != nil {
+		return request{}, refused
+	}
+	for _, t := range out.texts {
+		n := chunk.Count(t)
+		if n > maxInputTokens {
+			return request{}, bad("", "This model's maximum context length is %d tokens, however you requested %d tokens (%d in your prompt; 0 for the completion). Please reduce your prompt; or completion length.", maxInputTokens, n, n)
+		}
+		out.tokens += n
+	}
+	if out.tokens > maxRequestTokens {
+		return request{}, &apiError{http.StatusBadRequest, fmt.Sprintf("Requested %d tokens, max %d tokens per request", out.tokens, maxRequestTokens), "max_tokens_per_request", "", "max_tokens_per_request"}
+	}
+	return out, nil
+}
+
+// texts reads input: a string, an array of strings, an array of token numbers,
+// or an array of those. Tokens have no text here, so each stands for itself.
+func texts(raw json.RawMessage) ([]string, *apiError) {
+	invalid := bad("input", "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.")
+	var list []json.RawMessage
+	var one string
+	switch {
+	case len(raw) == 0:
+		return nil, bad("input", "Missing required parameter: 'input'.")
+	case json.Unmarshal(raw, &one) == nil && raw[0] == '"':
+		list = []json.RawMessage{raw}
+	case json.Unmarshal(raw, &list) != nil || len(list) == 0:
+		return nil, invalid
+	}
+	if list[0][0] != '"' && list[0][0] != '[' { // one input of tokens
+		list = []json.RawMessage{raw}
+	}
+	if len(list) > maxInputs {
+		return nil, bad("input", "Invalid 'input': array too long. Expected an array with maximum length %d, but got an array with length %d instead.", maxInputs, len(list))
+	}
+	out := make([]string, len(list))
+	for i, r := range list {
+		if t, ok := tokens(r); ok {
+			out[i] = t
+		} else if r[0] != '"' || json.Unmarshal(r, &out[i]) != nil || out[i] == "" {
+			return nil, invalid
+		}
+	}
+	return out, nil
+}
+
+func tokens(raw json.RawMessage) (string, bool) {
+	var numbers []uint32
+	if raw[0] != '[' || json.Unmarshal(raw, &numbers) != nil || len(numbers) == 0 {
+		return "", false
+	}
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(numbers), " ", " t"), "[]"), true
+}
+
+// encode gives a vector in the format asked for: base64 of little-endian
+// float32, or numbers.
+func encode(v []float32, asBase64 bool) any {
+	if !asBase64 {
+		return v
+	}
+	raw := make([]byte, 0, 4*len(v))
+	for _, x := range v {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(x))
+	}
+	return base64.StdEncoding.EncodeToString(raw)
+}

@@ -1,0 +1,305 @@
+package system_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"ragtime/local/gateway"
+	"ragtime/local/lambda"
+	"ragtime/local/samples"
+	"ragtime/local/system"
+	"ragtime/local/system/systemtest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// call sends a request and decodes the JSON answer into out, if that is not nil.
+func call(t *testing.T, method, url, body string, out any) int {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if out != nil {
+		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+			t.Fatalf("%s %s: %s: %v", method, url, resp.Status, err)
+		}
+	}
+	return resp.StatusCode
+}
+
+func put(t *testing.T, base, id, text string) int {
+	t.Helper()
+	body, _ := json.Marshal(map[string]string{"text": text})
+	return call(t, "PUT", base+"/documents/"+url.PathEscape(id), string(body), nil)
+}
+
+type passages struct {
+	Passages []struct {
+		DocumentID string `json:"document_id"`
+		Chunk      int    `json:"chunk"`
+		Text       string `json:"text"`
+	} `json:"passages"`
+}
+
+func retrieve(t *testing.T, base, query string, k int) (out passages) {
+	t.Helper()
+	body, _ := json.Marshal(map[string]any{"query": query, "top_k": k})
+	if status := call(t, "POST", base+"/retrieve", string(body), &out); status != 200 {
+		t.Fatalf("retrieve answered %d", status)
+	}
+	return out
+}
+
+// Every file in events/ goes through the real function, in the samples' order.
+func TestEvents(t *testing.T) {
+	root := systemtest.Build(t)
+	s := systemtest.Start(t, system.Options{Root: root})
+	all, err := gateway.Samples(s.Template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sample := range all {
+		t.Run(sample.Name, func(t *testing.T) {
+			r, err := s.Lambda.Invoke(t.Context(), sample.Function, lambda.Invocation{Payload: sample.Event})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var reply struct {
+				StatusCode int
+				Headers    map[string]string
+				Body       string
+			}
+			if err := json.Unmarshal(r.Payload, &reply); err != nil {
+				t.Fatal(err)
+			}
+			if reply.StatusCode != sample.Status {
+				t.Errorf("answered %d, want %d: %s", reply.StatusCode, sample.Status, reply.Body)
+			}
+			if reply.Headers["Ragtime-Operation-Id"] != r.RequestID || reply.Headers["Server-Timing"] == "" {
+				t.Errorf("headers %v, want the operation's id and timing", reply.Headers)
+			}
+		})
+	}
+}
+
+// The stand-in must be useful for retrieval without a key: of the 40 questions
+// at least 36 find the document that answers them among the first 3 passages.
+func TestSamplesAreFound(t *testing.T) {
+	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
+	for _, d := range samples.Documents() {
+		if status := put(t, s.URL, d.ID, d.Text); status != 200 {
+			t.Fatalf("put %s answered %d", d.ID, status)
+		}
+	}
+	found := 0
+	for _, q := range samples.Questions() {
+		var got []string
+		for _, p := range retrieve(t, s.URL, q.Question, 3).Passages {
+			got = append(got, p.DocumentID)
+		}
+		if strings.Contains(" "+strings.Join(got, " ")+" ", " "+q.Document+" ") {
+			found++
+		} else {
+			t.Logf("%q found %v, want %s", q.Question, got, q.Document)
+		}
+	}
+	if want := 36; found < want {
+		t.Errorf("%d of %d questions found their document among the first 3, want %d", found, len(samples.Questions()), want)
+	}
+}
+
+// writes counts the requests that write, and calls back before and after each.
+type writes struct {
+	next   http.Handler
+	mu     sync.Mutex
+	n      int
+	before func(n int)
+	after  func(n int)
+}
+
+func (w *writes) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+	target := r.Header.Get("X-Amz-Target")
+	if !strings.HasSuffix(target, ".PutItem") && !strings.HasSuffix(target, ".BatchWriteItem") {
+		w.next.ServeHTTP(rw, r)
+		return
+	}
+	w.mu.Lock() // one write after the other: "between any two" then has a meaning
+	defer w.mu.Unlock()
+	w.n++
+	w.before(w.n)
+	w.next.ServeHTTP(rw, r)
+	w.after(w.n)
+}
+
+// text makes a document of n paragraphs, each a chunk or so, that name the version.
+func text(version string, n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "## Part %d of version %s\n\n", i, version)
+		for j := range 60 {
+			fmt.Fprintf(&b, "Sentence %d of part %d belongs to version %s. ", j, i, version)
+		}
+		b.WriteString("\n\n")
+	}
+	return b.String()
+}
+
+// Killing the function before or after any write of a replacement leaves the
+// old or the new document whole, and the next replacement mends the rest.
+func TestKillBetweenAnyTwoWrites(t *testing.T) {
+	root := systemtest.Build(t)
+	var w *writes
+	s := systemtest.Start(t, system.Options{Root: root, WrapDynamoDB: func(next http.Handler) http.Handler {
+		w = &writes{next: next}
+		return w
+	}})
+	none := func(int) {}
+	kill := func(at int) func(int) {
+		return func(n int) {
+			if n == at {
+				for _, e := range s.Lambda.Environments("embed") {
+					e.Kill()
+				}
+			}
+		}
+	}
+	reset := func(before, after func(int)) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.n, w.before, w.after = 0, before, after
+	}
+
+	// whole checks that all chunks found are of one version, and as many as it has.
+	whole := func(t *testing.T) string {
+		t.Helper()
+		var d struct{ Chunks int }
+		if status := call(t, "GET", s.URL+"/documents/doc", "", &d); status != 200 {
+			t.Fatalf("the document is gone: %d", status)
+		}
+		versions := map[string]int{}
+		for _, p := range retrieve(t, s.URL, "sentence of part belongs to version", 100).Passages {
+			for _, v := range []string{"alpha", "beta"} {
+				if strings.Contains(p.Text, "version "+v) {
+					versions[v]++
+				}
+			}
+		}
+		if len(versions) != 1 {
+			t.Fatalf("passages of versions %v, want one", versions)
+		}
+		for v, n := range versions {
+			if n != d.Chunks {
+				t.Errorf("%d passages of version %s, the document has %d chunks", n, v, d.Chunks)
+			}
+			return v
+		}
+		return ""
+	}
+
+	reset(none, none)
+	const parts = 20 // two batches of chunks; twice as many stay below the 100 that a search gives
+	if status := put(t, s.URL, "doc", text("alpha", parts)); status != 200 {
+		t.Fatalf("put answered %d", status)
+	}
+	if status := put(t, s.URL, "doc", text("alpha", parts)); status != 200 {
+		t.Fatalf("replacement answered %d", status)
+	}
+	total := w.n
+	if total < 6 {
+		t.Fatalf("a put and a replacement made %d writes, want several", total)
+	}
+	reset(none, none)
+	put(t, s.URL, "doc", text("alpha", parts))
+	replacement := w.n
+	for at := 1; at <= replacement; at++ {
+		for name, hooks := range map[string][2]func(int){"before": {kill(at), none}, "after": {none, kill(at)}} {
+			t.Run(fmt.Sprintf("%s write %d of %d", name, at, replacement), func(t *testing.T) {
+				reset(none, none)
+				if status := put(t, s.URL, "doc", text("alpha", parts)); status != 200 {
+					t.Fatalf("put answered %d", status)
+				}
+				reset(hooks[0], hooks[1])
+				if status := put(t, s.URL, "doc", text("beta", parts)); status != 502 {
+					t.Errorf("the killed put answered %d, want 502", status)
+				}
+				reset(none, none)
+				whole(t)
+			})
+		}
+	}
+	if status := put(t, s.URL, "doc", text("beta", parts)); status != 200 {
+		t.Fatalf("put answered %d", status)
+	}
+	if got := whole(t); got != "beta" {
+		t.Errorf("version %s is current, want beta", got)
+	}
+}
+
+func TestTenantsAreApart(t *testing.T) {
+	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
+	if status := put(t, s.URL, "doc", "The vault opens at noon."); status != 200 {
+		t.Fatalf("put answered %d", status)
+	}
+	as := func(method, path, body string) *httptest.ResponseRecorder {
+		req, _ := http.NewRequestWithContext(t.Context(), method, s.URL+path, strings.NewReader(body))
+		req.Header.Set("Content-Type", "application/json")
+		req.Header.Set("X-Amz-Date", "20261124T000000Z")
+		req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=alice/20261124/local/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=00")
+		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		rec := httptest.NewRecorder()
+		rec.Code = resp.StatusCode
+		rec.Body.ReadFrom(resp.Body)
+		return rec
+	}
+	if r := as("GET", "/documents/doc", ""); r.Code != 404 {
+		t.Errorf("another tenant's get answered %d: %s", r.Code, r.Body)
+	}
+	if r := as("POST", "/retrieve", `{"query":"when does the vault open?"}`); r.Code != 200 || strings.Contains(r.Body.String(), "noon") {
+		t.Errorf("another tenant's retrieve answered %d: %s", r.Code, r.Body)
+	}
+	if r := as("DELETE", "/documents/doc", ""); r.Code != 204 {
+		t.Errorf("another tenant's delete answered %d: %s", r.Code, r.Body)
+	}
+	if got := retrieve(t, s.URL, "when does the vault open?", 1); len(got.Passages) != 1 {
+		t.Error("another tenant's delete took the document away")
+	}
+}
+
+// A machine without the built functions is told what to do, and nothing is left running.
+func TestMissingFunctions(t *testing.T) {
+	root := t.TempDir()
+	template, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	os.WriteFile(filepath.Join(root, "template.yaml"), template, 0o644)
+	if s, err := system.Start(system.Options{Root: root}); err == nil {
+		s.Close()
+		t.Fatal("started without functions")
+	} else if !strings.Contains(err.Error(), "bootstrap") {
+		t.Errorf("error %v does not name what is missing", err)
+	}
+}

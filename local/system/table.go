@@ -1,0 +1,49 @@
+package system
+
+import (
+	"context"
+	"errors"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"ragtime/local/gateway"
+)
+
+// createTable makes the template's table at a DynamoDB endpoint, unless it is there.
+func createTable(ctx context.Context, endpoint string, t gateway.Table) error {
+	client := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		})})
+	in := &dynamodb.CreateTableInput{TableName: &t.Name, BillingMode: types.BillingModePayPerRequest}
+	for _, a := range t.Attributes {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
+			AttributeName: &a.Name, AttributeType: types.ScalarAttributeType(a.Type)})
+	}
+	for _, k := range t.Key {
+		in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: &k.Attribute, KeyType: types.KeyType(k.Type)})
+	}
+	for _, v := range t.VectorIndexes {
+		index := types.VectorIndex{IndexName: &v.Name, Dimensions: aws.Int64(int64(v.Dimensions)),
+			DistanceFunction: types.VectorDistanceFunction(v.Distance),
+			VectorAttribute:  &types.VectorAttributeDefinition{AttributeName: &v.Attribute},
+			Projection:       &types.Projection{ProjectionType: types.ProjectionType(v.ProjectionType), NonKeyAttributes: v.NonKeyAttributes}}
+		for _, e := range v.SearchSchema {
+			index.SearchSchema = append(index.SearchSchema, types.SearchSchemaElement{
+				AttributeName: &e.Attribute, SearchSchemaElementType: types.SearchSchemaElementType(e.Type)})
+		}
+		in.VectorIndexes = append(in.VectorIndexes, index)
+	}
+	_, err := client.CreateTable(ctx, in)
+	if _, there := errors.AsType[*types.ResourceInUseException](err); there {
+		return nil
+	}
+	if err != nil || t.TTLAttribute == "" {
+		return err
+	}
+	_, err = client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{TableName: &t.Name,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &t.TTLAttribute, Enabled: aws.Bool(true)}})
+	return err
+}

@@ -1,0 +1,103 @@
+// Package xray is the X-Ray daemon on a developer's machine: it receives segment
+// documents over UDP, as the SDK sends them, and keeps them in memory by trace.
+package xray
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+)
+
+// keep is how many traces are kept; the oldest goes first.
+const keep = 1000
+
+// Daemon receives segment documents. Safe for concurrent use.
+type Daemon struct {
+	conn net.PacketConn
+	done chan struct{}
+
+	mu     sync.Mutex
+	traces map[string][]json.RawMessage
+	order  []string // trace ids, oldest first
+}
+
+// Listen starts a daemon on a UDP address such as 127.0.0.1:0.
+func Listen(address string) (*Daemon, error) {
+	conn, err := net.ListenPacket("udp", address)
+	if err != nil {
+		return nil, err
+	}
+	d := &Daemon{conn: conn, done: make(chan struct{}), traces: map[string][]json.RawMessage{}}
+	go d.receive()
+	return d, nil
+}
+
+// Addr is the address for AWS_XRAY_DAEMON_ADDRESS.
+func (d *Daemon) Addr() string { return d.conn.LocalAddr().String() }
+
+// Close stops receiving. What was received stays readable.
+func (d *Daemon) Close() error {
+	err := d.conn.Close()
+	<-d.done
+	return err
+}
+
+// Trace gives the documents of a trace in the order of their arrival.
+func (d *Daemon) Trace(id string) []json.RawMessage {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.traces[id])
+}
+
+// Traces gives the ids of the traces, the newest first.
+func (d *Daemon) Traces() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := slices.Clone(d.order)
+	slices.Reverse(out)
+	return out
+}
+
+func (d *Daemon) receive() {
+	defer close(d.done)
+	buf := make([]byte, 64<<10) // a UDP datagram's limit, and X-Ray's of a document
+	for {
+		n, _, err := d.conn.ReadFrom(buf)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err == nil {
+			d.take(buf[:n])
+		}
+	}
+}
+
+// take keeps a datagram: a header line {"format":"json","version":1}, then one
+// document. What is neither is dropped, as the real daemon does.
+func (d *Daemon) take(datagram []byte) {
+	header, document, ok := bytes.Cut(datagram, []byte("\n"))
+	var h struct {
+		Format  string
+		Version int
+	}
+	var doc struct {
+		TraceID string `json:"trace_id"`
+	}
+	if !ok || json.Unmarshal(header, &h) != nil || h.Format != "json" || h.Version != 1 ||
+		json.Unmarshal(document, &doc) != nil || doc.TraceID == "" {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if _, seen := d.traces[doc.TraceID]; !seen {
+		if len(d.order) == keep {
+			delete(d.traces, d.order[0])
+			d.order = d.order[1:]
+		}
+		d.order = append(d.order, doc.TraceID)
+	}
+	d.traces[doc.TraceID] = append(d.traces[doc.TraceID], bytes.Clone(document))
+}

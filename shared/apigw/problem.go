@@ -1,0 +1,49 @@
+package apigw
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+
+	"ragtime/shared/fault"
+	"ragtime/shared/operation"
+)
+
+// Problem is the body of every answer that is no success (RFC 9457).
+type Problem struct {
+	Type      string          `json:"type"`
+	Title     string          `json:"title"`
+	Status    int             `json:"status"`
+	Detail    string          `json:"detail"`
+	Instance  string          `json:"instance"` // the operation's id
+	Operation string          `json:"operation"`
+	Field     string          `json:"field,omitempty"`
+	Step      fault.Step      `json:"step,omitempty"`
+	Phase     fault.Phase     `json:"phase,omitempty"`
+	ElapsedMS int64           `json:"elapsed_ms"`
+	BudgetMS  int64           `json:"budget_ms"`
+	Attempts  []fault.Attempt `json:"attempts,omitempty"`
+	TraceID   string          `json:"trace_id,omitempty"`
+}
+
+func problem(op *operation.Operation) Reply {
+	f := op.Fault
+	if f == nil {
+		return Reply{}
+	}
+	p := Problem{Type: "urn:ragtime:problem:" + f.Kind.String(), Title: f.Kind.Title(), Status: f.Kind.Status(),
+		Detail: f.Detail, Instance: op.ID, Operation: op.Name, Field: f.Field, Step: f.Step, Phase: f.Phase,
+		ElapsedMS: op.Elapsed.Milliseconds(), BudgetMS: op.Budget.Milliseconds(), Attempts: f.Attempts, TraceID: op.TraceID}
+	reply := Reply{StatusCode: p.Status, Headers: map[string]string{"Content-Type": "application/problem+json"}}
+	if f.Kind == fault.Internal { // nothing more: what it was is in the log
+		p.Detail, p.Step, p.Phase, p.Attempts = "internal error", "", "", nil
+	}
+	if f.RetryAfter > 0 {
+		reply.Headers["Retry-After"] = strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds())))
+	}
+	if f.Kind == fault.Unauthorized {
+		reply.Headers["WWW-Authenticate"] = fmt.Sprintf("AWS4-HMAC-SHA256 realm=%q", "ragtime")
+	}
+	reply.Body = marshal(p)
+	return reply
+}

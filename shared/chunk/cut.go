@@ -1,0 +1,176 @@
+package chunk
+
+import (
+	"unicode"
+	"unicode/utf8"
+)
+
+// splitter holds one Split's state. It looks ahead no further than a chunk may
+// reach, so what it holds does not grow with the text.
+type splitter struct {
+	text  string
+	o     Options // normal
+	scan  scanner
+	meter meter
+	ahead []border // those found and not forgotten; only the last may be out of reach
+}
+
+// cut makes the chunk whose new text starts at at, and which repeats what is
+// from begin to there, and gives the border at which it ends.
+func (s *splitter) cut(begin, at int) (Chunk, border) {
+	// The meter is not exact, the limit is: what comes out too long is cut again
+	// with less, without its overlap once that takes too much of it, and with a
+	// single character at the end, which always fits.
+	for hard := s.o.Limit; ; hard = hard * 7 / 8 {
+		if begin < at && (hard < s.o.Limit/2 || s.meter.reach(begin, hard) <= at) {
+			begin, hard = at, s.o.Limit
+		}
+		b := s.choose(begin, at, hard)
+		text := s.text[begin:b.end]
+		if n := Count(text); n <= s.o.Limit || hard == 0 {
+			return Chunk{Text: text, Tokens: n, Start: begin, End: b.end}, b
+		}
+	}
+}
+
+// choose picks where a chunk of about hard tokens at the most should end.
+func (s *splitter) choose(begin, at, hard int) border {
+	if hard == 0 {
+		return s.inWord(at+1, at)
+	}
+	far := s.meter.reach(begin, hard)
+	near := min(far, s.meter.reach(at, s.o.Target))
+	half := min(near, s.meter.reach(at, s.o.Target/2))
+	s.load(far)
+
+	const none = level(-1)
+	good, early, late, poor := border{level: none}, border{level: none}, border{level: none}, border{level: none}
+	last := border{start: at} // the last within reach
+	for _, b := range s.ahead {
+		if b.start <= at {
+			last.heading = b.heading
+			continue
+		}
+		if b.end > far {
+			break
+		}
+		if b.start == len(s.text) {
+			return b
+		}
+		last = b
+		switch {
+		case b.level <= stuck:
+			if b.end <= near && b.level >= poor.level || poor.level == none {
+				poor = b
+			}
+		case b.end <= half:
+			if b.level >= early.level {
+				early = b
+			}
+		case b.end <= near:
+			if b.level >= good.level {
+				good = b
+			}
+		case late.level == none:
+			late = b
+		}
+	}
+	for _, b := range []border{good, early, late} {
+		if b.level != none {
+			return b
+		}
+	}
+	// What is left is to end after a heading or inside it, or inside a word: a
+	// word after a heading, or one that no chunk can hold.
+	end := near
+	if end <= last.start {
+		end = far
+	}
+	if poor.level == none || end > last.start && (!last.heading || last.start <= half) {
+		return s.inWord(end, last.start)
+	}
+	return poor
+}
+
+// load finds borders until one is out of reach, or there are no more.
+func (s *splitter) load(far int) {
+	for len(s.ahead) == 0 || s.ahead[len(s.ahead)-1].end <= far {
+		b, ok := s.scan.next()
+		if !ok {
+			return
+		}
+		s.ahead = append(s.ahead, b)
+	}
+}
+
+// inWord makes a border inside the word that starts at or before floor, at
+// about end, but at least a character after floor. It keeps what is drawn as one
+// character together: letters with their accents, the parts of an emoji.
+func (s *splitter) inWord(end, floor int) border {
+	p := runeStart(s.text, min(end, len(s.text)))
+	const parts = 16 // an accent without end must be cut all the same
+	for q, i := p, 0; q > floor && i < parts; i++ {
+		if !s.glued(q) {
+			return border{end: q, start: q}
+		}
+		_, n := utf8.DecodeLastRuneInString(s.text[:q])
+		q -= n
+	}
+	if p <= floor {
+		_, n := utf8.DecodeRuneInString(s.text[floor:])
+		p = floor + n
+	}
+	return border{end: p, start: p}
+}
+
+// glued reports whether the characters on both sides of an offset belong together.
+func (s *splitter) glued(at int) bool {
+	const joiner = '\u200d'
+	before, _ := utf8.DecodeLastRuneInString(s.text[:at])
+	after, _ := utf8.DecodeRuneInString(s.text[at:])
+	return before == joiner || after == joiner || unicode.Is(unicode.M, after) ||
+		unicode.Is(unicode.Sk, after) && after >= 0x1F3FB // skin tones
+}
+
+// repeatFrom is where the chunk after a border should start: at the border, or
+// up to Overlap tokens before it. A heading that near is a better start than
+// the end of what came before it; else it is the first sentence that fits, or
+// the first word.
+func (s *splitter) repeatFrom(begin int, b border) int {
+	if b.level == section || s.o.Overlap == 0 {
+		return b.start
+	}
+	from, best := b.start, level(-1)
+	for i := len(s.ahead) - 1; i >= 0; i-- {
+		c := s.ahead[i]
+		if c.start >= b.start || c.level == inHeading {
+			continue
+		}
+		if c.start <= begin || s.meter.reach(c.start, s.o.Overlap) < b.end {
+			break
+		}
+		if c.heading {
+			return c.start
+		}
+		l := min(c.level, sentence)
+		if l == stuck {
+			l = sentence // the first of its section, whose heading was too far
+		}
+		if l >= best {
+			from, best = c.start, l
+		}
+	}
+	return from
+}
+
+// forget frees what no later chunk needs, given where the next one starts.
+func (s *splitter) forget(begin int) {
+	s.meter.forget(begin)
+	i := 0
+	for i < len(s.ahead) && s.ahead[i].start <= begin {
+		i++
+	}
+	// One border is kept, to know whether the chunk starts inside a heading.
+	i = max(0, i-1)
+	s.ahead = append(s.ahead[:0], s.ahead[i:]...)
+}

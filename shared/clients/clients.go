@@ -1,0 +1,51 @@
+// Package clients builds a function's remote clients from its configuration,
+// all over one transport. Building asks nothing of the network.
+package clients
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"ragtime/shared/config"
+	"ragtime/shared/dynamo"
+	"ragtime/shared/openai"
+	"ragtime/shared/secret"
+	"ragtime/shared/wire"
+)
+
+// Clients are what a handler works with.
+type Clients struct {
+	Embedder *openai.Embedder
+	Table    *dynamo.Table
+}
+
+// New builds the clients. Redirects are not followed: none of these services
+// sends any, and a credential must not travel to where a redirect points.
+func New(c config.Config) Clients {
+	client := &http.Client{Transport: wire.New(), CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	key := func(context.Context) (string, error) { return c.OpenAIKey, nil }
+	if c.OpenAIKey == "" {
+		key = secret.New(awsConfig(c, client, c.SecretsURL), c.OpenAIKeySecret).Get
+	}
+	return Clients{
+		Embedder: openai.New(c.OpenAIBaseURL, client, key, c.EmbeddingModel, c.Dimensions),
+		Table:    dynamo.New(awsConfig(c, client, c.DynamoDBURL), c.Table),
+	}
+}
+
+// awsConfig is what config.LoadDefaultConfig would find in Lambda, without its
+// milliseconds at cold start: region and credentials are in the environment.
+func awsConfig(c config.Config, client *http.Client, endpoint string) aws.Config {
+	credentials := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
+	cfg := aws.Config{Region: c.Region, HTTPClient: client,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
+		Retryer:     func() aws.Retryer { return aws.NopRetryer{} }}
+	if endpoint != "" {
+		cfg.BaseEndpoint = &endpoint
+	}
+	return cfg
+}

@@ -1,0 +1,71 @@
+// Package config reads a function's configuration from its environment.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// Config is what a function process needs to know.
+type Config struct {
+	Region          string // AWS_REGION
+	Table           string // RAGTIME_TABLE
+	OpenAIKey       string // OPENAI_API_KEY; empty where the key is in a secret
+	OpenAIKeySecret string // OPENAI_API_KEY_SECRET: the secret's ARN
+	OpenAIBaseURL   string // OPENAI_BASE_URL; https://api.openai.com/v1
+	EmbeddingModel  string // RAGTIME_EMBEDDING_MODEL; text-embedding-3-small
+	Dimensions      int    // RAGTIME_EMBEDDING_DIMENSIONS; 1536, as the table's vector index has it
+	DynamoDBURL     string // AWS_ENDPOINT_URL_DYNAMODB; empty for AWS's own
+	SecretsURL      string // AWS_ENDPOINT_URL_SECRETS_MANAGER; empty for AWS's own
+
+	AccessKeyID, SecretAccessKey, SessionToken string // AWS_ACCESS_KEY_ID and its companions, as Lambda sets them
+}
+
+// Read builds a Config with getenv (os.Getenv), and reports every mistake at once.
+func Read(getenv func(string) string) (Config, error) {
+	var mistakes []error
+	need := func(name string) string {
+		v := getenv(name)
+		if v == "" {
+			mistakes = append(mistakes, fmt.Errorf("%s is not set", name))
+		}
+		return v
+	}
+	or := func(name, fallback string) string {
+		if v := getenv(name); v != "" {
+			return v
+		}
+		return fallback
+	}
+	address := func(name, v string) string {
+		if u, err := url.Parse(v); v != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			mistakes = append(mistakes, fmt.Errorf("%s=%q is not an http or https URL", name, v))
+		}
+		return v
+	}
+	c := Config{
+		Region:          need("AWS_REGION"),
+		Table:           need("RAGTIME_TABLE"),
+		OpenAIKey:       getenv("OPENAI_API_KEY"),
+		OpenAIKeySecret: getenv("OPENAI_API_KEY_SECRET"),
+		OpenAIBaseURL:   strings.TrimSuffix(address("OPENAI_BASE_URL", or("OPENAI_BASE_URL", "https://api.openai.com/v1")), "/"),
+		EmbeddingModel:  or("RAGTIME_EMBEDDING_MODEL", "text-embedding-3-small"),
+		DynamoDBURL:     address("AWS_ENDPOINT_URL_DYNAMODB", getenv("AWS_ENDPOINT_URL_DYNAMODB")),
+		SecretsURL:      address("AWS_ENDPOINT_URL_SECRETS_MANAGER", getenv("AWS_ENDPOINT_URL_SECRETS_MANAGER")),
+		AccessKeyID:     need("AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: need("AWS_SECRET_ACCESS_KEY"),
+		SessionToken:    getenv("AWS_SESSION_TOKEN"),
+	}
+	dimensions := or("RAGTIME_EMBEDDING_DIMENSIONS", "1536")
+	var err error
+	if c.Dimensions, err = strconv.Atoi(dimensions); err != nil || c.Dimensions < 1 || c.Dimensions > 4096 {
+		mistakes = append(mistakes, fmt.Errorf("RAGTIME_EMBEDDING_DIMENSIONS=%q is not a number from 1 to 4096", dimensions))
+	}
+	if c.OpenAIKey == "" && c.OpenAIKeySecret == "" {
+		mistakes = append(mistakes, errors.New("neither OPENAI_API_KEY nor OPENAI_API_KEY_SECRET is set"))
+	}
+	return c, errors.Join(mistakes...)
+}

@@ -1,0 +1,90 @@
+package openai_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"ragtime/shared/chunk"
+	"ragtime/shared/fault"
+)
+
+// The API's limits of one request.
+const (
+	mostInputs = 2048
+	mostTokens = 300_000
+)
+
+// Every text has a length that is its own, which good puts in the vector: so
+// each vector tells which text it is of.
+func TestBatches(t *testing.T) {
+	many := make([]string, 2*mostInputs+1)
+	for i := range many {
+		many[i] = strings.Repeat("a", i%97+1)
+	}
+	long := make([]string, 60) // about 7000 tokens each: over 300,000 together
+	for i := range long {
+		long[i] = strings.Repeat("a b ", 3500) + strings.Repeat("c", i)
+	}
+	tests := []struct {
+		name  string
+		texts []string
+		want  int // requests
+	}{
+		{"one", many[:1], 1},
+		{"as many as one request takes", many[:mostInputs], 1},
+		{"one more", many[:mostInputs+1], 2},
+		{"three requests", many, 3},
+		{"by tokens", long, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, e := serve(t, model, good)
+			got, tokens, err := embed(t, time.Minute, e, tt.texts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, v := range got {
+				if int(v[0]) != len(tt.texts[i]) {
+					t.Fatalf("vector %d is of a text with %v bytes, want %d", i, v[0], len(tt.texts[i]))
+				}
+			}
+			if len(got) != len(tt.texts) || tokens != len(tt.texts) {
+				t.Errorf("got %d vectors and %d tokens, want %d of both", len(got), tokens, len(tt.texts))
+			}
+			for i, r := range s.requests() {
+				n := 0
+				for _, text := range r.Input {
+					n += chunk.Count(text)
+				}
+				if len(r.Input) > mostInputs || n > mostTokens {
+					t.Errorf("request %d has %d inputs and %d tokens, over the API's limits", i, len(r.Input), n)
+				}
+			}
+			if n := len(s.requests()); n != tt.want {
+				t.Errorf("got %d requests, want %d", n, tt.want)
+			}
+		})
+	}
+}
+
+// One batch that fails for good ends the call: nothing of the others is given.
+func TestOneBatchFails(t *testing.T) {
+	texts := make([]string, mostInputs+1)
+	for i := range texts {
+		texts[i] = "a"
+	}
+	_, e := serve(t, model, func(w http.ResponseWriter, n int, r request) {
+		if len(r.Input) == 1 {
+			say(401, `{}`)(w, n, r)
+			return
+		}
+		good(w, n, r)
+	})
+	got, tokens, err := embed(t, time.Minute, e, texts...)
+	check(t, err, fault.Upstream, "the API key was refused")
+	if got != nil || tokens != 0 {
+		t.Errorf("got %d vectors and %d tokens with an error, want none", len(got), tokens)
+	}
+}

@@ -1,0 +1,126 @@
+package openai_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"ragtime/shared/evidence"
+	"ragtime/shared/fault"
+	"ragtime/shared/openai"
+	"ragtime/shared/wire"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const (
+	dimensions = 3
+	model      = "text-embedding-3-small"
+)
+
+// request is what the embedder sends.
+type request struct {
+	Input          []string `json:"input"`
+	Model          string   `json:"model"`
+	EncodingFormat string   `json:"encoding_format"`
+	Dimensions     *int     `json:"dimensions"`
+}
+
+// server keeps the requests that came and answers each with answer.
+type server struct {
+	*httptest.Server
+	answer func(w http.ResponseWriter, n int, r request)
+
+	mu   sync.Mutex
+	got  []request
+	auth string
+}
+
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	var got request
+	json.Unmarshal(body, &got)
+	s.mu.Lock()
+	s.got = append(s.got, got)
+	s.auth = r.Header.Get("Authorization")
+	n := len(s.got)
+	s.mu.Unlock()
+	s.answer(w, n, got)
+}
+
+func (s *server) requests() []request {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.got
+}
+
+// serve starts a server and makes an embedder of it, wired as in production.
+func serve(t *testing.T, model string, answer func(w http.ResponseWriter, n int, r request)) (*server, *openai.Embedder) {
+	s := &server{answer: answer}
+	s.Server = httptest.NewServer(s)
+	transport := wire.New()
+	t.Cleanup(func() { transport.CloseIdleConnections(); s.Close() })
+	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
+	key := func(context.Context) (string, error) { return "sk-test", nil }
+	return s, openai.New(s.URL+"/v1", client, key, model, dimensions)
+}
+
+// embed embeds within d, inside the step that production has around it.
+func embed(t *testing.T, d time.Duration, e *openai.Embedder, texts ...string) ([][]float32, int, error) {
+	ctx, cancel := context.WithTimeoutCause(t.Context(), d, fault.New(fault.Timeout, "the test's limit"))
+	defer cancel()
+	ctx, _ = evidence.With(ctx)
+	ctx, _ = evidence.Enter(ctx, fault.StepEmbed)
+	return e.Embed(ctx, texts)
+}
+
+// say answers with a status and a body, whatever is asked.
+func say(status int, body string, header ...string) func(http.ResponseWriter, int, request) {
+	return func(w http.ResponseWriter, _ int, _ request) {
+		for i := 0; i+1 < len(header); i += 2 {
+			w.Header().Set(header[i], header[i+1])
+		}
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	}
+}
+
+// then answers the first request with one, all later ones with another.
+func then(first, later func(http.ResponseWriter, int, request)) func(http.ResponseWriter, int, request) {
+	return func(w http.ResponseWriter, n int, r request) {
+		if n == 1 {
+			first(w, n, r)
+			return
+		}
+		later(w, n, r)
+	}
+}
+
+// good answers as the API does: base64, in order, the text's length in the first element.
+func good(w http.ResponseWriter, _ int, r request) {
+	data := []map[string]any{}
+	for i, t := range r.Input {
+		data = append(data, map[string]any{"index": i, "embedding": pack(float32(len(t)), 1, float32(i))})
+	}
+	json.NewEncoder(w).Encode(map[string]any{"data": data, "usage": map[string]any{"prompt_tokens": len(r.Input)}})
+}
+
+func pack(v ...float32) string {
+	var b []byte
+	for _, x := range v {
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
+	}
+	return base64.StdEncoding.EncodeToString(b)
+}

@@ -1,0 +1,79 @@
+// Package openai is rag's Embedder over an OpenAI-compatible API.
+//
+// It rides openai-go with that library's retries off (one loop decides: see
+// attempt), and believes nothing that it did not check: the answer must have one
+// vector per text, each with its index, of the model's dimension, finite and
+// not zero.
+package openai
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"golang.org/x/sync/errgroup"
+
+	"ragtime/shared/attempt"
+	"ragtime/shared/rag"
+)
+
+// Embedder makes embeddings with one model. Safe for concurrent use.
+type Embedder struct {
+	service    openai.EmbeddingService
+	key        func(context.Context) (string, error)
+	model      string
+	dimensions int
+}
+
+var _ rag.Embedder = (*Embedder)(nil)
+
+// concurrent is how many requests a document's embedding has under way at once.
+const concurrent = 4
+
+// New makes an Embedder for the API at baseURL (such as
+// https://api.openai.com/v1), over the client's transport. The key is asked for
+// at each call. The dimensions are sent to models that take them: all but
+// text-embedding-ada-002.
+func New(baseURL string, client *http.Client, key func(context.Context) (string, error), model string, dimensions int) *Embedder {
+	return &Embedder{
+		service: openai.NewEmbeddingService(
+			option.WithBaseURL(baseURL+"/"), option.WithHTTPClient(client), option.WithMaxRetries(0)),
+		key: key, model: model, dimensions: dimensions,
+	}
+}
+
+// Model is the model and its dimensions: vectors of another length do not compare.
+func (e *Embedder) Model() string { return e.model + "/" + itoa(e.dimensions) }
+
+// Embed implements rag.Embedder. Texts go in batches within OpenAI's limits, a
+// few at once; the first batch to fail for good ends the others.
+func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, int, error) {
+	key, err := e.key(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	vectors := make([][]float32, len(texts))
+	batches := batch(texts)
+	tokens := make([]int, len(batches))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(concurrent)
+	for i, b := range batches {
+		g.Go(func() error {
+			got, err := attempt.Do(ctx, attempt.Options{}, func(ctx context.Context) (answer, error) {
+				return e.request(ctx, key, texts[b.from:b.to])
+			})
+			copy(vectors[b.from:b.to], got.vectors)
+			tokens[i] = got.tokens
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, 0, err
+	}
+	total := 0
+	for _, n := range tokens {
+		total += n
+	}
+	return vectors, total, nil
+}

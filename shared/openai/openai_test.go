@@ -1,0 +1,151 @@
+package openai_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ragtime/shared/fault"
+)
+
+func TestAnswersTaken(t *testing.T) {
+	want := [][]float32{{1, 0, 0}, {0, 2, 0}}
+	tests := []struct{ name, body string }{
+		{"floats", `{"data":[{"index":0,"embedding":[1,0,0]},{"index":1,"embedding":[0,2,0]}],"usage":{"prompt_tokens":7}}`},
+		{"base64", `{"data":[{"index":0,"embedding":"` + pack(1, 0, 0) + `"},{"index":1,"embedding":"` + pack(0, 2, 0) + `"}],"usage":{"prompt_tokens":7}}`},
+		{"shuffled", `{"data":[{"index":1,"embedding":[0,2,0]},{"index":0,"embedding":"` + pack(1, 0, 0) + `"}],"usage":{"prompt_tokens":7}}`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, e := serve(t, model, say(200, tt.body, "Content-Type", "application/json"))
+			got, tokens, err := embed(t, time.Minute, e, "a", "b")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got); d != "" {
+				t.Errorf("vectors (-want +got):\n%s", d)
+			}
+			if tokens != 7 {
+				t.Errorf("got %d tokens, want 7", tokens)
+			}
+		})
+	}
+}
+
+// What is asked for is two vectors of three dimensions.
+func TestAnswersRefused(t *testing.T) {
+	data := func(a, b string) string { return `{"data":[` + a + `,` + b + `]}` }
+	at := func(i int, v string) string { return fmt.Sprintf(`{"index":%d,"embedding":%s}`, i, v) }
+	ok, nan, inf := at(0, `[1,0,0]`), float32(math.NaN()), float32(math.Inf(1))
+	const (
+		format = "not what the embeddings API promises"
+		index  = "indexes are not 0 to 1, once each"
+		shape  = "zero or not finite"
+	)
+	tests := []struct{ name, body, want string }{
+		{"one too few", `{"data":[` + ok + `]}`, "1 embeddings came for 2 texts"},
+		{"one too many", data(ok, ok+","+at(1, `[1,0,0]`)), "3 embeddings came for 2 texts"},
+		{"none", `{"data":[]}`, "0 embeddings came for 2 texts"},
+		{"null", `null`, "0 embeddings came for 2 texts"},
+		{"no data", `{"object":"list"}`, "0 embeddings came for 2 texts"},
+		{"index twice", data(ok, at(0, `[1,0,0]`)), index},
+		{"index missing", data(ok, `{"embedding":[1,0,0]}`), index},
+		{"index out of range", data(ok, at(2, `[1,0,0]`)), index},
+		{"index negative", data(ok, at(-1, `[1,0,0]`)), index},
+		{"index fractional", data(ok, `{"index":0.5,"embedding":[1,0,0]}`), format},
+		{"short", data(ok, at(1, `[1,0]`)), "has 2 dimensions, want 3"},
+		{"long base64", data(ok, at(1, `"`+pack(1, 2, 3, 4)+`"`)), "has 4 dimensions, want 3"},
+		{"empty", data(ok, at(1, `[]`)), "has 0 dimensions, want 3"},
+		{"null vector", data(ok, at(1, `null`)), "has 0 dimensions, want 3"},
+		{"no vector", data(ok, `{"index":1}`), "has 0 dimensions, want 3"},
+		{"NaN", data(ok, at(1, `"`+pack(1, nan, 0)+`"`)), shape},
+		{"Inf", data(ok, at(1, `"`+pack(1, inf, 0)+`"`)), shape},
+		{"zero", data(ok, at(1, `[0,0,0]`)), shape},
+		{"over float32", data(ok, at(1, `[1e39,0,0]`)), format},
+		{"strings", data(ok, at(1, `["1","0","0"]`)), format},
+		{"broken base64", data(ok, at(1, `"***"`)), format},
+		{"base64 of 5 bytes", data(ok, at(1, `"AAAAAAA="`)), format},
+		{"truncated", data(ok, at(1, `[1,0,0]`))[:40], format},
+		{"HTML", `<html>Sign in to the network</html>`, format},
+		{"nothing", ``, format},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s, e := serve(t, model, say(200, tt.body, "Content-Type", "application/json"))
+			got, _, err := embed(t, time.Minute, e, "a", "b")
+			check(t, err, fault.Upstream, tt.want)
+			if got != nil {
+				t.Errorf("got vectors with an error: %v", got)
+			}
+			if n := len(s.requests()); n != 1 {
+				t.Errorf("got %d requests, want 1: asking again does not mend a wrong answer", n)
+			}
+		})
+	}
+}
+
+// check checks a fault's kind and what its detail has in it.
+func check(t *testing.T, err error, kind fault.Kind, detail string) *fault.Error {
+	t.Helper()
+	f, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		t.Fatalf("got error %v, want a fault of kind %v", err, kind)
+	}
+	if f.Kind != kind || !strings.Contains(f.Detail, detail) {
+		t.Errorf("got %v %q, want %v with %q", f.Kind, f.Detail, kind, detail)
+	}
+	return f
+}
+
+func TestCutOffInTheBody(t *testing.T) {
+	s, e := serve(t, model, then(say(200, `{"data":[`, "Content-Length", "1000"), good))
+	if _, _, err := embed(t, time.Minute, e, "a"); err != nil {
+		t.Error(err)
+	}
+	if n := len(s.requests()); n != 2 {
+		t.Errorf("got %d requests, want 2", n)
+	}
+}
+
+func TestRequest(t *testing.T) {
+	tests := []struct {
+		model string
+		want  *int
+	}{
+		{model, new(dimensions)},
+		{"text-embedding-ada-002", nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.model, func(t *testing.T) {
+			s, e := serve(t, tt.model, good)
+			if _, _, err := embed(t, time.Minute, e, "one", "two"); err != nil {
+				t.Fatal(err)
+			}
+			want := []request{{Input: []string{"one", "two"}, Model: tt.model, EncodingFormat: "base64", Dimensions: tt.want}}
+			if d := cmp.Diff(want, s.requests()); d != "" {
+				t.Errorf("requests (-want +got):\n%s", d)
+			}
+			if s.auth != "Bearer sk-test" {
+				t.Errorf("got Authorization %q, want the key", s.auth)
+			}
+		})
+	}
+}
+
+func TestRedirectIsNotFollowed(t *testing.T) {
+	s, e := serve(t, model, then(func(w http.ResponseWriter, _ int, _ request) {
+		w.Header().Set("Location", "/v1/embeddings")
+		w.WriteHeader(http.StatusTemporaryRedirect)
+	}, good))
+	_, _, err := embed(t, time.Minute, e, "a")
+	check(t, err, fault.Upstream, "")
+	if n := len(s.requests()); n != 1 {
+		t.Errorf("got %d requests, want 1: the key must not travel", n)
+	}
+}

@@ -1,0 +1,146 @@
+package rag
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"ragtime/shared/chunk"
+	"ragtime/shared/fault"
+	"ragtime/shared/step"
+)
+
+// What later steps of a put need at the least.
+const (
+	keepForStore = 6 * time.Second
+	keepForEmbed = 16 * time.Second
+)
+
+// Input is a document to put.
+type Input struct {
+	ID         string
+	Text       string
+	Title      string
+	Collection string
+	Metadata   map[string]string
+}
+
+// Embedded tells what a put did.
+type Embedded struct {
+	Version  string
+	Chunks   int
+	Embedded int // chunks sent to the embedder
+	Reused   int // chunks whose embedding was there already
+	Tokens   int // embedding tokens paid for
+}
+
+// Embed puts a document: it replaces the one of the same ID, whole or not at
+// all. A chunk whose text did not change keeps its embedding.
+func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (Embedded, error) {
+	if err := in.validate(); err != nil {
+		return Embedded{}, err
+	}
+	pieces := chunk.Split(in.Text, chunk.Options{})
+	type known struct {
+		byHash  map[string][]float32
+		version string
+	}
+	before, err := step.Run(ctx, fault.StepRead, keepForEmbed, func(ctx context.Context) (known, error) {
+		byHash, version, err := w.Embeddings(ctx, tenant, in.ID)
+		return known{byHash, version}, err
+	})
+	if err != nil {
+		return Embedded{}, err
+	}
+	out := Embedded{Version: NewVersion(before.version), Chunks: len(pieces)}
+	chunks, err := out.embed(ctx, pieces, before.byHash, e)
+	if err != nil {
+		return Embedded{}, err
+	}
+	sum := sha256.Sum256([]byte(in.Text))
+	d := Document{ID: in.ID, Version: out.Version, Title: in.Title, Collection: in.Collection, Metadata: in.Metadata,
+		Chunks: len(chunks), Hash: hex.EncodeToString(sum[:]), UpdatedAt: time.Now().UTC()}
+	_, err = step.Run(ctx, fault.StepStore, 0, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, w.Replace(ctx, tenant, d, chunks)
+	})
+	if err != nil {
+		return Embedded{}, err
+	}
+	return out, nil
+}
+
+// embed gives every piece its embedding: a known one, or a new one. A text that
+// occurs twice is sent once.
+func (out *Embedded) embed(ctx context.Context, pieces []chunk.Chunk, known map[string][]float32, e Embedder) ([]Chunk, error) {
+	chunks := make([]Chunk, len(pieces))
+	vectors := make(map[string][]float32, len(pieces))
+	var texts, hashes []string
+	for i, p := range pieces {
+		h := chunkHash(e.Model(), p.Text)
+		chunks[i] = Chunk{N: i, Text: p.Text, Hash: h, Tokens: p.Tokens}
+		if _, seen := vectors[h]; seen {
+			out.Reused++
+		} else if v, ok := known[h]; ok {
+			vectors[h] = v
+			out.Reused++
+		} else {
+			vectors[h] = nil
+			texts, hashes = append(texts, p.Text), append(hashes, h)
+		}
+	}
+	out.Embedded = len(texts)
+	if len(texts) > 0 {
+		made, err := step.Run(ctx, fault.StepEmbed, keepForStore, func(ctx context.Context) ([][]float32, error) {
+			v, tokens, err := e.Embed(ctx, texts)
+			out.Tokens = tokens
+			return v, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for i, h := range hashes {
+			vectors[h] = made[i]
+		}
+	}
+	for i := range chunks {
+		chunks[i].Embedding = vectors[chunks[i].Hash]
+	}
+	return chunks, nil
+}
+
+// Delete takes a document away; that there was none is no error.
+func Delete(ctx context.Context, tenant, id string, w Writer) error {
+	if err := ValidID("document_id", id); err != nil {
+		return err
+	}
+	_, err := step.Run(ctx, fault.StepStore, 0, func(ctx context.Context) (struct{}, error) {
+		return struct{}{}, w.Delete(ctx, tenant, id)
+	})
+	return err
+}
+
+func chunkHash(model, text string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\x00%s", model, text)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// NewVersion makes a version that no one else makes and that sorts after every
+// earlier one: the time in milliseconds and 40 random bits. Clocks of function
+// environments differ a little, so it also sorts after the version it replaces.
+func NewVersion(after string) string {
+	ms := time.Now().UnixMilli()
+	if stamp, _, ok := strings.Cut(after, "-"); ok {
+		if seen, err := strconv.ParseInt(stamp, 16, 64); err == nil {
+			ms = max(ms, seen+1)
+		}
+	}
+	random := make([]byte, 5)
+	rand.Read(random) // never fails: crypto/rand
+	return fmt.Sprintf("%012x-%x", ms, random)
+}

@@ -1,0 +1,167 @@
+package ragtest
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"ragtime/shared/fault"
+	"ragtime/shared/rag"
+)
+
+// tolerance is how far a score may be from the cosine: vectors are float32.
+const tolerance = 1e-5
+
+func (f fixture) search(v []float32, k int, filter rag.Filter) []rag.Passage {
+	f.t.Helper()
+	passages, err := f.Search(f.t.Context(), f.tenant, v, k, filter)
+	if err != nil {
+		f.t.Fatalf("search: %v", err)
+	}
+	return passages
+}
+
+// wantFound checks which chunks, as "document/n", a search gives.
+func (f fixture) wantFound(v []float32, k int, filter rag.Filter, want string) {
+	f.t.Helper()
+	if got := names(f.search(v, k, filter)); got != want {
+		f.t.Errorf("search with filter %v: got %q, want %q", filter, got, want)
+	}
+}
+
+// putAt replaces a document with one chunk per cosine to axis 0.
+func (f fixture) putAt(d rag.Document, cosines ...float64) (rag.Document, []rag.Chunk) {
+	f.t.Helper()
+	d.Version = rag.NewVersion(d.Version)
+	d, chunks := fill(d, "text", len(cosines))
+	for i, c := range cosines {
+		chunks[i].Embedding = at(c)
+	}
+	f.replace(d, chunks)
+	return d, chunks
+}
+
+func searchScores(t *testing.T, f fixture) {
+	if got := f.search(axis(0), 10, rag.Filter{}); len(got) != 0 {
+		t.Errorf("got %d passages of a new tenant, want none", len(got))
+	}
+	d, chunks := f.put(rag.Document{ID: "a", Title: "title", Metadata: map[string]string{"k": "v"}}, "text", 20)
+	query := randomVector()
+	slices.SortFunc(chunks, func(x, y rag.Chunk) int {
+		return cmp.Compare(cosine(query, y.Embedding), cosine(query, x.Embedding))
+	})
+	var want []rag.Passage
+	for _, c := range chunks {
+		want = append(want, rag.Passage{DocumentID: d.ID, Chunk: c.N, Text: c.Text, Score: cosine(query, c.Embedding), Title: d.Title, Metadata: d.Metadata})
+	}
+	for _, k := range []int{1, 7, 20, 100} {
+		got := f.search(query, k, rag.Filter{})
+		if diff := gocmp.Diff(want[:min(k, 20)], got, cmpopts.EquateApprox(0, tolerance)); diff != "" {
+			t.Errorf("k = %d (-want +got):\n%s", k, diff)
+		}
+	}
+	// The length of a vector does not matter, its direction does.
+	f.putAt(rag.Document{ID: "b"}, 1, 0, -1)
+	long := []float32{1000, 0, 0, 0, 0, 0, 0, 0}
+	for i, p := range f.search(long, 3, rag.Filter{DocumentID: "b"}) {
+		if want := float64(1 - i); p.Chunk != i || math.Abs(p.Score-want) > tolerance {
+			t.Errorf("got chunk %d with score %g, want %d with %g", p.Chunk, p.Score, i, want)
+		}
+	}
+}
+
+func searchFilters(_ *testing.T, f fixture) {
+	f.putAt(rag.Document{ID: "a", Collection: "red", Metadata: map[string]string{"year": "2025", "state": "WA"}}, 0.9, 0.5)
+	f.putAt(rag.Document{ID: "b", Collection: "red", Metadata: map[string]string{"year": "2026", "state": "WA"}}, 0.8)
+	f.putAt(rag.Document{ID: "c", Collection: "blue", Metadata: map[string]string{"year": "2026", "odd \"key\".[0]#": "😀 ' \\"}}, 0.7)
+	f.putAt(rag.Document{ID: "d", Metadata: map[string]string{"empty": ""}}, 0.6)
+	for _, test := range []struct {
+		filter rag.Filter
+		want   string
+	}{
+		{rag.Filter{}, "a/0 b/0 c/0 d/0 a/1"},
+		{rag.Filter{DocumentID: "a"}, "a/0 a/1"},
+		{rag.Filter{DocumentID: "none"}, ""},
+		{rag.Filter{Collection: "red"}, "a/0 b/0 a/1"},
+		{rag.Filter{Collection: "re"}, ""},
+		{rag.Filter{Collection: "red", DocumentID: "a"}, "a/0 a/1"},
+		{rag.Filter{Collection: "blue", DocumentID: "a"}, ""},
+		{rag.Filter{Metadata: map[string]string{"year": "2026"}}, "b/0 c/0"},
+		{rag.Filter{Metadata: map[string]string{"year": "2026", "state": "WA"}}, "b/0"},
+		{rag.Filter{Metadata: map[string]string{"odd \"key\".[0]#": "😀 ' \\"}}, "c/0"},
+		{rag.Filter{Metadata: map[string]string{"empty": ""}}, "d/0"},
+		{rag.Filter{Metadata: map[string]string{"none": ""}}, ""},
+		{rag.Filter{Collection: "red", Metadata: map[string]string{"year": "2026"}}, "b/0"},
+	} {
+		f.wantFound(axis(0), 10, test.filter, test.want)
+	}
+	f.wantFound(axis(0), 1, rag.Filter{Metadata: map[string]string{"empty": ""}}, "d/0")
+	// A replacement moves the document to its new collection and metadata.
+	f.put(rag.Document{ID: "a", Collection: "blue", Metadata: map[string]string{"year": "2027"}}, "moved", 1)
+	f.wantFound(axis(0), 10, rag.Filter{Collection: "red"}, "b/0")
+	f.wantFound(axis(0), 10, rag.Filter{Metadata: map[string]string{"year": "2025"}}, "")
+	f.wantFound(axis(0), 10, rag.Filter{DocumentID: "a", Collection: "blue"}, "a/0")
+}
+
+func searchCurrent(_ *testing.T, f fixture) {
+	d, _ := f.putAt(rag.Document{ID: "a"}, 0.9, 0.8, 0.7)
+	f.putAt(rag.Document{ID: "b"}, 0.5)
+	f.putAt(d, 0.1)
+	f.wantFound(axis(0), 10, rag.Filter{}, "b/0 a/0")
+	f.delete("a")
+	f.wantFound(axis(0), 10, rag.Filter{}, "b/0")
+	f.wantFound(axis(0), 10, rag.Filter{DocumentID: "a"}, "")
+	f.delete("b")
+	f.wantFound(axis(0), 10, rag.Filter{}, "")
+}
+
+// searchLeftovers: a refused replacement leaves its chunks, as one that crashed
+// does. They must neither show nor push out what is current.
+func searchLeftovers(t *testing.T, f fixture) {
+	early := rag.NewVersion("")
+	d, _ := f.putAt(rag.Document{ID: "a", Version: early}, 0.2, 0.1)
+	refused, chunks := fill(rag.Document{ID: "a", Version: early}, "refused", 60)
+	for i := range chunks {
+		chunks[i].Embedding = at(0.9)
+	}
+	wantKind(t, f.Replace(t.Context(), f.tenant, refused, chunks), fault.Conflict)
+	for _, k := range []int{1, 2, 10} {
+		f.wantFound(axis(0), k, rag.Filter{}, []string{"a/0", "a/0 a/1"}[min(k, 2)-1])
+	}
+	f.putAt(d, 0.3)
+	f.wantFound(axis(0), 10, rag.Filter{}, "a/0")
+	f.delete("a")
+	wantKind(t, f.Replace(t.Context(), f.tenant, refused, chunks), fault.Conflict)
+	f.wantFound(axis(0), 10, rag.Filter{}, "")
+}
+
+func searchTenants(_ *testing.T, f fixture) {
+	other := f.other()
+	f.putAt(rag.Document{ID: "a"}, 0.9, 0.8)
+	other.putAt(rag.Document{ID: "a"}, 0.5)
+	other.putAt(rag.Document{ID: "b"}, 0.4)
+	f.wantFound(axis(0), 10, rag.Filter{}, "a/0 a/1")
+	f.wantFound(axis(0), 10, rag.Filter{DocumentID: "b"}, "")
+	other.wantFound(axis(0), 10, rag.Filter{}, "a/0 b/0")
+	f.delete("a")
+	other.wantFound(axis(0), 10, rag.Filter{}, "a/0 b/0")
+}
+
+func searchAll(t *testing.T, f fixture) {
+	f.put(rag.Document{ID: "a"}, "old", 40)
+	_, chunks := f.put(rag.Document{ID: "a"}, "text", 60)
+	got := f.search(axis(0), 100, rag.Filter{DocumentID: "a"})
+	slices.SortFunc(got, func(x, y rag.Passage) int { return cmp.Compare(x.Chunk, y.Chunk) })
+	if len(got) != len(chunks) {
+		t.Fatalf("got %d passages, want %d", len(got), len(chunks))
+	}
+	for i, p := range got {
+		if p.Chunk != i || p.Text != chunks[i].Text {
+			t.Errorf("got chunk %d %q, want %d %q", p.Chunk, p.Text, i, chunks[i].Text)
+		}
+	}
+}

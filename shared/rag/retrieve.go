@@ -1,0 +1,96 @@
+package rag
+
+import (
+	"context"
+	"time"
+
+	"ragtime/shared/fault"
+	"ragtime/shared/step"
+)
+
+// keepForSearch is what a search needs at the least.
+const keepForSearch = 6 * time.Second
+
+// Filter narrows a search; the zero value does not.
+//
+// DocumentID and Collection are filters of the index: they cost nothing.
+// Metadata is compared after the search, on up to 100 results, which is the most
+// the index gives: a rare value in a large library may be missed.
+type Filter struct {
+	DocumentID string
+	Collection string
+	Metadata   map[string]string // every one of these must be the document's
+}
+
+// Query is a search in words.
+type Query struct {
+	Text     string
+	TopK     int // 1 to 100
+	Filter   Filter
+	MinScore *float64 // the least similarity of a passage; nil for any
+}
+
+// Retrieved is what a query found.
+type Retrieved struct {
+	Passages []Passage // best first
+	Tokens   int       // embedding tokens paid for
+}
+
+// Retrieve finds the passages of the tenant's current documents that are most
+// similar to the query.
+func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searcher) (Retrieved, error) {
+	if err := q.validate(); err != nil {
+		return Retrieved{}, err
+	}
+	var out Retrieved
+	vectors, err := step.Run(ctx, fault.StepEmbed, keepForSearch, func(ctx context.Context) ([][]float32, error) {
+		v, tokens, err := e.Embed(ctx, []string{q.Text})
+		out.Tokens = tokens
+		return v, err
+	})
+	if err != nil {
+		return Retrieved{}, err
+	}
+	out.Passages, err = step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) ([]Passage, error) {
+		return s.Search(ctx, tenant, vectors[0], q.TopK, q.Filter)
+	})
+	if err != nil {
+		return Retrieved{}, err
+	}
+	if q.MinScore != nil {
+		for i, p := range out.Passages { // best first: all after this one are worse
+			if p.Score < *q.MinScore {
+				out.Passages = out.Passages[:i]
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// Get shows a document.
+func Get(ctx context.Context, tenant, id string, c Catalog) (Document, error) {
+	if err := ValidID("document_id", id); err != nil {
+		return Document{}, err
+	}
+	return step.Run(ctx, fault.StepRead, 0, func(ctx context.Context) (Document, error) {
+		return c.Get(ctx, tenant, id)
+	})
+}
+
+// Page is a part of a tenant's list of documents.
+type Page struct {
+	Documents []Document
+	Cursor    string // of the next page; empty on the last
+}
+
+// List shows a tenant's documents by ID; limit is 1 to 100.
+func List(ctx context.Context, tenant string, limit int, cursor string, c Catalog) (Page, error) {
+	if limit < 1 || limit > 100 {
+		return Page{}, fault.Bad("limit", "must be from 1 to 100, not %d", limit)
+	}
+	return step.Run(ctx, fault.StepRead, 0, func(ctx context.Context) (Page, error) {
+		d, next, err := c.List(ctx, tenant, limit, cursor)
+		return Page{d, next}, err
+	})
+}

@@ -1,0 +1,136 @@
+package rag
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"ragtime/shared/chunk"
+	"ragtime/shared/fault"
+)
+
+// The limits of a request's fields.
+const (
+	MaxText     = 4 << 20 // bytes of a document
+	MaxTitle    = 500     // characters
+	MaxMetadata = 20      // entries
+	MaxKey      = 64      // characters of a metadata key
+	MaxValue    = 512     // characters of a metadata value
+	MaxQuery    = 8192    // tokens: OpenAI's limit of an embedding input
+	// A token has at least one byte, and few have more than 16: what is longer
+	// than this is over MaxQuery, whatever it says.
+	maxQueryBytes = MaxQuery * 16
+)
+
+// ValidID checks a document id or a collection's name: 1 to 128 of A-Za-z0-9._~-
+// and not "." or "..", which HTTP clients take out of paths.
+func ValidID(field, id string) error {
+	if len(id) < 1 || len(id) > 128 {
+		return fault.Bad(field, "must have 1 to 128 characters, not %d", len(id))
+	}
+	if id == "." || id == ".." {
+		return fault.Bad(field, "must not be . or ..")
+	}
+	for _, r := range id {
+		ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._~-", r)
+		if !ok {
+			return fault.Bad(field, "must be of A-Z a-z 0-9 . _ ~ - only")
+		}
+	}
+	return nil
+}
+
+func (in Input) validate() error {
+	if err := ValidID("document_id", in.ID); err != nil {
+		return err
+	}
+	if strings.TrimSpace(in.Text) == "" {
+		return fault.Bad("text", "must not be empty")
+	}
+	if len(in.Text) > MaxText {
+		return fault.Bad("text", "must have at most %d bytes, not %d", MaxText, len(in.Text))
+	}
+	if err := clean("text", in.Text); err != nil {
+		return err
+	}
+	if err := short("title", in.Title, MaxTitle); err != nil {
+		return err
+	}
+	if in.Collection != "" {
+		if err := ValidID("collection", in.Collection); err != nil {
+			return err
+		}
+	}
+	return validMetadata("metadata", in.Metadata)
+}
+
+func (q Query) validate() error {
+	if strings.TrimSpace(q.Text) == "" {
+		return fault.Bad("query", "must not be empty")
+	}
+	if err := clean("query", q.Text); err != nil {
+		return err
+	}
+	if len(q.Text) > maxQueryBytes || len(q.Text) > MaxQuery && chunk.Count(q.Text) > MaxQuery {
+		return fault.Bad("query", "must have at most %d tokens", MaxQuery)
+	}
+	if q.TopK < 1 || q.TopK > 100 {
+		return fault.Bad("top_k", "must be from 1 to 100, not %d", q.TopK)
+	}
+	if q.MinScore != nil && (*q.MinScore < -1 || *q.MinScore > 1) {
+		return fault.Bad("min_score", "must be from -1 to 1, not %g", *q.MinScore)
+	}
+	if id := q.Filter.DocumentID; id != "" {
+		if err := ValidID("filter.document_id", id); err != nil {
+			return err
+		}
+	}
+	if c := q.Filter.Collection; c != "" {
+		if err := ValidID("filter.collection", c); err != nil {
+			return err
+		}
+	}
+	return validMetadata("filter.metadata", q.Filter.Metadata)
+}
+
+func validMetadata(field string, m map[string]string) error {
+	if len(m) > MaxMetadata {
+		return fault.Bad(field, "must have at most %d entries, not %d", MaxMetadata, len(m))
+	}
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if k == "" {
+			return fault.Bad(field, "must not have an empty key")
+		}
+		if err := short(field, k, MaxKey); err != nil {
+			return err
+		}
+		if err := short(field, m[k], MaxValue); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func short(field, s string, most int) error {
+	if n := utf8.RuneCountInString(s); n > most {
+		return fault.Bad(field, "must have at most %d characters, not %d", most, n)
+	}
+	return clean(field, s)
+}
+
+// clean refuses text that was damaged before it came here. API Gateway and
+// JSON decoders put U+FFFD where bytes were no UTF-8, so that is what damage
+// looks like by now; storing it would lose text without a word.
+func clean(field, s string) error {
+	if !utf8.ValidString(s) {
+		return fault.Bad(field, "must be valid UTF-8")
+	}
+	if strings.ContainsRune(s, utf8.RuneError) {
+		return fault.Bad(field, "must be valid UTF-8: it contains U+FFFD, the mark of bytes that were not (at byte %d)", strings.IndexRune(s, utf8.RuneError))
+	}
+	if i := strings.IndexByte(s, 0); i >= 0 {
+		return fault.Bad(field, "must not contain a NUL character (at byte %d)", i)
+	}
+	return nil
+}

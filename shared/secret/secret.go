@@ -1,0 +1,82 @@
+// Package secret fetches an API key from Secrets Manager, once a process.
+package secret
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"ragtime/shared/attempt"
+	"ragtime/shared/fault"
+	"ragtime/shared/step"
+	"ragtime/shared/wire"
+)
+
+// keepForCall is what the call that needs the key needs at the least.
+const keepForCall = 12 * time.Second
+
+// Key is a secret's value, fetched when first asked for. Safe for concurrent use.
+type Key struct {
+	client *secretsmanager.Client
+	arn    string
+
+	turn  chan struct{} // holds one while someone uses value: a lock that one can give up waiting for
+	value string
+}
+
+// New makes a Key of the secret with the ARN. It asks nothing yet.
+func New(cfg aws.Config, arn string) *Key {
+	return &Key{arn: arn, turn: make(chan struct{}, 1), client: secretsmanager.NewFromConfig(cfg)}
+}
+
+// Get gives the key, as a step of the operation when it has to be fetched. A
+// failure is not remembered: the next call asks again.
+func (k *Key) Get(ctx context.Context) (string, error) {
+	select {
+	case k.turn <- struct{}{}:
+		defer func() { <-k.turn }()
+	case <-ctx.Done():
+		f := *fault.From(context.Cause(ctx))
+		f.Step = fault.StepSecret
+		return "", &f
+	}
+	if k.value != "" {
+		return k.value, nil
+	}
+	v, err := step.Run(ctx, fault.StepSecret, keepForCall, func(ctx context.Context) (string, error) {
+		return attempt.Do(ctx, attempt.Options{}, k.fetch)
+	})
+	if err == nil {
+		k.value = v
+	}
+	return v, err
+}
+
+func (k *Key) fetch(ctx context.Context) (string, error) {
+	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.arn})
+	if err != nil {
+		if f := wire.Classify("secretsmanager", err); f != nil {
+			return "", f
+		}
+		kind := fault.Upstream
+		if api, ok := errors.AsType[smithy.APIError](err); ok && (api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "ThrottlingException") {
+			kind = fault.Unavailable
+		}
+		// A proxy's 5xx need not have a body that the SDK can read.
+		if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && resp.HTTPStatusCode() >= http.StatusInternalServerError {
+			kind = fault.Unavailable
+		}
+		return "", &fault.Error{Kind: kind, Detail: "secretsmanager did not give the OpenAI key", Cause: err}
+	}
+	if v := strings.TrimSpace(aws.ToString(out.SecretString)); v != "" {
+		return v, nil
+	}
+	return "", fault.New(fault.Upstream, "the secret with the OpenAI key is empty: put the key there as a plain string")
+}
