@@ -125,7 +125,7 @@ func TestPutRefused(t *testing.T) {
 		"title":    field(`"title":"` + long(500) + `"`),
 		"metadata": field(`"metadata":{"` + long(64) + `":"` + long(512) + `"}`),
 		"entries":  field(entries(20)),
-		"text":     `{"text":"` + strings.Repeat("\\n", 4<<20-1) + `a"}`,
+		"text":     `{"text":"` + strings.Repeat("To be. ", (4<<20)/7) + strings.Repeat("a", (4<<20)%7) + `"}`,
 	} {
 		t.Run(name+" at the limit", func(t *testing.T) {
 			if r := send(t, &world{}, request("PUT", "a", "application/json", body)); r.StatusCode != 200 {
