@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"bytes"
 	"context"
 	"encoding/base64"
 	"encoding/binary"
@@ -92,6 +93,9 @@ type vector []float32
 
 func (v *vector) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '[' {
+		if bytes.Contains(b, []byte("null")) { // which encoding/json would take for 0
+			return errors.New("an embedding has null among its numbers")
+		}
 		return json.Unmarshal(b, (*[]float32)(v))
 	}
 	var s string
