@@ -244,9 +244,9 @@ func TestCount(t *testing.T) {
 // Count cuts long texts into blocks; that must not show.
 func TestCountOfBlocks(t *testing.T) {
 	for _, unit := range []string{
-		"Plain words, and 12345 numbers. ", "a  b   c\n \n d\t e", "it's  'll 'S\u00a0x\u2003 y ", "x!\n !\n\n  ", "word", "   ", "é \u00a0 保険 ",
+		"Plain words, and 12345 numbers. ", "a  b   c\n \n d\t e", "it's  'll 'S\u00a0x\u2003 y ", "x!\n !\n\n  ", "\t\r\n ", "\n \n", "word", "   ", "é \u00a0 保険 ",
 	} {
-		text := strings.Repeat(unit, 2*countBlock/len(unit)+7)
+		text := strings.Repeat(unit, 4096/len(unit)+7)
 		want, err := vocabulary().Count(text)
 		if err != nil {
 			t.Fatal(err)

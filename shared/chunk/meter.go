@@ -16,8 +16,8 @@ type meter struct {
 	ends []int // where its tokens end, but those forgotten; ascending
 }
 
-// meterBlock is much less than what is worth holding, and keeps the cost of a
-// word without end low: n log n in the word's length.
+// meterBlock is how much is tokenized at once at the most, in bytes, should
+// there be no seam: the cost of a word without end is n log n in its length.
 const meterBlock = 4 << 10
 
 // reach is the offset at which the n tokens after an offset end.
@@ -46,13 +46,9 @@ func (m *meter) forget(before int) {
 
 func (m *meter) fill() {
 	rest := m.text[m.upto:]
-	n := min(meterBlock, len(rest))
-	if n < len(rest) {
-		if i := strings.LastIndexByte(rest[:n], ' '); i > 0 {
-			n = i
-		} else if i := runeStart(rest, n); i > 0 {
-			n = i
-		}
+	n := seam(rest[:min(meterBlock, len(rest))], blockSize)
+	if i := runeStart(rest, n); i > 0 {
+		n = i
 	}
 	_, tokens, err := vocabulary().Encode(sameLength(rest[:n]))
 	if err != nil {

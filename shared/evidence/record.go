@@ -122,12 +122,18 @@ func Current(ctx context.Context) *Attempt {
 	return &Attempt{step: &Step{record: new(Record)}}
 }
 
-// Phase notes that the attempt entered a phase. An attempt that ended, as its
-// left-over goroutines may not know, stays as it ended.
+// Phase notes that the attempt entered a phase. Phases go forward only: reports
+// of a connection come from several goroutines, and a server may answer before
+// it took the request. PhaseBlocked starts anew, as a call does that the HTTP
+// client moves to another connection. An attempt that ended stays as it ended,
+// which its left-over goroutines may not know.
 func (a *Attempt) Phase(p fault.Phase) {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
-	if n := len(a.phases); !a.end.IsZero() || n > 0 && a.phases[n-1].name == p {
+	if !a.end.IsZero() {
+		return
+	}
+	if n := len(a.phases); n > 0 && p != fault.PhaseBlocked && !a.phases[n-1].name.Before(p) {
 		return
 	}
 	a.phases = append(a.phases, phase{p, time.Now()})

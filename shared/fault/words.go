@@ -1,5 +1,7 @@
 package fault
 
+import "slices"
+
 // Step is a part of an operation that waits on something outside.
 type Step string
 
@@ -28,6 +30,12 @@ const (
 	PhaseWait    Phase = "wait"    // request sent, no response byte yet
 	PhaseReceive Phase = "receive" // response begun, not ended
 )
+
+// order is the phases as an attempt goes through them.
+var order = []Phase{PhaseBackoff, PhaseBlocked, PhaseDNS, PhaseConnect, PhaseTLS, PhaseSend, PhaseWait, PhaseReceive}
+
+// Before tells whether an attempt goes through p before q.
+func (p Phase) Before(q Phase) bool { return slices.Index(order, p) < slices.Index(order, q) }
 
 // meaning says what a phase lacks, for the person who reads a timeout.
 var meaning = map[Phase]string{

@@ -78,7 +78,7 @@ func (q Query) validate() error {
 	if q.TopK < 1 || q.TopK > 100 {
 		return fault.Bad("top_k", "must be from 1 to 100, not %d", q.TopK)
 	}
-	if q.MinScore != nil && (*q.MinScore < -1 || *q.MinScore > 1) {
+	if q.MinScore != nil && !(*q.MinScore >= -1 && *q.MinScore <= 1) { // so that NaN is refused too
 		return fault.Bad("min_score", "must be from -1 to 1, not %g", *q.MinScore)
 	}
 	if id := q.Filter.DocumentID; id != "" {

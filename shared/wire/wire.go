@@ -56,7 +56,6 @@ type callKey struct{}
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
 	a := evidence.Current(ctx)
-	a.Phase(fault.PhaseBlocked)
 	// net/http dials in a context of its own, which carries the request's
 	// values but not its end: dial finds the end here.
 	traced := context.WithValue(ctx, callKey{}, ctx)
@@ -73,6 +72,7 @@ func (t *Transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
 
 func phases(a *evidence.Attempt) *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
+		GetConn:  func(string) { a.Phase(fault.PhaseBlocked) },
 		DNSStart: func(httptrace.DNSStartInfo) { a.Phase(fault.PhaseDNS) },
 		ConnectStart: func(network, _ string) {
 			// The resolver's own sockets report here too; those are still dns.

@@ -1,0 +1,150 @@
+package openai
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"math"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	sdk "github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"go.uber.org/goleak"
+
+	"ragtime/shared/chunk"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func start(t *testing.T) *Server {
+	s, err := Start(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// The real client gets the same vectors over both listeners and in both formats.
+func TestClient(t *testing.T) {
+	s := start(t)
+	plain := &http.Transport{}
+	secure := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: tlsConfig(s)}
+	defer plain.CloseIdleConnections()
+	defer secure.CloseIdleConnections()
+	want := Embed("what is a deductible?", 256)
+	for _, via := range []struct {
+		url       string
+		transport *http.Transport
+		proto     string
+	}{{s.URL(), plain, "HTTP/1.1"}, {s.TLSURL(), secure, "HTTP/2.0"}} {
+		for _, format := range []sdk.EmbeddingNewParamsEncodingFormat{"float", "base64"} {
+			var resp *http.Response
+			service := sdk.NewEmbeddingService(option.WithBaseURL(via.url+"/v1/"), option.WithAPIKey("any"),
+				option.WithHTTPClient(&http.Client{Transport: via.transport}), option.WithResponseInto(&resp))
+			got, err := service.New(t.Context(), sdk.EmbeddingNewParams{Model: "text-embedding-3-small", Dimensions: sdk.Int(256), EncodingFormat: format,
+				Input: sdk.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"x", "what is a deductible?"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.Proto != via.proto || resp.Header.Get("X-Request-Id") == "" {
+				t.Errorf("answered over %s with headers %v, want %s and a request id", resp.Proto, resp.Header, via.proto)
+			}
+			if tokens := int64(chunk.Count("x") + chunk.Count("what is a deductible?")); len(got.Data) != 2 || got.Data[1].Index != 1 || got.Usage.PromptTokens != tokens {
+				t.Fatalf("%d embeddings, usage %+v; want 2 and %d tokens", len(got.Data), got.Usage, tokens)
+			}
+			for i, x := range got.Data[1].Embedding {
+				if float32(x) != want[i] {
+					t.Fatalf("%s: place %d is %v, want %v", format, i, x, want[i])
+				}
+			}
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	many, _ := json.Marshal(slices.Repeat([]string{"x"}, 2049))
+	long := strings.Repeat("word ", 8200)
+	total, _ := json.Marshal(slices.Repeat([]string{strings.Repeat("word ", 8000)}, 38))
+	const small = `"model":"text-embedding-3-small"`
+	tests := []struct {
+		name, body string
+		status     int
+		message    string
+	}{
+		{"no JSON", `{`, 400, "could not parse"},
+		{"no model", `{"input":"x"}`, 400, "model"},
+		{"unknown model", `{"input":"x","model":"gpt-1"}`, 404, "does not exist"},
+		{"no input", `{` + small + `}`, 400, "Missing required parameter: 'input'"},
+		{"empty input", `{"input":"",` + small + `}`, 400, "'$.input' is invalid"},
+		{"empty array", `{"input":[],` + small + `}`, 400, "'$.input' is invalid"},
+		{"an empty string among others", `{"input":["x",""],` + small + `}`, 400, "'$.input' is invalid"},
+		{"null", `{"input":null,` + small + `}`, 400, "'$.input' is invalid"},
+		{"too many", `{"input":` + string(many) + `,` + small + `}`, 400, "array too long"},
+		{"too long", `{"input":"` + long + `",` + small + `}`, 400, "maximum context length is 8192"},
+		{"too many tokens", `{"input":` + string(total) + `,` + small + `}`, 400, "max 300000 tokens per request"},
+		{"no dimensions", `{"input":"x","dimensions":0,` + small + `}`, 400, "dimensions"},
+		{"too many dimensions", `{"input":"x","dimensions":1537,` + small + `}`, 400, "1536"},
+		{"dimensions of ada", `{"input":"x","dimensions":8,"model":"text-embedding-ada-002"}`, 400, "does not support"},
+		{"format", `{"input":"x","encoding_format":"hex",` + small + `}`, 400, "'float' and 'base64'"},
+		{"tokens", `{"input":[1,2,3],` + small + `}`, 200, ""},
+		{"lists of tokens", `{"input":[[1],[2,3]],` + small + `}`, 200, ""},
+	}
+	s := start(t)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			req, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL()+"/v1/embeddings", strings.NewReader(tt.body))
+			req.Header.Set("Authorization", "Bearer any")
+			req.Header.Set("Content-Type", "application/json")
+			resp, err := client.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer resp.Body.Close()
+			body, _ := io.ReadAll(resp.Body)
+			var got struct {
+				Error struct{ Message, Type string }
+			}
+			json.Unmarshal(body, &got)
+			if resp.StatusCode != tt.status || !strings.Contains(got.Error.Message, tt.message) || tt.status != 200 && got.Error.Type == "" {
+				t.Errorf("answered %d %.300s, want %d with %q", resp.StatusCode, body, tt.status, tt.message)
+			}
+		})
+	}
+	resp, err := client.Post(s.URL()+"/v1/embeddings", "application/json", strings.NewReader(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 401 {
+		t.Errorf("without a key answered %d, want 401", resp.StatusCode)
+	}
+}
+
+func TestEmbed(t *testing.T) {
+	similarity := func(a, b string) (s float64) {
+		va, vb := Embed(a, 1536), Embed(b, 1536)
+		for i := range va {
+			s += float64(va[i]) * float64(vb[i])
+		}
+		return s
+	}
+	for _, text := range []string{"x", "", "   ", "the of and", "日本語", "🙂", strings.Repeat("deductible ", 1000)} {
+		if got := similarity(text, text); math.Abs(got-1) > 1e-5 {
+			t.Errorf("%.20q has length %v, want 1", text, got)
+		}
+	}
+	if got, far := similarity("two deductibles", "the deductible"), similarity("two deductibles", "a parking place"); got < 0.5 || far > 0.1 {
+		t.Errorf("similarity %v to a like text, %v to an unlike one", got, far)
+	}
+}
+
+func tlsConfig(s *Server) *tls.Config { return &tls.Config{RootCAs: s.CertPool()} }
