@@ -31,7 +31,7 @@ func checkConfigured(env map[string]string) error {
 	var mistakes []error
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		if slices.Contains(reserved, name) {
-			mistakes = append(mistakes, fmt.Errorf("Env sets %s, which Lambda reserves: remove it", name))
+			mistakes = append(mistakes, fmt.Errorf("env sets %s, which Lambda reserves: remove it", name))
 		}
 	}
 	return errors.Join(mistakes...)

@@ -94,6 +94,7 @@ func embeddings(w http.ResponseWriter, r *http.Request) {
 		data[i] = map[string]any{"object": "embedding", "index": i, "embedding": encode(Embed(t, req.dimensions), req.base64)}
 	}
 	h := w.Header()
+	h.Set("Openai-Model", req.model)
 	h.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(start).Milliseconds(), 10))
 	h.Set("X-Ratelimit-Limit-Requests", "3000")
 	h.Set("X-Ratelimit-Remaining-Requests", "2999")

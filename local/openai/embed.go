@@ -3,7 +3,6 @@ package openai
 import (
 	"hash/fnv"
 	"math"
-	"slices"
 	"strings"
 	"unicode"
 )
@@ -16,6 +15,10 @@ const (
 	gramWeight = 0.25
 	// commonWeight is what a common word's features count, of what a rare one's do.
 	commonWeight = 0.3
+	// scale makes whole numbers of weights. Sums of whole numbers, and of their
+	// squares, are exact, so neither the order of features nor a processor that
+	// fuses multiplication and addition changes a vector.
+	scale = 1 << 12
 )
 
 // stopWords are English words that nearly every text has; they count nothing.
@@ -89,15 +92,9 @@ func Embed(text string, dimensions int) []float32 {
 			}
 		}
 	}
-	// In a fixed order: sums of floats depend on theirs.
-	keys := make([]uint64, 0, len(counts))
-	for k := range counts {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
 	sums := make([]float64, dimensions)
-	for _, k := range keys {
-		x := weights[k] * (1 + math.Log(counts[k]))
+	for k, n := range counts {
+		x := math.Round(weights[k] * (1 + math.Log(n)) * scale)
 		k = mix(k)
 		if k>>63 == 1 {
 			x = -x

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net/http"
-	"strings"
 
 	"ragtime/shared/chunk"
 )
@@ -80,11 +79,15 @@ func parse(body []byte) (request, *apiError) {
 		out.base64 = *f == "base64"
 	}
 	var refused *apiError
-	if out.texts, refused = texts(in.Input); refused != nil {
+	var counts []int
+	if out.texts, counts, refused = texts(in.Input); refused != nil {
 		return request{}, refused
 	}
-	for _, t := range out.texts {
-		n := chunk.Count(t)
+	for i, t := range out.texts {
+		n := counts[i]
+		if n == 0 {
+			n = chunk.Count(t)
+		}
 		if n > maxInputTokens {
 			return request{}, bad("", "This model's maximum context length is %d tokens, however you requested %d tokens (%d in your prompt; 0 for the completion). Please reduce your prompt; or completion length.", maxInputTokens, n, n)
 		}
@@ -94,45 +97,6 @@ func parse(body []byte) (request, *apiError) {
 		return request{}, &apiError{http.StatusBadRequest, fmt.Sprintf("Requested %d tokens, max %d tokens per request", out.tokens, maxRequestTokens), "max_tokens_per_request", "", "max_tokens_per_request"}
 	}
 	return out, nil
-}
-
-// texts reads input: a string, an array of strings, an array of token numbers,
-// or an array of those. Tokens have no text here, so each stands for itself.
-func texts(raw json.RawMessage) ([]string, *apiError) {
-	invalid := bad("input", "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.")
-	var list []json.RawMessage
-	var one string
-	switch {
-	case len(raw) == 0:
-		return nil, bad("input", "Missing required parameter: 'input'.")
-	case json.Unmarshal(raw, &one) == nil && raw[0] == '"':
-		list = []json.RawMessage{raw}
-	case json.Unmarshal(raw, &list) != nil || len(list) == 0:
-		return nil, invalid
-	}
-	if list[0][0] != '"' && list[0][0] != '[' { // one input of tokens
-		list = []json.RawMessage{raw}
-	}
-	if len(list) > maxInputs {
-		return nil, bad("input", "Invalid 'input': array too long. Expected an array with maximum length %d, but got an array with length %d instead.", maxInputs, len(list))
-	}
-	out := make([]string, len(list))
-	for i, r := range list {
-		if t, ok := tokens(r); ok {
-			out[i] = t
-		} else if r[0] != '"' || json.Unmarshal(r, &out[i]) != nil || out[i] == "" {
-			return nil, invalid
-		}
-	}
-	return out, nil
-}
-
-func tokens(raw json.RawMessage) (string, bool) {
-	var numbers []uint32
-	if raw[0] != '[' || json.Unmarshal(raw, &numbers) != nil || len(numbers) == 0 {
-		return "", false
-	}
-	return strings.Trim(strings.ReplaceAll(fmt.Sprint(numbers), " ", " t"), "[]"), true
 }
 
 // encode gives a vector in the format asked for: base64 of little-endian

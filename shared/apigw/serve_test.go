@@ -100,6 +100,7 @@ func TestPrefer(t *testing.T) {
 
 func TestTimeoutProblem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		//lint:ignore SA1029 aws-lambda-go puts the trace under this very key
 		ctx, cancel := context.WithTimeout(context.WithValue(t.Context(), "x-amzn-trace-id", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"), 11*time.Second)
 		defer cancel()
 		r := serve(t, ctx, post(""), func(ctx context.Context, _ *apigw.Request) (apigw.Response, error) {

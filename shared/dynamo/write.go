@@ -58,10 +58,28 @@ func (t *Table) Replace(ctx context.Context, tenant string, d rag.Document, chun
 		return err
 	}
 	if err := t.switchTo(ctx, documentItem(tenant, d)); err != nil {
+		if fault.From(err).Kind == fault.Conflict {
+			t.withdraw(ctx, writes)
+		}
 		return err
 	}
 	t.sweepOrTell(ctx, tenant, d.ID, d.Version)
 	return nil
+}
+
+// withdraw deletes the chunks of a version that was overtaken and can never
+// become current: left where they are, they would take places among the few
+// results of a search until the document's next write sweeps them. That write
+// comes too if this fails.
+func (t *Table) withdraw(ctx context.Context, writes []types.WriteRequest) {
+	back := make([]types.WriteRequest, len(writes))
+	for i, w := range writes {
+		key := item{"tenant": w.PutRequest.Item["tenant"], "sk": w.PutRequest.Item["sk"]}
+		back[i].DeleteRequest = &types.DeleteRequest{Key: key}
+	}
+	if err := t.batch(ctx, back); err != nil {
+		slog.WarnContext(ctx, "chunks of an overtaken version left for the next write to sweep", "error", fault.From(err).Detail)
+	}
 }
 
 // Delete implements rag.Writer. The tombstone is written even where there is no

@@ -53,7 +53,8 @@ type Embedder interface {
 // Writer changes a tenant's documents.
 type Writer interface {
 	// Embeddings gives the embeddings of the document's current chunks by chunk
-	// hash, and the current version: "" where there is no document.
+	// hash, and the version that the next one must sort after: the current one,
+	// or a recent delete's, which has no chunks; "" where neither is.
 	Embeddings(ctx context.Context, tenant, id string) (byHash map[string][]float32, version string, err error)
 	// Replace makes the document with these chunks the current one, whole or not
 	// at all, however it ends. It is a Conflict if a later version is current.
