@@ -28,9 +28,6 @@ type Problem struct {
 
 func problem(op *operation.Operation) Reply {
 	f := op.Fault
-	if f == nil {
-		return Reply{}
-	}
 	p := Problem{Type: "urn:ragtime:problem:" + f.Kind.String(), Title: f.Kind.Title(), Status: f.Kind.Status(),
 		Detail: f.Detail, Instance: op.ID, Operation: op.Name, Field: f.Field, Step: f.Step, Phase: f.Phase,
 		ElapsedMS: op.Elapsed.Milliseconds(), BudgetMS: op.Budget.Milliseconds(), Attempts: f.Attempts, TraceID: op.TraceID}

@@ -39,7 +39,7 @@ type (
 func Handler(name string, routes Routes) func(context.Context, Event) (Reply, error) {
 	return func(ctx context.Context, e Event) (Reply, error) {
 		wish := wait(e)
-		var out Response
+		var reply Reply
 		op := operation.Run(ctx, name, wish, func(ctx context.Context) error {
 			route, ok := routes[e.HTTPMethod+" "+e.Resource]
 			if !ok {
@@ -49,12 +49,15 @@ func Handler(name string, routes Routes) func(context.Context, Event) (Reply, er
 			if err != nil {
 				return err
 			}
-			out, err = route(ctx, &Request{Tenant: tenant, OperationID: operation.ID(ctx), event: e})
-			return err
+			out, err := route(ctx, &Request{Tenant: tenant, OperationID: operation.ID(ctx), event: e})
+			if err != nil {
+				return err
+			}
+			reply = success(out) // in here: a value that is no JSON is the operation's fault
+			return nil
 		})
-		reply := problem(op)
-		if op.Fault == nil {
-			reply = success(out)
+		if op.Fault != nil {
+			reply = problem(op)
 		}
 		reply.Headers["Ragtime-Operation-Id"] = op.ID
 		reply.Headers["Server-Timing"] = timing(op)

@@ -5,6 +5,11 @@
 // then sentences, words, and inside a word only where nothing else is left.
 package chunk
 
+import (
+	"iter"
+	"slices"
+)
+
 // Options tune Split; the zero value is what documents are put with. Changing
 // a default changes the chunks of every document put again, and so costs new
 // embeddings.
@@ -34,6 +39,8 @@ type Chunk struct {
 }
 
 // Split cuts a text into chunks, in order; a text of white space gives none.
+// It takes up to a second a megabyte; All does the same a chunk at a time, for
+// callers who may have to stop.
 // The same text and options give the same chunks.
 //
 // Together the chunks cover all of the text but white space. A chunk starts
@@ -43,17 +50,22 @@ type Chunk struct {
 // chunk alone. A chunk that starts with a heading repeats nothing.
 //
 // The text should be valid UTF-8. In any other, an invalid byte is a character.
-func Split(text string, o Options) []Chunk {
-	s := splitter{text: text, o: o.normal(), scan: scanner{text: text}, meter: meter{text: text}}
-	var chunks []Chunk
-	first, _ := s.scan.next()
-	for begin, at := first.start, first.start; at < len(text); {
-		c, border := s.cut(begin, at)
-		chunks = append(chunks, c)
-		begin, at = s.repeatFrom(c.Start, border), border.start
-		s.forget(begin)
+func Split(text string, o Options) []Chunk { return slices.Collect(All(text, o)) }
+
+// All gives the chunks of Split, one by one, as they are cut.
+func All(text string, o Options) iter.Seq[Chunk] {
+	return func(yield func(Chunk) bool) {
+		s := splitter{text: text, o: o.normal(), scan: scanner{text: text}, meter: meter{text: text}}
+		first, _ := s.scan.next()
+		for begin, at := first.start, first.start; at < len(text); {
+			c, border := s.cut(begin, at)
+			if !yield(c) {
+				return
+			}
+			begin, at = s.repeatFrom(c.Start, border), border.start
+			s.forget(begin)
+		}
 	}
-	return chunks
 }
 
 const (

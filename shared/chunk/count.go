@@ -13,7 +13,7 @@ import (
 // not pay for it at its cold start. It takes 6 ms and 3.5 MB on one 3 GHz core
 // (BenchmarkVocabulary), several times that on a small Lambda's share of one.
 // The codec package is used directly because tokenizer.Get links all five
-// vocabularies, 13 MB more, into the binary.
+// vocabularies, 8 MB more, into the binary.
 var vocabulary = sync.OnceValue(codec.NewCl100kBase)
 
 // Count is the number of cl100k_base tokens in a text; special tokens such as

@@ -1,6 +1,7 @@
 package openai
 
 import (
+	"context"
 	"strconv"
 
 	"ragtime/shared/chunk"
@@ -15,11 +16,15 @@ const (
 
 type span struct{ from, to int }
 
-// batch cuts texts into runs that each fit one request.
-func batch(texts []string) []span {
+// batch cuts texts into runs that each fit one request. Counting tokens takes a
+// while, so it minds the deadline.
+func batch(ctx context.Context, texts []string) ([]span, error) {
 	var out []span
 	from, tokens := 0, 0
 	for i, t := range texts {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
 		n := chunk.Count(t)
 		if i > from && (i-from == maxInputs || tokens+n > maxTokens) {
 			out = append(out, span{from, i})
@@ -27,7 +32,7 @@ func batch(texts []string) []span {
 		}
 		tokens += n
 	}
-	return append(out, span{from, len(texts)})
+	return append(out, span{from, len(texts)}), nil
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

@@ -53,8 +53,11 @@ func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, int,
 	if err != nil {
 		return nil, 0, err
 	}
+	batches, err := batch(ctx, texts)
+	if err != nil {
+		return nil, 0, err
+	}
 	vectors := make([][]float32, len(texts))
-	batches := batch(texts)
 	tokens := make([]int, len(batches))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrent)

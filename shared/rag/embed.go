@@ -45,7 +45,10 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 	if err := in.validate(); err != nil {
 		return Embedded{}, err
 	}
-	pieces := chunk.Split(in.Text, chunk.Options{})
+	pieces, err := cut(ctx, in.Text)
+	if err != nil {
+		return Embedded{}, err
+	}
 	type known struct {
 		byHash  map[string][]float32
 		version string
@@ -72,6 +75,19 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 		return Embedded{}, err
 	}
 	return out, nil
+}
+
+// cut cuts the text into chunks. It is the one part of an operation that takes
+// long without waiting, so it minds the deadline itself.
+func cut(ctx context.Context, text string) ([]chunk.Chunk, error) {
+	var pieces []chunk.Chunk
+	for c := range chunk.All(text, chunk.Options{}) {
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		pieces = append(pieces, c)
+	}
+	return pieces, nil
 }
 
 // embed gives every piece its embedding: a known one, or a new one. A text that

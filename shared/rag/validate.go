@@ -12,7 +12,7 @@ import (
 
 // The limits of a request's fields.
 const (
-	MaxText     = 4 << 20 // bytes of a document
+	MaxText     = 1 << 20 // bytes of a document: what a function puts within its budget
 	MaxTitle    = 500     // characters
 	MaxMetadata = 20      // entries
 	MaxKey      = 64      // characters of a metadata key
