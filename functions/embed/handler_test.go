@@ -88,7 +88,7 @@ func TestPutRefused(t *testing.T) {
 		{"text object", `{"text":{"t":"` + marker + `"}}`, "text"},
 		{"text empty", `{"text":""}`, "text"},
 		{"text blank", `{"text":" \n\t\u00a0"}`, "text"},
-		{"text over the limit", `{"text":"` + marker + strings.Repeat("a", rag.MaxText) + `"}`, "text"},
+		{"text over the limit", `{"text":"` + marker + strings.Repeat("a", 1<<20) + `"}`, "text"},
 		{"text twice", field(`"text":"b"`), "text"},
 		{"text with NUL", `{"text":"` + marker + `\u0000"}`, "text"},
 		{"text with a lone surrogate", `{"text":"` + marker + `\ud800"}`, "text"},
@@ -125,7 +125,7 @@ func TestPutRefused(t *testing.T) {
 		"title":    field(`"title":"` + long(500) + `"`),
 		"metadata": field(`"metadata":{"` + long(64) + `":"` + long(512) + `"}`),
 		"entries":  field(entries(20)),
-		"text":     `{"text":"` + strings.Repeat("To be. ", (rag.MaxText)/7) + strings.Repeat("a", (4<<20)%7) + `"}`,
+		"text":     `{"text":"` + strings.Repeat("To be. ", (1<<20)/7) + strings.Repeat("a", (1<<20)%7) + `"}`,
 	} {
 		t.Run(name+" at the limit", func(t *testing.T) {
 			if r := send(t, &world{}, request("PUT", "a", "application/json", body)); r.StatusCode != 200 {
@@ -155,7 +155,7 @@ func TestTextBodyRefused(t *testing.T) {
 		{"broken base64", encoded("text/plain", marker+"!"), 400, "body"},
 		{"no UTF-8 in base64", encoded("text/plain", b64([]byte(marker+"\xff"))), 400, "body"},
 		{"broken base64 of JSON", encoded("application/json", `{"text":"`+marker+`"}`), 400, "body"},
-		{"over the limit", request("PUT", "a", "text/plain", marker+strings.Repeat("a", rag.MaxText)), 400, "text"},
+		{"over the limit", request("PUT", "a", "text/plain", marker+strings.Repeat("a", 1<<20)), 400, "text"},
 		{"no content type", request("PUT", "a", "", marker), 415, ""},
 		{"HTML", request("PUT", "a", "text/html", marker), 415, ""},
 		{"form", request("PUT", "a", "application/x-www-form-urlencoded", marker), 415, ""},
