@@ -1,0 +1,91 @@
+package system_test
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ragtime/local/lambda"
+	"ragtime/local/system"
+	"ragtime/local/system/systemtest"
+)
+
+// silence accepts connections and never answers. It gives the URL of that.
+func silence(t *testing.T) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	t.Cleanup(func() { l.Close(); <-done })
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { c.Close() })
+		}
+	}()
+	return "http://" + l.Addr().String() + "/v1"
+}
+
+// An OpenAI that never answers: the request ends within the time that the
+// client wished for, and answer and log name the same step and phase.
+func TestHangIsNamed(t *testing.T) {
+	var mu sync.Mutex
+	var log []map[string]any
+	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), OpenAIKey: "any", OpenAIBaseURL: silence(t),
+		Log: func(l lambda.Line) {
+			var m map[string]any
+			if json.Unmarshal([]byte(l.Text), &m) == nil && m["message"] != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				log = append(log, m)
+			}
+		}})
+	const wish = 2 * time.Second
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/retrieve", strings.NewReader(`{"query":"x"}`))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Prefer", "wait=2")
+	start := time.Now()
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if elapsed := time.Since(start); elapsed > wish+5*time.Second {
+		t.Errorf("answered after %v, want about %v", elapsed, wish)
+	}
+	var p struct {
+		Step, Phase string
+		Instance    string
+		Attempts    []struct{ Phase string }
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {
+		t.Fatal(err)
+	}
+	if resp.StatusCode != 504 || p.Step != "embed" || p.Phase != "wait" || len(p.Attempts) == 0 {
+		t.Errorf("answered %d %+v, want a 504 in step embed, phase wait", resp.StatusCode, p)
+	}
+	if got := resp.Header.Get("Preference-Applied"); got != "wait=2" {
+		t.Errorf("Preference-Applied %q, want wait=2", got)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	count := map[any]int{}
+	for _, l := range log {
+		count[l["message"]]++
+		if m := l["message"]; (m == "operation finished" || m == "operation waiting") && (l["step"] != "embed" || l["phase"] != "wait" || l["operation_id"] != p.Instance) {
+			t.Errorf("the log says %v, the answer step %s, phase %s, operation %s", l, p.Step, p.Phase, p.Instance)
+		}
+	}
+	if count["operation started"] != 1 || count["operation finished"] != 1 {
+		t.Errorf("log lines %v, want one start and one finish", count)
+	}
+}
