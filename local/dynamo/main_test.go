@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 	"go.uber.org/goleak"
+
+	"ragtime/shared/wire"
 )
 
 func TestMain(m *testing.M) {
@@ -81,6 +84,7 @@ func clientOf(url string) *dynamodb.Client {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 		RetryMaxAttempts: 1,
+		HTTPClient:       &http.Client{Transport: wire.New()},
 	})
 }
 

@@ -10,6 +10,7 @@
 package wire
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -55,6 +56,10 @@ type callKey struct{}
 // under the same context.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	ctx := r.Context()
+	r, err := owned(r)
+	if err != nil {
+		return nil, err
+	}
 	a := evidence.Current(ctx)
 	// net/http dials in a context of its own, which carries the request's
 	// values but not its end: dial finds the end here.
@@ -65,6 +70,26 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	resp.Request = r
 	return resp, nil
+}
+
+// owned is the request with a body of its own. The AWS SDK (smithy-go v1.28.9)
+// closes a request's body as soon as the response's header is there. When that
+// overtakes net/http's last look at the body, writing fails, the connection is
+// closed, and the response breaks off with "use of closed network connection".
+// Bodies are in memory here, so a copy costs little.
+func owned(r *http.Request) (*http.Request, error) {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r, nil
+	}
+	body, err := io.ReadAll(r.Body)
+	r.Body.Close()
+	if err != nil {
+		return nil, err
+	}
+	r = r.WithContext(r.Context())
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+	return r, nil
 }
 
 // CloseIdleConnections closes the connections that nobody uses.
