@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bufio"
 	"context"
 	"io"
 	"net"
@@ -34,9 +35,14 @@ func silent(t *testing.T, answer string) string {
 				return
 			}
 			t.Cleanup(func() { c.Close() })
-			if answer != "" {
-				io.WriteString(c, answer)
+			if answer == "" {
+				continue
 			}
+			// An answer before the request would be an unsolicited one.
+			if _, err := http.ReadRequest(bufio.NewReader(c)); err != nil {
+				return
+			}
+			io.WriteString(c, answer)
 		}
 	}()
 	return l.Addr().String()
