@@ -2,7 +2,6 @@ package openai
 
 import (
 	"context"
-	"strconv"
 
 	"ragtime/shared/chunk"
 )
@@ -34,5 +33,3 @@ func batch(ctx context.Context, texts []string) ([]span, error) {
 	}
 	return append(out, span{from, len(texts)}), nil
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

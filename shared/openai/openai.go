@@ -9,6 +9,7 @@ package openai
 import (
 	"context"
 	"net/http"
+	"strconv"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -44,7 +45,7 @@ func New(baseURL string, client *http.Client, key func(context.Context) (string,
 }
 
 // Model is the model and its dimensions: vectors of another length do not compare.
-func (e *Embedder) Model() string { return e.model + "/" + itoa(e.dimensions) }
+func (e *Embedder) Model() string { return e.model + "/" + strconv.Itoa(e.dimensions) }
 
 // Embed implements rag.Embedder. Texts go in batches within OpenAI's limits, a
 // few at once; the first batch to fail for good ends the others.

@@ -133,11 +133,11 @@ func classify(err error) error {
 		f.Kind, f.Detail = fault.RateLimited, "openai: rate limit reached"
 		f.RetryAfter = retryAfter(api.Response)
 	case s == http.StatusUnauthorized || s == http.StatusForbidden:
-		f.Detail = "openai: the API key was refused (" + itoa(s) + "): check OPENAI_API_KEY or the secret behind OPENAI_API_KEY_SECRET"
+		f.Detail = "openai: the API key was refused (" + strconv.Itoa(s) + "): check OPENAI_API_KEY or the secret behind OPENAI_API_KEY_SECRET"
 	case s >= 500 || s == http.StatusRequestTimeout || s == http.StatusConflict:
-		f.Kind, f.Detail = fault.Unavailable, "openai: answered "+itoa(s)
+		f.Kind, f.Detail = fault.Unavailable, "openai: answered "+strconv.Itoa(s)
 	default:
-		f.Detail = "openai: answered " + itoa(s)
+		f.Detail = "openai: answered " + strconv.Itoa(s)
 		if api.Code == "model_not_found" {
 			f.Detail += ": no such model; check RAGTIME_EMBEDDING_MODEL"
 		}
