@@ -18,14 +18,17 @@ var allowed = map[string][]string{
 	"shared/deadline":  {"shared/fault"},
 	"shared/evidence":  {"shared/fault"},
 	"shared/step":      {"shared/deadline", "shared/evidence", "shared/fault"},
-	"shared/attempt":   {"shared/evidence", "shared/fault"},
+	"shared/attempt":   {"shared/deadline", "shared/evidence", "shared/fault"},
 	"shared/wire":      {"shared/evidence", "shared/fault"},
 	"shared/rag":       {"shared/chunk", "shared/fault", "shared/step"},
-	"shared/operation": {"shared/deadline", "shared/evidence", "shared/fault"},
-	"shared/apigw":     {"shared/fault", "shared/operation"},
+	"shared/trace":     {"shared/evidence", "shared/fault"},
+	"shared/operation": {"shared/deadline", "shared/evidence", "shared/fault", "shared/trace"},
+	"shared/diagnose":  {"shared/config", "shared/evidence", "shared/fault", "shared/step"},
+	"shared/apigw":     {"shared/fault", "shared/operation", "shared/trace"},
 	"shared/openai":    {"shared/attempt", "shared/chunk", "shared/fault", "shared/rag", "shared/wire"},
-	"shared/dynamo":    {"shared/attempt", "shared/fault", "shared/rag", "shared/wire"},
-	"shared/secret":    {"shared/attempt", "shared/fault", "shared/step", "shared/wire"},
+	"shared/dynamo":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/rag", "shared/wire"},
+	"shared/secret":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/step", "shared/wire"},
+	"shared/awsfault":  {},
 	"shared/clients":   {"shared/config", "shared/dynamo", "shared/openai", "shared/secret", "shared/wire"},
 
 	"shared/rag/ragtest": {"shared/fault", "shared/rag"},
@@ -37,9 +40,11 @@ var allowed = map[string][]string{
 
 // forbidden keeps what is not ours in its place: package prefix, and who may import it.
 var forbidden = map[string][]string{
+	"github.com/aws/smithy-go":             {"shared/awsfault"},
 	"github.com/aws/aws-sdk-go-v2":         {"shared/dynamo", "shared/secret", "shared/clients", "local/", "cmd/"},
-	"github.com/openai/openai-go":          {"shared/openai"},
+	"github.com/openai/openai-go":          {"shared/openai", "local/benchhang"},
 	"github.com/aws/aws-xray-sdk-go":       {"shared/trace"},
+	"github.com/failsafe-go/failsafe-go":   {"local/benchhang"},
 	"github.com/aws/aws-lambda-go/lambda$": {"functions/"},
 	"modernc.org/sqlite":                   {"local/dynamo"},
 }

@@ -1,104 +1,287 @@
 // Package attempt tries a call again when that may help, within the time that
 // its step has.
 //
+// A call begins with one attempt. When that one takes longer than nearly all
+// did before it, others start beside it, each on its own connection; when it
+// fails in a way that another may not, the next follows after a pause. The first
+// answer wins: the other attempts are cancelled and waited for. What is worth
+// another try is the fault's Kind to say; when the remote service asks to wait
+// longer than there is time, the call fails at once with what the service said.
+//
+// Extra attempts are rationed by the Policy that calls of one kind share. They
+// come to a tenth of the successful calls at the most, beyond a small reserve;
+// a call that fails in spite of them empties it. So an outage sees hardly more
+// than one attempt a request, and a stray hang is survived.
+//
 // It works on functions that return decoded values, never on responses whose
-// body someone else may still read. Which errors are worth another try is the
-// fault's Kind to say; when the remote service asked to wait longer than there
-// is time, the step fails at once with what the service said.
+// body someone else may still read.
 package attempt
 
 import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"runtime/debug"
 	"time"
 
+	"ragtime/shared/deadline"
 	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
 )
 
-// Options tune Do; the zero value is what every caller uses.
-type Options struct {
-	Max     int           // attempts at the most; 0 is 3
-	Backoff time.Duration // the pause before the second attempt, doubled before each one after it; 0 is 50 ms
+// Do calls f until one of its attempts succeeds, one fails for good, the
+// policy allows no more, or the time of ctx is spent. f must be safe to call at
+// once from several goroutines, classify its errors as faults, and return soon
+// after its context is done: Do returns when all of its calls have. The error is
+// a fault with the step, the phase and every attempt.
+func Do[T any](ctx context.Context, p *Policy, f func(context.Context) (T, error)) (T, error) {
+	all, abandon := context.WithCancelCause(ctx)
+	c := &call[T]{policy: p, f: f, ctx: ctx, all: all, abandon: abandon, start: time.Now(),
+		results: make(chan result[T], p.options.Max)}
+	defer abandon(nil)
+	return c.run()
+}
+
+// call is one run of Do. All of it but the attempts runs in one goroutine.
+type call[T any] struct {
+	policy  *Policy
+	f       func(context.Context) (T, error)
+	ctx     context.Context // the step's
+	all     context.Context // of all attempts; done when one of them decided the call
+	abandon context.CancelCauseFunc
+	start   time.Time
+	sender  sender // which attempt sends, where only one may
+
+	results  chan result[T]
+	attempts []*evidence.Attempt
+	told     []fault.Attempt // by number, of those that ended
+	running  int
+	failures int
+	last     result[T]   // of the attempt that failed last
+	timer    *time.Timer // when the next attempt is due
+	spacing  time.Duration
+	extra    int // how many attempts are made when it is
+}
+
+type result[T any] struct {
+	number   int
+	value    T
+	fault    *fault.Error // nil if the attempt succeeded
+	told     fault.Attempt
+	latency  time.Duration
+	panicked any
+}
+
+func (c *call[T]) run() (T, error) {
+	c.begin()
+	c.spacing, c.extra = c.policy.delay(c.left())
+	c.timer = time.NewTimer(c.spacing)
+	defer c.timer.Stop()
+	for {
+		select {
+		case r := <-c.results:
+			c.ended(r)
+			if r.fault == nil {
+				return c.won(r)
+			}
+			if c.ctx.Err() != nil && c.running > 0 {
+				return c.spent()
+			}
+			if r.fault == errYielded && c.running > 0 {
+				continue
+			}
+			if r.fault != errYielded {
+				c.last = r
+			}
+			if !c.again() {
+				return c.lost()
+			}
+		case <-c.timer.C:
+			c.due()
+			if c.running == 0 { // the budget was spent by others meanwhile
+				return c.lost()
+			}
+		case <-c.ctx.Done():
+			return c.spent()
+		}
+	}
+}
+
+// begin starts an attempt.
+func (c *call[T]) begin() {
+	number := len(c.attempts) + 1
+	ctx, a := evidence.NewAttempt(c.all, number)
+	c.attempts = append(c.attempts, a)
+	c.told = append(c.told, fault.Attempt{})
+	c.running++
+	cancel := func() {}
+	if c.policy.options.OneSends {
+		a.OnSend(func() error { return c.sender.claim(number) })
+		if left := c.left(); left > worthSharing && number < c.policy.options.Max {
+			ctx, cancel = context.WithTimeoutCause(ctx, left/2, fault.New(fault.Timeout, "no answer in %.1f s", (left/2).Seconds()))
+		}
+	}
+	start := time.Now()
+	go func() {
+		defer cancel()
+		r := c.try(ctx, number)
+		r.told, r.latency = a.End(asError(r.fault)), time.Since(start)
+		c.sender.release(number)
+		c.results <- r
+	}()
 }
 
 // worthSharing is the time under which an attempt gets all that is left: half
 // of it would hardly see an answer of a healthy service.
 const worthSharing = time.Second
 
-// Do calls f until it succeeds, fails for good, has been tried Options.Max
-// times, or the time of ctx is spent. An attempt gets half of the time left,
-// the last one all of it. f must classify its errors as faults and return soon
-// after its context is done; attempts never overlap. The error is a fault with
-// the step, the last phase and every attempt.
-func Do[T any](ctx context.Context, o Options, f func(context.Context) (T, error)) (T, error) {
-	if o.Max == 0 {
-		o.Max = 3
+// try calls f, and makes faults of its error and its panic.
+func (c *call[T]) try(ctx context.Context, number int) (r result[T]) {
+	r.number = number
+	defer func() {
+		if v := recover(); v != nil {
+			r.panicked = fmt.Sprintf("%v\n\n%s", v, debug.Stack())
+			r.fault = fault.New(fault.Internal, "internal error")
+		}
+	}()
+	v, err := c.f(ctx)
+	if err == nil {
+		r.value = v
+		return r
 	}
-	if o.Backoff == 0 {
-		o.Backoff = 50 * time.Millisecond
+	r.fault = fault.From(err)
+	if end, ok := ctx.Deadline(); ok && !time.Now().Before(end) {
+		<-ctx.Done() // a socket's deadline may be a moment ahead of its context
 	}
-	start := time.Now()
-	var zero T
-	var told []fault.Attempt
-	for n := 1; ; n++ {
-		v, err := once(ctx, n, n == o.Max, f, &told)
-		if err == nil {
-			return v, nil
-		}
-		last := fault.From(err)
-		if n == o.Max || ctx.Err() != nil || !last.Kind.Retryable() {
-			return zero, conclude(ctx, last, told, time.Since(start), o.Max)
-		}
-		pause := max(last.RetryAfter, jitter(o.Backoff<<(n-1)))
-		if end, ok := ctx.Deadline(); ok && time.Until(end) <= pause {
-			return zero, conclude(ctx, last, told, time.Since(start), n)
-		}
-		evidence.Backoff(ctx)
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return zero, conclude(ctx, last, told, time.Since(start), o.Max)
-		}
-	}
-}
-
-// once makes one attempt, bounded by its share of the time left.
-func once[T any](ctx context.Context, n int, final bool, f func(context.Context) (T, error), told *[]fault.Attempt) (T, error) {
-	ctx, a := evidence.NewAttempt(ctx, n)
-	if end, ok := ctx.Deadline(); ok && !final {
-		if left := time.Until(end); left > worthSharing {
-			var cancel context.CancelFunc
-			ctx, cancel = context.WithTimeoutCause(ctx, left/2, fault.New(fault.Timeout, "no answer in %.1f s", (left/2).Seconds()))
-			defer cancel()
-		}
-	}
-	v, err := f(ctx)
-	if err != nil && ctx.Err() != nil {
+	if ctx.Err() != nil {
 		// What a call returns when its context ends is whatever it was doing;
-		// the cause says which limit ended it.
+		// the cause says who ended it.
 		cause := *fault.From(context.Cause(ctx))
 		cause.Cause = err
-		err = &cause
+		r.fault = &cause
 	}
-	*told = append(*told, a.End(err))
-	return v, err
+	return r
 }
 
-// conclude makes the step's fault out of the last attempt's.
-func conclude(ctx context.Context, last *fault.Error, told []fault.Attempt, elapsed time.Duration, most int) error {
-	out := *last
-	out.Attempts, out.Step = told, evidence.StepName(ctx)
-	if n := len(told); n > 0 {
-		at := told[n-1]
-		out.Phase = at.Phase
-		if out.Kind == fault.Timeout {
-			out.Detail = fmt.Sprintf("step %s did not finish in %.1f s: attempt %d of %d was in phase %s (%s) for %.1f s",
-				out.Step, elapsed.Seconds(), at.Attempt, most, at.Phase, at.Phase.Meaning(), float64(at.ElapsedMS)/1000)
+func (c *call[T]) ended(r result[T]) {
+	c.running--
+	c.told[r.number-1] = r.told
+	if r.panicked != nil {
+		c.cancelRest(fault.New(fault.Canceled, "attempt %d panicked", r.number))
+		panic(r.panicked) // in the caller's goroutine, where someone may recover
+	}
+}
+
+// again sees to the next attempt after a failure. It returns false if the call
+// has failed with it.
+func (c *call[T]) again() bool {
+	c.failures++
+	if !c.last.fault.Kind.Retryable() {
+		return false
+	}
+	pause := max(c.last.fault.RetryAfter, jitter(c.policy.options.Backoff<<(c.failures-1)))
+	if c.last.fault.Kind == fault.Timeout {
+		pause = 0 // it has waited already
+	}
+	if len(c.attempts) == c.policy.options.Max || !c.policy.affordable() || c.left() < pause+deadline.Least {
+		c.timer.Stop()
+		return c.running > 0
+	}
+	if c.running == 0 {
+		evidence.Backoff(c.ctx)
+	}
+	c.timer.Reset(pause)
+	c.extra = 1
+	return true
+}
+
+// due makes the attempts that are due now, as far as the budget goes.
+func (c *call[T]) due() {
+	for range c.extra {
+		if len(c.attempts) < c.policy.options.Max && c.mayOverlap() && c.left() >= deadline.Least && c.policy.take() {
+			c.begin()
 		}
 	}
-	return &out
+	c.extra = 1
+	c.spacing *= 2
+	c.timer.Reset(c.spacing)
+}
+
+// mayOverlap tells whether an attempt may run beside those that do now.
+func (c *call[T]) mayOverlap() bool {
+	return c.running == 0 || !c.policy.options.OneSends || !c.sender.sent()
+}
+
+// won ends the call with the answer of an attempt.
+func (c *call[T]) won(r result[T]) (T, error) {
+	c.cancelRest(fault.New(fault.Canceled, "abandoned: attempt %d answered first", r.number))
+	c.policy.succeeded(r.latency)
+	return r.value, nil
+}
+
+// lost ends the call with the failure of its last attempt.
+func (c *call[T]) lost() (T, error) {
+	c.cancelRest(fault.New(fault.Canceled, "abandoned: attempt %d failed for good", c.last.number))
+	return c.fail(c.last.fault, evidence.Longest(c.attempts[c.last.number-1:c.last.number]))
+}
+
+// spent ends the call because the step's time is: the attempts still under way
+// hung, and the one longest in its phase is to blame.
+func (c *call[T]) spent() (T, error) {
+	var hung []*evidence.Attempt
+	for c.running > 0 {
+		r := <-c.results
+		c.ended(r)
+		if r.fault == nil {
+			return c.won(r)
+		}
+		hung = append(hung, c.attempts[r.number-1])
+	}
+	at := evidence.Position{Attempt: len(c.attempts), Phase: fault.PhaseBackoff}
+	if len(hung) > 0 {
+		at = evidence.Longest(hung)
+	}
+	return c.fail(fault.From(context.Cause(c.ctx)), at)
+}
+
+// cancelRest ends the attempts under way and waits for them.
+func (c *call[T]) cancelRest(why *fault.Error) {
+	c.abandon(why)
+	for c.running > 0 {
+		r := <-c.results
+		c.running--
+		c.told[r.number-1] = r.told
+	}
+}
+
+// fail makes the call's fault out of an attempt's, or of the step's end.
+func (c *call[T]) fail(f *fault.Error, at evidence.Position) (zero T, _ error) {
+	if n := len(c.attempts); n > 1 && f.Kind != fault.Canceled {
+		c.policy.inVain()
+	}
+	out := *f
+	out.Step, out.Phase, out.Attempts = evidence.StepName(c.ctx), at.Phase, c.told
+	if out.Kind == fault.Timeout {
+		out.Detail = fmt.Sprintf("step %s did not finish in %.1f s: attempt %d of %d was in phase %s (%s) for %.1f s",
+			out.Step, time.Since(c.start).Seconds(), at.Attempt, len(c.attempts), at.Phase, at.Phase.Meaning(), at.Elapsed.Seconds())
+	}
+	return zero, &out
+}
+
+// left is the time that the step has left; plenty where it has no deadline.
+func (c *call[T]) left() time.Duration {
+	if end, ok := c.ctx.Deadline(); ok {
+		return time.Until(end)
+	}
+	return deadline.Cap
+}
+
+// asError keeps a nil fault a nil error.
+func asError(f *fault.Error) error {
+	if f == nil {
+		return nil
+	}
+	return f
 }
 
 // jitter spreads d over 50 to 150 % of itself, so that callers who failed

@@ -3,9 +3,13 @@ package attempt_test
 import (
 	"context"
 	"errors"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/goleak"
 
 	"ragtime/shared/attempt"
 	"ragtime/shared/deadline"
@@ -14,11 +18,53 @@ import (
 	"ragtime/shared/step"
 )
 
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
 // hang is a call that obeys its context and does nothing else.
 func hang(ctx context.Context) (int, error) {
 	evidence.Current(ctx).Phase(fault.PhaseWait)
 	<-ctx.Done()
 	return 0, ctx.Err()
+}
+
+// after is a call that answers after a time.
+func after(d time.Duration) func(context.Context) (int, error) {
+	return func(ctx context.Context) (int, error) {
+		evidence.Current(ctx).Phase(fault.PhaseWait)
+		select {
+		case <-time.After(d):
+			return 42, nil
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+}
+
+// script makes a call whose attempts do as the given functions, in the order of
+// their start; the last one goes for all after it.
+func script(fs ...func(context.Context) (int, error)) (f func(context.Context) (int, error), started *atomic.Int32) {
+	started = new(atomic.Int32)
+	return func(ctx context.Context) (int, error) {
+		n := int(started.Add(1))
+		return fs[min(n, len(fs))-1](ctx)
+	}, started
+}
+
+func fails(f *fault.Error) func(context.Context) (int, error) {
+	return func(context.Context) (int, error) { return 0, f }
+}
+
+// within runs f as the step embed of an operation with a budget, in virtual
+// time, and tells how long it took.
+func within(t *testing.T, budget time.Duration, f func(context.Context) (int, error)) (v int, err error, elapsed time.Duration) {
+	ctx, cancel, _, err := deadline.Begin(t.Context(), budget)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cancel()
+	start := time.Now()
+	v, err = step.Run(ctx, fault.StepEmbed, 0, f)
+	return v, err, time.Since(start)
 }
 
 func TestHangEndsWithItsStepAndNamesThePhase(t *testing.T) {
@@ -30,14 +76,21 @@ func TestHangEndsWithItsStepAndNamesThePhase(t *testing.T) {
 		}
 		defer cancel()
 		_, err = step.Run(ctx, fault.StepEmbed, 5*time.Second, func(ctx context.Context) (int, error) {
-			return attempt.Do(ctx, attempt.Options{}, hang)
+			return attempt.Do(ctx, attempt.New(attempt.Options{}), hang)
 		})
 		if got, want := time.Since(start), 20*time.Second; got != want {
 			t.Errorf("returned after %v, want %v", got, want)
 		}
 		f := fault.From(err)
-		if f.Kind != fault.Timeout || f.Step != fault.StepEmbed || f.Phase != fault.PhaseWait || len(f.Attempts) != 3 {
-			t.Errorf("fault = %+v, want a timeout of 3 attempts in embed, wait", f)
+		const detail = "step embed did not finish in 20.0 s: attempt 1 of 4 was in phase wait (no response byte) for 20.0 s"
+		if f.Kind != fault.Timeout || f.Step != fault.StepEmbed || f.Phase != fault.PhaseWait || f.Detail != detail {
+			t.Errorf("fault %v in %s %s: %q; want a timeout in embed, wait: %q", f.Kind, f.Step, f.Phase, f.Detail, detail)
+		}
+		// A cold process waits 400 ms, then twice as long each time.
+		for i, want := range []int64{20_000, 19_600, 18_800, 17_200} {
+			if len(f.Attempts) != 4 || f.Attempts[i].ElapsedMS != want || f.Attempts[i].Attempt != i+1 {
+				t.Fatalf("attempts %+v, want 4, the %d. over %d ms", f.Attempts, i+1, want)
+			}
 		}
 	})
 }
@@ -50,29 +103,29 @@ func TestRetriesWhatMayFareBetter(t *testing.T) {
 		elapsed  [2]time.Duration // at least, less than
 		kind     fault.Kind
 	}{
-		{"unavailable", fault.New(fault.Unavailable, "refused"), 3, [2]time.Duration{75 * time.Millisecond, 225 * time.Millisecond}, fault.Unavailable},
+		{"unavailable", fault.New(fault.Unavailable, "refused"), 4, [2]time.Duration{175 * time.Millisecond, 525 * time.Millisecond}, fault.Unavailable},
+		{"a phase's limit", fault.New(fault.Timeout, "no TCP connection"), 4, [2]time.Duration{0, 1}, fault.Timeout},
 		{"upstream error", fault.New(fault.Upstream, "garbage"), 1, [2]time.Duration{0, 1}, fault.Upstream},
 		{"quota exhausted", fault.New(fault.QuotaExhausted, "none left"), 1, [2]time.Duration{0, 1}, fault.QuotaExhausted},
 		{"unclassified", errors.New("bug"), 1, [2]time.Duration{0, 1}, fault.Internal},
-		{"retry-after that fits", &fault.Error{Kind: fault.RateLimited, RetryAfter: 2 * time.Second}, 3, [2]time.Duration{4 * time.Second, 4*time.Second + 1}, fault.RateLimited},
+		{"retry-after that fits", &fault.Error{Kind: fault.RateLimited, RetryAfter: 2 * time.Second}, 4, [2]time.Duration{6 * time.Second, 6*time.Second + 1}, fault.RateLimited},
 		{"retry-after beyond the time left", &fault.Error{Kind: fault.RateLimited, RetryAfter: time.Minute}, 1, [2]time.Duration{0, 1}, fault.RateLimited},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				start := time.Now()
-				ctx, cancel, _, _ := deadline.Begin(t.Context(), 0)
-				defer cancel()
-				calls := 0
-				_, err := attempt.Do(ctx, attempt.Options{}, func(context.Context) (int, error) {
-					calls++
-					return 0, tt.err
+				var calls atomic.Int32
+				_, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) {
+					return attempt.Do(ctx, attempt.New(attempt.Options{}), func(context.Context) (int, error) {
+						calls.Add(1)
+						return 0, tt.err
+					})
 				})
-				if calls != tt.attempts {
-					t.Errorf("%d attempts, want %d", calls, tt.attempts)
+				if int(calls.Load()) != tt.attempts {
+					t.Errorf("%d attempts, want %d", calls.Load(), tt.attempts)
 				}
-				if e := time.Since(start); e < tt.elapsed[0] || e >= tt.elapsed[1] {
-					t.Errorf("took %v, want in %v", e, tt.elapsed)
+				if elapsed < tt.elapsed[0] || elapsed >= tt.elapsed[1] {
+					t.Errorf("took %v, want in %v", elapsed, tt.elapsed)
 				}
 				if got := fault.From(err); got.Kind != tt.kind || len(got.Attempts) != tt.attempts {
 					t.Errorf("fault %v with %d attempts, want %v with %d", got.Kind, len(got.Attempts), tt.kind, tt.attempts)
@@ -82,25 +135,126 @@ func TestRetriesWhatMayFareBetter(t *testing.T) {
 	}
 }
 
-func TestSecondAttemptSurvives(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel, _, _ := deadline.Begin(t.Context(), 4*time.Second)
-		defer cancel()
-		ctx, record := evidence.With(ctx)
-		v, err := step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) (int, error) {
-			n := 0
-			return attempt.Do(ctx, attempt.Options{}, func(ctx context.Context) (int, error) {
-				if n++; n == 1 {
-					return hang(ctx)
+// What happens while other attempts of the call are under way.
+func TestAttemptsBesideOneAnother(t *testing.T) {
+	ms := time.Millisecond
+	tests := []struct {
+		name    string
+		f       []func(context.Context) (int, error)
+		started int32
+		elapsed time.Duration
+		kind    fault.Kind // of the failure; -1 for none
+		said    []string   // the attempts' errors, where the call failed
+	}{
+		{"a hang is overtaken", []func(context.Context) (int, error){hang, after(60 * ms)}, 2, 460 * ms, -1, nil},
+		{"a slow first one still wins", []func(context.Context) (int, error){after(450 * ms), after(time.Second)}, 2, 450 * ms, -1, nil},
+		{"two hangs are overtaken", []func(context.Context) (int, error){hang, hang, after(60 * ms)}, 3, 1260 * ms, -1, nil},
+		{"a refusal decides", []func(context.Context) (int, error){hang, fails(fault.New(fault.Upstream, "key refused"))}, 2, 400 * ms, fault.Upstream,
+			[]string{"abandoned: attempt 2 failed for good", "key refused"}},
+		{"a long Retry-After waits for the attempt under way", []func(context.Context) (int, error){after(time.Second), fails(&fault.Error{Kind: fault.RateLimited, RetryAfter: time.Hour})}, 2, time.Second, -1, nil},
+		{"a failure is followed at once by no hedge", []func(context.Context) (int, error){fails(fault.New(fault.Timeout, "no TCP connection")), after(100 * ms)}, 2, 100 * ms, -1, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f, started := script(tt.f...)
+				v, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) {
+					return attempt.Do(ctx, attempt.New(attempt.Options{}), f)
+				})
+				if elapsed != tt.elapsed || started.Load() != tt.started {
+					t.Errorf("took %v and %d attempts, want %v and %d", elapsed, started.Load(), tt.elapsed, tt.started)
 				}
-				return 42, nil
+				if tt.kind < 0 {
+					if v != 42 || err != nil {
+						t.Errorf("Do = %v, %v; want 42", v, err)
+					}
+					return
+				}
+				got := fault.From(err)
+				if got == nil || got.Kind != tt.kind || len(got.Attempts) != len(tt.said) {
+					t.Fatalf("fault %+v, want %v with %d attempts", got, tt.kind, len(tt.said))
+				}
+				for i, want := range tt.said {
+					if got.Attempts[i].Error != want {
+						t.Errorf("attempt %d said %q, want %q", i+1, got.Attempts[i].Error, want)
+					}
+				}
 			})
 		})
-		if v != 42 || err != nil {
-			t.Errorf("Do = %v, %v; want 42", v, err)
+	}
+}
+
+// Do returns when every attempt has: nothing of a call is left behind.
+func TestLosersAreWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var running atomic.Int32
+		f, _ := script(func(ctx context.Context) (int, error) {
+			running.Add(1)
+			defer running.Add(-1)
+			<-ctx.Done()
+			time.Sleep(30 * time.Millisecond) // slow to notice
+			return 0, ctx.Err()
+		}, after(0))
+		_, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) {
+			return attempt.Do(ctx, attempt.New(attempt.Options{}), f)
+		})
+		if err != nil || running.Load() != 0 || elapsed != 430*time.Millisecond {
+			t.Errorf("returned %v after %v with %d attempts running, want none", err, elapsed, running.Load())
 		}
-		if got := record.Timings(); len(got) != 1 || got[0].Attempts != 2 || got[0].Outcome != fault.OK {
-			t.Errorf("record %+v, want one ok step of 2 attempts", got)
+	})
+}
+
+func TestPanicReachesTheCaller(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		defer func() {
+			if v, _ := recover().(string); !strings.HasPrefix(v, "boom") || !strings.Contains(v, "attempt_test.go") {
+				t.Errorf("recovered %q, want boom and where it was", v)
+			}
+		}()
+		f, _ := script(hang, func(context.Context) (int, error) { panic("boom") })
+		attempt.Do(t.Context(), attempt.New(attempt.Options{}), f)
+	})
+}
+
+// Where only one may send, an attempt that is connected while another has sent
+// gives way, and one that hangs after it has sent is abandoned for the next.
+func TestOneSends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sending, most atomic.Int32
+		call := func(connected, answered time.Duration) func(context.Context) (int, error) {
+			return func(ctx context.Context) (int, error) {
+				a := evidence.Current(ctx)
+				a.Phase(fault.PhaseConnect)
+				time.Sleep(connected)
+				if err := a.Send(); err != nil {
+					return 0, err
+				}
+				most.Store(max(most.Load(), sending.Add(1)))
+				defer sending.Add(-1)
+				return after(answered)(ctx)
+			}
+		}
+		const never = time.Hour
+		tests := []struct {
+			name    string
+			f       []func(context.Context) (int, error)
+			started int32
+			elapsed time.Duration
+		}{
+			{"slow to connect: another connects beside it and sends", []func(context.Context) (int, error){call(2*time.Second, 0), call(100*time.Millisecond, 3*time.Second)}, 2, 3500 * time.Millisecond},
+			{"sent: none beside it", []func(context.Context) (int, error){call(0, 5*time.Second), call(0, 0)}, 1, 5 * time.Second},
+			{"sent and hung: another after half of the time", []func(context.Context) (int, error){call(0, never), call(0, time.Second)}, 2, 13500 * time.Millisecond},
+		}
+		for _, tt := range tests {
+			most.Store(0)
+			f, started := script(tt.f...)
+			v, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) {
+				return attempt.Do(ctx, attempt.New(attempt.Options{OneSends: true}), f)
+			})
+			if v != 42 || err != nil || elapsed != tt.elapsed || started.Load() != tt.started || most.Load() != 1 {
+				t.Errorf("%s: %v, %v after %v, %d attempts, %d sending at once; want 42 after %v, %d attempts, 1", tt.name,
+					v, err, elapsed, started.Load(), most.Load(), tt.elapsed, tt.started)
+			}
 		}
 	})
 }

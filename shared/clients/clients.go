@@ -24,7 +24,7 @@ type Clients struct {
 // New builds the clients. Redirects are not followed: none of these services
 // sends any, and a credential must not travel to where a redirect points.
 func New(c config.Config) Clients {
-	client := &http.Client{Transport: wire.New(), CheckRedirect: func(*http.Request, []*http.Request) error {
+	client := &http.Client{Transport: wire.New(wire.Options{Resolver: c.Resolver}), CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
 	key := func(context.Context) (string, error) { return c.OpenAIKey, nil }

@@ -4,6 +4,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,7 +21,12 @@ type Config struct {
 	EmbeddingModel  string // RAGTIME_EMBEDDING_MODEL; text-embedding-3-small
 	Dimensions      int    // RAGTIME_EMBEDDING_DIMENSIONS; 1536, as the table's vector index has it
 	DynamoDBURL     string // AWS_ENDPOINT_URL_DYNAMODB; empty for AWS's own
+	Resolver        string // RAGTIME_RESOLVER: host:port of a DNS server to ask instead of the system's
 	SecretsURL      string // AWS_ENDPOINT_URL_SECRETS_MANAGER; empty for AWS's own
+
+	// AWS_XRAY_DAEMON_ADDRESS, as Lambda sets it where tracing is on: an IP address
+	// and port, so that starting asks no resolver. The zero value is no tracing.
+	XRayDaemon netip.AddrPort
 
 	AccessKeyID, SecretAccessKey, SessionToken string // AWS_ACCESS_KEY_ID and its companions, as Lambda sets them
 }
@@ -58,6 +65,17 @@ func Read(getenv func(string) string) (Config, error) {
 		AccessKeyID:     need("AWS_ACCESS_KEY_ID"),
 		SecretAccessKey: need("AWS_SECRET_ACCESS_KEY"),
 		SessionToken:    getenv("AWS_SESSION_TOKEN"),
+	}
+	if c.Resolver = getenv("RAGTIME_RESOLVER"); c.Resolver != "" {
+		if _, _, err := net.SplitHostPort(c.Resolver); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("RAGTIME_RESOLVER=%q is not host:port", c.Resolver))
+		}
+	}
+	if v := getenv("AWS_XRAY_DAEMON_ADDRESS"); v != "" {
+		var err error
+		if c.XRayDaemon, err = netip.ParseAddrPort(v); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("AWS_XRAY_DAEMON_ADDRESS=%q is not an IP address and port", v))
+		}
 	}
 	dimensions := or("RAGTIME_EMBEDDING_DIMENSIONS", "1536")
 	var err error

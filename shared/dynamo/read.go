@@ -112,7 +112,7 @@ func (t *Table) nearest(ctx context.Context, tenant string, v []float32, k int, 
 		in.ExpressionAttributeNames["#collection"] = "collection"
 		in.ExpressionAttributeValues[":collection"] = str(f.Collection)
 	}
-	out, err := call(ctx, func(ctx context.Context) (*dynamodb.SearchVectorsOutput, error) {
+	out, err := call(ctx, t.searches, func(ctx context.Context) (*dynamodb.SearchVectorsOutput, error) {
 		out, err := t.client.SearchVectors(ctx, in)
 		if err != nil && strings.Contains(err.Error(), "does not have the specified index") {
 			// DynamoDB says so for a while after an index became active.
@@ -157,7 +157,7 @@ func (t *Table) heads(ctx context.Context, tenant string, heads map[string]rag.D
 		keys = append(keys, documentKey(tenant, id))
 	}
 	for pause := 25 * time.Millisecond; len(keys) > 0; pause *= 2 {
-		out, err := call(ctx, func(ctx context.Context) (*dynamodb.BatchGetItemOutput, error) {
+		out, err := call(ctx, t.reads, func(ctx context.Context) (*dynamodb.BatchGetItemOutput, error) {
 			return t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
 				t.name: {Keys: keys, ConsistentRead: aws.Bool(true)}}})
 		})

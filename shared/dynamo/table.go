@@ -15,16 +15,16 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"ragtime/shared/attempt"
+	"ragtime/shared/awsfault"
 	"ragtime/shared/fault"
 	"ragtime/shared/rag"
 	"ragtime/shared/wire"
@@ -37,6 +37,10 @@ const Index = "passages"
 type Table struct {
 	client *dynamodb.Client
 	name   string
+
+	// Repeating a write is safe: a put or delete of the same item changes nothing
+	// the second time, and switchTo knows its own.
+	reads, searches, writes *attempt.Policy
 }
 
 var _ rag.Store = (*Table)(nil)
@@ -44,14 +48,16 @@ var _ rag.Store = (*Table)(nil)
 // New makes a Table. The config's HTTP client and credentials are used as they
 // are, its retries are not: attempt decides.
 func New(cfg aws.Config, name string) *Table {
-	return &Table{name: name, client: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
-		o.Retryer = aws.NopRetryer{}
-	})}
+	return &Table{name: name,
+		reads: attempt.New(attempt.Options{}), searches: attempt.New(attempt.Options{}), writes: attempt.New(attempt.Options{}),
+		client: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
+			o.Retryer = aws.NopRetryer{}
+		})}
 }
 
 // call makes attempts of one request to DynamoDB.
-func call[T any](ctx context.Context, f func(context.Context) (T, error)) (T, error) {
-	return attempt.Do(ctx, attempt.Options{Max: 4}, func(ctx context.Context) (T, error) {
+func call[T any](ctx context.Context, p *attempt.Policy, f func(context.Context) (T, error)) (T, error) {
+	return attempt.Do(ctx, p, func(ctx context.Context) (T, error) {
 		v, err := f(ctx)
 		if err != nil {
 			err = classify(err)
@@ -63,28 +69,24 @@ func call[T any](ctx context.Context, f func(context.Context) (T, error)) (T, er
 // classify makes a fault of the SDK's error. A failed condition is a Conflict;
 // callers that mean something else by it say so.
 func classify(err error) error {
-	api, ok := errors.AsType[smithy.APIError](err)
-	if !ok {
+	code := awsfault.Code(err)
+	f := &fault.Error{Kind: fault.Upstream, Detail: "dynamodb: " + code, Cause: err}
+	switch {
+	case code == "ConditionalCheckFailedException":
+		f.Kind, f.Detail = fault.Conflict, "overtaken by another write"
+	case awsfault.Throttled(err):
+		f.Kind, f.Detail = fault.Unavailable, "dynamodb: throttled ("+code+")"
+	case awsfault.Passing(err):
+		f.Kind, f.Detail = fault.Unavailable, "dynamodb: it is failing ("+cmp.Or(code, "an answer that cannot be read")+")"
+	case code == "ResourceNotFoundException":
+		f.Detail = "dynamodb: no such table; check RAGTIME_TABLE and the region"
+	case code == "AccessDeniedException":
+		f.Detail = "dynamodb: access denied; check the function's policies"
+	case code == "":
 		if f := wire.Classify("dynamodb", err); f != nil {
 			return f
 		}
-		return &fault.Error{Kind: fault.Upstream, Detail: "dynamodb: the answer cannot be read", Cause: err}
-	}
-	code := api.ErrorCode()
-	f := &fault.Error{Kind: fault.Upstream, Detail: "dynamodb: " + code, Cause: err}
-	switch code {
-	case "ConditionalCheckFailedException":
-		f.Kind, f.Detail = fault.Conflict, "overtaken by another write"
-	case "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException", "LimitExceededException":
-		f.Kind, f.Detail = fault.Unavailable, "dynamodb: throttled ("+code+")"
-	case "ResourceNotFoundException":
-		f.Detail = "dynamodb: no such table; check RAGTIME_TABLE and the region"
-	case "AccessDeniedException":
-		f.Detail = "dynamodb: access denied; check the function's policies"
-	default:
-		if api.ErrorFault() == smithy.FaultServer {
-			f.Kind = fault.Unavailable
-		}
+		f.Detail = "dynamodb: the answer cannot be read"
 	}
 	return f
 }
@@ -101,7 +103,7 @@ func chunkKey(tenant, id, version string, n int) map[string]types.AttributeValue
 
 // head is the document item, a tombstone included; nil where there is none.
 func (t *Table) head(ctx context.Context, tenant, id string) (item, error) {
-	out, err := call(ctx, func(ctx context.Context) (*dynamodb.GetItemOutput, error) {
+	out, err := call(ctx, t.reads, func(ctx context.Context) (*dynamodb.GetItemOutput, error) {
 		return t.client.GetItem(ctx, &dynamodb.GetItemInput{
 			TableName: &t.name, Key: documentKey(tenant, id), ConsistentRead: aws.Bool(true)})
 	})
@@ -115,7 +117,7 @@ func (t *Table) head(ctx context.Context, tenant, id string) (item, error) {
 func (t *Table) query(ctx context.Context, in *dynamodb.QueryInput, each func(item) error) error {
 	in.TableName = &t.name
 	for {
-		out, err := call(ctx, func(ctx context.Context) (*dynamodb.QueryOutput, error) { return t.client.Query(ctx, in) })
+		out, err := call(ctx, t.reads, func(ctx context.Context) (*dynamodb.QueryOutput, error) { return t.client.Query(ctx, in) })
 		if err != nil {
 			return err
 		}

@@ -105,7 +105,7 @@ func (t *Table) Delete(ctx context.Context, tenant, id string) error {
 // switchTo writes the document item, unless a later version is there.
 func (t *Table) switchTo(ctx context.Context, i item) error {
 	version := text(i, "version")
-	_, err := call(ctx, func(ctx context.Context) (*dynamodb.PutItemOutput, error) {
+	_, err := call(ctx, t.writes, func(ctx context.Context) (*dynamodb.PutItemOutput, error) {
 		return t.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: i,
 			ConditionExpression:                 aws.String(later),
 			ExpressionAttributeNames:            map[string]string{"#version": "version"},
@@ -167,7 +167,7 @@ func (t *Table) batch(ctx context.Context, writes []types.WriteRequest) error {
 // unprocessed, until nothing is left or the step's time is spent.
 func (t *Table) writeAll(ctx context.Context, writes []types.WriteRequest) error {
 	for pause := 25 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		out, err := call(ctx, func(ctx context.Context) (*dynamodb.BatchWriteItemOutput, error) {
+		out, err := call(ctx, t.writes, func(ctx context.Context) (*dynamodb.BatchWriteItemOutput, error) {
 			return t.client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
 				RequestItems: map[string][]types.WriteRequest{t.name: writes}})
 		})

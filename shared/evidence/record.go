@@ -32,27 +32,12 @@ type Step struct {
 	err        error
 	attempts   []*Attempt
 	backoff    time.Time // since when the step pauses between attempts; zero if it does not
-}
-
-// Attempt is one try of a step.
-type Attempt struct {
-	step       *Step
-	number     int
-	start, end time.Time
-	phases     []phase
-	connection string
-	err        error
-}
-
-type phase struct {
-	name  fault.Phase
-	start time.Time
+	pauses     []Pause
 }
 
 type (
-	recordKey  struct{}
-	stepKey    struct{}
-	attemptKey struct{}
+	recordKey struct{}
+	stepKey   struct{}
 )
 
 // With starts a record and returns a context that carries it.
@@ -79,29 +64,24 @@ func (s *Step) End(err error) {
 	s.record.mu.Lock()
 	defer s.record.mu.Unlock()
 	s.end, s.err = time.Now(), err
-}
-
-// NewAttempt notes that the step of ctx begins its attempt of the given number
-// (from 1). The caller ends it with End.
-func NewAttempt(ctx context.Context, number int) (context.Context, *Attempt) {
-	s, _ := ctx.Value(stepKey{}).(*Step)
-	if s == nil {
-		s = &Step{record: new(Record)}
-	}
-	a := &Attempt{step: s, number: number, start: time.Now()}
-	s.record.mu.Lock()
-	s.backoff = time.Time{}
-	s.attempts = append(s.attempts, a)
-	s.record.mu.Unlock()
-	return context.WithValue(ctx, attemptKey{}, a), a
+	s.resume()
 }
 
 // Backoff notes that the step of ctx pauses until its next attempt.
 func Backoff(ctx context.Context) {
 	if s, _ := ctx.Value(stepKey{}).(*Step); s != nil {
 		s.record.mu.Lock()
+		defer s.record.mu.Unlock()
+		s.resume()
 		s.backoff = time.Now()
-		s.record.mu.Unlock()
+	}
+}
+
+// resume ends a pause, if the step is in one.
+func (s *Step) resume() {
+	if !s.backoff.IsZero() {
+		s.pauses = append(s.pauses, Pause{s.backoff, time.Now()})
+		s.backoff = time.Time{}
 	}
 }
 
@@ -111,63 +91,4 @@ func StepName(ctx context.Context) fault.Step {
 		return s.name
 	}
 	return ""
-}
-
-// Current is the attempt that ctx belongs to. Outside of one it is an attempt
-// that nobody reads.
-func Current(ctx context.Context) *Attempt {
-	if a, _ := ctx.Value(attemptKey{}).(*Attempt); a != nil {
-		return a
-	}
-	return &Attempt{step: &Step{record: new(Record)}}
-}
-
-// Phase notes that the attempt entered a phase. Phases go forward only: reports
-// of a connection come from several goroutines, and a server may answer before
-// it took the request. PhaseBlocked starts anew, as a call does that the HTTP
-// client moves to another connection. An attempt that ended stays as it ended,
-// which its left-over goroutines may not know.
-func (a *Attempt) Phase(p fault.Phase) {
-	a.step.record.mu.Lock()
-	defer a.step.record.mu.Unlock()
-	if !a.end.IsZero() {
-		return
-	}
-	if n := len(a.phases); n > 0 && p != fault.PhaseBlocked && !a.phases[n-1].name.Before(p) {
-		return
-	}
-	a.phases = append(a.phases, phase{p, time.Now()})
-}
-
-// Connection notes which connection the attempt rides.
-func (a *Attempt) Connection(reused bool) {
-	a.step.record.mu.Lock()
-	defer a.step.record.mu.Unlock()
-	a.connection = "new"
-	if reused {
-		a.connection = "reused"
-	}
-}
-
-// End notes how the attempt ended, and tells of it.
-func (a *Attempt) End(err error) fault.Attempt {
-	a.step.record.mu.Lock()
-	defer a.step.record.mu.Unlock()
-	a.end, a.err = time.Now(), err
-	return a.summary(a.end)
-}
-
-func (a *Attempt) summary(now time.Time) fault.Attempt {
-	end := a.end
-	if end.IsZero() {
-		end = now
-	}
-	out := fault.Attempt{Attempt: a.number, Connection: a.connection, ElapsedMS: end.Sub(a.start).Milliseconds()}
-	if n := len(a.phases); n > 0 {
-		out.Phase = a.phases[n-1].name
-	}
-	if a.err != nil {
-		out.Error = fault.From(a.err).Detail
-	}
-	return out
 }

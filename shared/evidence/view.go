@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"slices"
 	"time"
 
 	"ragtime/shared/fault"
@@ -22,12 +23,60 @@ type Timing struct {
 	Outcome  fault.Outcome
 }
 
+// Snapshot is a copy of a record at one moment. Whatever has not ended has a
+// zero End.
+type Snapshot struct {
+	Start time.Time
+	Steps []StepView // in the order in which they were entered; they may overlap
+}
+
+// StepView is one step of a Snapshot.
+type StepView struct {
+	Name       fault.Step
+	Start, End time.Time
+	Err        error
+	Attempts   []AttemptView // in the order of their start; calls that the step makes at once each count theirs from 1
+	Pauses     []Pause       // backoff; the last one has no End while it lasts
+}
+
+// AttemptView is one attempt of a Snapshot.
+type AttemptView struct {
+	Number     int
+	Start, End time.Time
+	Phases     []Phase
+	Connection string // "new" or "reused"; empty before there was one
+	Exchange   Exchange
+	Err        error
+}
+
+// Pause is a time between attempts.
+type Pause struct{ Start, End time.Time }
+
 // Elapsed is the time since the operation began.
 func (r *Record) Elapsed() time.Duration { return time.Since(r.start) }
 
+// Snapshot copies the record as it is now.
+func (r *Record) Snapshot() Snapshot {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := Snapshot{Start: r.start, Steps: make([]StepView, len(r.steps))}
+	for i, s := range r.steps {
+		v := StepView{Name: s.name, Start: s.start, End: s.end, Err: s.err, Pauses: slices.Clone(s.pauses)}
+		if !s.backoff.IsZero() {
+			v.Pauses = append(v.Pauses, Pause{Start: s.backoff})
+		}
+		for _, a := range s.attempts {
+			v.Attempts = append(v.Attempts, AttemptView{Number: a.number, Start: a.start, End: a.end,
+				Phases: slices.Clone(a.phases), Connection: a.connection, Exchange: a.exchange, Err: a.err})
+		}
+		out.Steps[i] = v
+	}
+	return out
+}
+
 // Position tells where the operation waits now: the step entered last that has
-// not ended, and in it the oldest attempt that has not ended. The zero Position
-// means that it waits on nothing outside.
+// not ended, and in it the attempt under way that is longest in its phase. The
+// zero Position means that it waits on nothing outside.
 func (r *Record) Position() Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -40,17 +89,19 @@ func (r *Record) Position() Position {
 }
 
 func (s *Step) position(now time.Time) Position {
+	var out Position
 	for _, a := range s.attempts {
 		if !a.end.IsZero() {
 			continue
 		}
-		p := Position{Step: s.name, Attempt: a.number, Elapsed: now.Sub(a.start)}
-		if n := len(a.phases); n > 0 {
-			p.Phase, p.Elapsed = a.phases[n-1].name, now.Sub(a.phases[n-1].start)
+		if p := a.position(now); out.Attempt == 0 || p.Elapsed > out.Elapsed {
+			out = p
 		}
-		return p
 	}
-	if !s.backoff.IsZero() {
+	switch {
+	case out.Attempt > 0:
+		return out
+	case !s.backoff.IsZero():
 		return Position{Step: s.name, Phase: fault.PhaseBackoff, Elapsed: now.Sub(s.backoff)}
 	}
 	return Position{Step: s.name, Elapsed: now.Sub(s.start)}

@@ -68,7 +68,7 @@ func (s *server) requests() []request {
 func serve(t *testing.T, model string, answer func(w http.ResponseWriter, n int, r request)) (*server, *openai.Embedder) {
 	s := &server{answer: answer}
 	s.Server = httptest.NewServer(s)
-	transport := wire.New()
+	transport := wire.New(wire.Options{})
 	t.Cleanup(func() { transport.CloseIdleConnections(); s.Close() })
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse

@@ -25,6 +25,8 @@ type Embedder struct {
 	key        func(context.Context) (string, error)
 	model      string
 	dimensions int
+
+	queries, batches *attempt.Policy // one text's latencies say little of a batch's
 }
 
 var _ rag.Embedder = (*Embedder)(nil)
@@ -41,6 +43,7 @@ func New(baseURL string, client *http.Client, key func(context.Context) (string,
 		service: openai.NewEmbeddingService(
 			option.WithBaseURL(baseURL+"/"), option.WithHTTPClient(client), option.WithMaxRetries(0)),
 		key: key, model: model, dimensions: dimensions,
+		queries: attempt.New(attempt.Options{}), batches: attempt.New(attempt.Options{}),
 	}
 }
 
@@ -58,13 +61,17 @@ func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, int,
 	if err != nil {
 		return nil, 0, err
 	}
+	policy := e.batches
+	if len(texts) == 1 {
+		policy = e.queries
+	}
 	vectors := make([][]float32, len(texts))
 	tokens := make([]int, len(batches))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrent)
 	for i, b := range batches {
 		g.Go(func() error {
-			got, err := attempt.Do(ctx, attempt.Options{}, func(ctx context.Context) (answer, error) {
+			got, err := attempt.Do(ctx, policy, func(ctx context.Context) (answer, error) {
 				return e.request(ctx, key, texts[b.from:b.to])
 			})
 			copy(vectors[b.from:b.to], got.vectors)

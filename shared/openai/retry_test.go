@@ -24,12 +24,12 @@ func TestRefusals(t *testing.T) {
 		{"no model", say(404, `{"error":{"code":"model_not_found"}}`), fault.Upstream, "check RAGTIME_EMBEDDING_MODEL", 1},
 		{"quota", say(429, quota), fault.QuotaExhausted, "quota is exhausted", 1},
 		{"quota, asked to wait", say(429, quota, "Retry-After", "0.01"), fault.QuotaExhausted, "quota is exhausted", 1},
-		{"500", say(500, `{"error":{"message":"m"}}`), fault.Unavailable, "answered 500", 3},
-		{"502 as HTML", say(502, `<html>bad gateway</html>`), fault.Unavailable, "answered 502", 3},
-		{"503", say(503, ``), fault.Unavailable, "answered 503", 3},
-		{"408", say(408, ``), fault.Unavailable, "answered 408", 3},
-		{"429 always", say(429, `{}`, "Retry-After-Ms", "1"), fault.RateLimited, "rate limit", 3},
-		{"hung up", func(http.ResponseWriter, int, request) { panic(http.ErrAbortHandler) }, fault.Unavailable, "the connection broke", 3},
+		{"500", say(500, `{"error":{"message":"m"}}`), fault.Unavailable, "answered 500", 4},
+		{"502 as HTML", say(502, `<html>bad gateway</html>`), fault.Unavailable, "answered 502", 4},
+		{"503", say(503, ``), fault.Unavailable, "answered 503", 4},
+		{"408", say(408, ``), fault.Unavailable, "answered 408", 4},
+		{"429 always", say(429, `{}`, "Retry-After-Ms", "1"), fault.RateLimited, "rate limit", 4},
+		{"hung up", func(http.ResponseWriter, int, request) { panic(http.ErrAbortHandler) }, fault.Unavailable, "the connection broke", 4},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

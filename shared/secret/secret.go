@@ -3,17 +3,14 @@ package secret
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
-	"github.com/aws/smithy-go"
-	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"ragtime/shared/attempt"
+	"ragtime/shared/awsfault"
 	"ragtime/shared/fault"
 	"ragtime/shared/step"
 	"ragtime/shared/wire"
@@ -26,6 +23,7 @@ const keepForCall = 12 * time.Second
 type Key struct {
 	client *secretsmanager.Client
 	arn    string
+	policy *attempt.Policy
 
 	turn  chan struct{} // holds one while someone uses value: a lock that one can give up waiting for
 	value string
@@ -33,7 +31,7 @@ type Key struct {
 
 // New makes a Key of the secret with the ARN. It asks nothing yet.
 func New(cfg aws.Config, arn string) *Key {
-	return &Key{arn: arn, turn: make(chan struct{}, 1), client: secretsmanager.NewFromConfig(cfg)}
+	return &Key{arn: arn, policy: attempt.New(attempt.Options{}), turn: make(chan struct{}, 1), client: secretsmanager.NewFromConfig(cfg)}
 }
 
 // Get gives the key, as a step of the operation when it has to be fetched. A
@@ -51,7 +49,7 @@ func (k *Key) Get(ctx context.Context) (string, error) {
 		return k.value, nil
 	}
 	v, err := step.Run(ctx, fault.StepSecret, keepForCall, func(ctx context.Context) (string, error) {
-		return attempt.Do(ctx, attempt.Options{}, k.fetch)
+		return attempt.Do(ctx, k.policy, k.fetch)
 	})
 	if err == nil {
 		k.value = v
@@ -62,16 +60,11 @@ func (k *Key) Get(ctx context.Context) (string, error) {
 func (k *Key) fetch(ctx context.Context) (string, error) {
 	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.arn})
 	if err != nil {
-		if f := wire.Classify("secretsmanager", err); f != nil {
-			return "", f
-		}
 		kind := fault.Upstream
-		if api, ok := errors.AsType[smithy.APIError](err); ok && (api.ErrorFault() == smithy.FaultServer || api.ErrorCode() == "ThrottlingException") {
+		if awsfault.Passing(err) {
 			kind = fault.Unavailable
-		}
-		// A proxy's 5xx need not have a body that the SDK can read.
-		if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && resp.HTTPStatusCode() >= http.StatusInternalServerError {
-			kind = fault.Unavailable
+		} else if f := wire.Classify("secretsmanager", err); f != nil {
+			return "", f
 		}
 		return "", &fault.Error{Kind: kind, Detail: "secretsmanager did not give the OpenAI key", Cause: err}
 	}

@@ -34,7 +34,7 @@ func serve(t *testing.T, answer func(n int, w http.ResponseWriter)) (*secret.Key
 		}
 		answer(int(requests.Add(1)), w)
 	}))
-	transport := wire.New()
+	transport := wire.New(wire.Options{})
 	t.Cleanup(func() { transport.CloseIdleConnections(); s.Close() })
 	return secret.New(aws.Config{
 		Region: "eu-west-1", BaseEndpoint: &s.URL, HTTPClient: &http.Client{Transport: transport},
@@ -94,9 +94,9 @@ func TestFailures(t *testing.T) {
 		{"nothing", 200, `{}`, fault.Upstream, "is empty", 1},
 		{"access denied", 400, denied, fault.Upstream, "did not give the OpenAI key", 1},
 		{"no such secret", 400, `{"__type":"ResourceNotFoundException","Message":"m"}`, fault.Upstream, "did not give the OpenAI key", 1},
-		{"throttled", 400, `{"__type":"ThrottlingException","Message":"m"}`, fault.Unavailable, "did not give the OpenAI key", 3},
-		{"failing", 500, `{"__type":"InternalServiceError","Message":"m"}`, fault.Unavailable, "did not give the OpenAI key", 3},
-		{"failing proxy", 503, `<html>`, fault.Unavailable, "did not give the OpenAI key", 3},
+		{"throttled", 400, `{"__type":"ThrottlingException","Message":"m"}`, fault.Unavailable, "did not give the OpenAI key", 4},
+		{"failing", 500, `{"__type":"InternalServiceError","Message":"m"}`, fault.Unavailable, "did not give the OpenAI key", 4},
+		{"failing proxy", 503, `<html>`, fault.Unavailable, "did not give the OpenAI key", 4},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

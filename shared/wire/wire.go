@@ -1,70 +1,132 @@
 // Package wire is the HTTP transport that every remote call rides: OpenAI,
 // DynamoDB and Secrets Manager alike.
 //
-// It speaks HTTP/1.1. A Lambda environment serves one invocation at a time, so
-// multiplexing buys it little, and an HTTP/2 connection that died takes every
-// later attempt with it (golang/go#36026), while an attempt cancelled over
-// HTTP/1.1 closes its own connection and nobody else's. It reports each
-// attempt's phase to the operation's record, and it never lets a dial outlive
-// the attempt that wanted it.
+// It owns the connections, and knows at every moment in which phase each
+// attempt is. One connection carries one call at a time, over HTTP/1.1. A Lambda
+// environment serves one invocation at a time, so multiplexing would buy it
+// little, and an HTTP/2 connection that died takes every later attempt with it
+// (golang/go#36026), while an attempt cancelled here closes its own connection
+// and nobody else's. A connection is lent again only if its last response was
+// read to the end less than two seconds ago by the wall clock: what a frozen
+// Lambda had open before is mostly dead. Every attempt after a call's first
+// rides a connection opened for it. Nothing outlives the attempt that wanted it:
+// no dial, no resolver's socket, no goroutine.
+//
+// The context of a request is its timeout: when it ends, the connection's socket
+// is closed, whatever is being done with it. Inside that time, each phase that
+// can only be waiting for the network has a limit of its own: see Limits. A call
+// that passes one fails with a fault of kind Timeout that says what was missing.
+//
+// The way through a proxy belongs to the phase before it: waiting for the answer
+// to CONNECT is phase connect (phase tls, where the proxy itself is reached over
+// TLS), under that phase's limit.
 package wire
 
 import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"io"
-	"net"
 	"net/http"
-	"net/http/httptrace"
-	"strings"
+	"net/url"
 	"time"
 
 	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
 )
 
-// idle is how long an unused connection is trusted. net/http measures it on
-// the wall clock, so connections from before a freeze are closed, not used.
-const idle = 2 * time.Second
+// Options tune a Transport. The zero value is what a deployed function uses.
+type Options struct {
+	Resolver string // IP:port of a DNS server to ask instead of the system's
+	Limits   Limits
+}
 
-// Transport is an http.RoundTripper; safe for concurrent use. The context of a
-// request is its only timeout.
-type Transport struct{ base *http.Transport }
+// Limits bound the phases of an attempt. Zero is the default that each names.
+// Phase wait has none: how long an answer may take is the step's to say.
+type Limits struct {
+	DNS     time.Duration // 3 s
+	Connect time.Duration // 3 s since the last address was tried, or since the proxy was connected
+	TLS     time.Duration // 3 s
+	Send    time.Duration // 5 s in which the peer does not take 32 KiB, or what is left of the request
+	Receive time.Duration // 5 s without a byte from the peer, while someone reads
+	Body    int64         // 64 MiB, decompressed: a response larger than that is an error
+}
+
+// Transport is an http.RoundTripper; safe for concurrent use.
+type Transport struct {
+	base     *http.Transport
+	pool     pool
+	limits   Limits
+	resolver string
+}
 
 // New makes a transport that verifies certificates and takes its proxy from the
 // environment.
-func New() *Transport {
-	base := &http.Transport{
+func New(o Options) *Transport {
+	t := &Transport{limits: o.Limits.withDefaults(), resolver: o.Resolver}
+	t.base = &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
+		OnProxyConnectResponse: proxyAnswered,
 		DialContext:            dial,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
-		MaxIdleConnsPerHost:    16,
-		IdleConnTimeout:        idle,
 		MaxResponseHeaderBytes: 64 << 10,
 		Protocols:              new(http.Protocols),
 	}
-	base.Protocols.SetHTTP1(true)
-	return &Transport{base}
+	t.base.Protocols.SetHTTP1(true)
+	return t
 }
 
-type callKey struct{}
+func (l Limits) withDefaults() Limits {
+	for limit, fallback := range map[*time.Duration]time.Duration{
+		&l.DNS: 3 * time.Second, &l.Connect: 3 * time.Second, &l.TLS: 3 * time.Second,
+		&l.Send: 5 * time.Second, &l.Receive: 5 * time.Second,
+	} {
+		if *limit == 0 {
+			*limit = fallback
+		}
+	}
+	if l.Body == 0 {
+		l.Body = 64 << 20
+	}
+	return l
+}
 
-// RoundTrip moves the attempt of the request's context through its phases.
-// The attempt is in phase receive until the caller ends it: the body is read
-// under the same context.
+// proxyAnswered makes a fault of a proxy's refusal to connect; net/http's own
+// error is only the status's text.
+func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Response) error {
+	switch s := resp.StatusCode; {
+	case s == http.StatusOK:
+		return nil
+	case s >= http.StatusInternalServerError:
+		return fault.New(fault.Unavailable, "the proxy cannot connect: status %d", s)
+	default:
+		return fault.New(fault.Upstream, "the proxy refuses to connect: status %d", s)
+	}
+}
+
+// RoundTrip moves the attempt of the request's context through its phases, up to
+// the header of the response. The body must be read to its end or closed; until
+// then the attempt is in phase receive.
+//
+// If a connection of the pool turns out to have been closed by the peer before
+// it answered anything, the request moves on to a new one within the same
+// attempt. Whether the peer had taken the request cannot be known, as for
+// any request that is tried again after its connection broke.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	ctx := r.Context()
-	r, err := owned(r)
+	mine, err := owned(r)
 	if err != nil {
 		return nil, err
 	}
-	a := evidence.Current(ctx)
-	// net/http dials in a context of its own, which carries the request's
-	// values but not its end: dial finds the end here.
-	traced := context.WithValue(ctx, callKey{}, ctx)
-	resp, err := t.base.RoundTrip(r.WithContext(httptrace.WithClientTrace(traced, phases(a))))
+	a := evidence.Current(r.Context())
+	note(a, r)
+	x := t.newExchange(mine, a)
+	resp, err := x.do(a.Number() == 1)
+	if err != nil && x.closedBefore(err) {
+		if mine, err = owned(mine); err != nil {
+			return nil, err
+		}
+		resp, err = t.newExchange(mine, a).do(false)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -72,77 +134,48 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
+// CloseIdleConnections closes the connections that nobody uses.
+func (t *Transport) CloseIdleConnections() {
+	t.pool.retire(func(*conn) bool { return true })
+}
+
 // owned is the request with a body of its own. The AWS SDK (smithy-go v1.28.9)
 // closes a request's body as soon as the response's header is there. When that
 // overtakes net/http's last look at the body, writing fails, the connection is
 // closed, and the response breaks off with "use of closed network connection".
-// Bodies are in memory here, so a copy costs little.
+// A body that cannot be had twice is copied: bodies are in memory here, so that
+// costs little.
 func owned(r *http.Request) (*http.Request, error) {
+	mine := r.WithContext(r.Context())
 	if r.Body == nil || r.Body == http.NoBody {
-		return r, nil
+		return mine, nil
 	}
-	body, err := io.ReadAll(r.Body)
-	r.Body.Close()
-	if err != nil {
-		return nil, err
-	}
-	r = r.WithContext(r.Context())
-	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
-	r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
-	return r, nil
-}
-
-// CloseIdleConnections closes the connections that nobody uses.
-func (t *Transport) CloseIdleConnections() { t.base.CloseIdleConnections() }
-
-func phases(a *evidence.Attempt) *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:  func(string) { a.Phase(fault.PhaseBlocked) },
-		DNSStart: func(httptrace.DNSStartInfo) { a.Phase(fault.PhaseDNS) },
-		ConnectStart: func(network, _ string) {
-			// The resolver's own sockets report here too; those are still dns.
-			if strings.HasPrefix(network, "tcp") {
-				a.Phase(fault.PhaseConnect)
+	defer r.Body.Close()
+	if r.GetBody == nil || r.ContentLength <= 0 {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		mine.ContentLength = int64(len(body))
+		mine.GetBody = func() (io.ReadCloser, error) {
+			if len(body) == 0 {
+				return http.NoBody, nil // anything else of length 0 is of unknown length to net/http
 			}
-		},
-		TLSHandshakeStart:    func() { a.Phase(fault.PhaseTLS) },
-		GotConn:              func(i httptrace.GotConnInfo) { a.Connection(i.Reused); a.Phase(fault.PhaseSend) },
-		WroteRequest:         func(httptrace.WroteRequestInfo) { a.Phase(fault.PhaseWait) },
-		GotFirstResponseByte: func() { a.Phase(fault.PhaseReceive) },
+			return io.NopCloser(bytes.NewReader(body)), nil
+		}
 	}
+	var err error
+	mine.Body, err = mine.GetBody()
+	return mine, err
 }
 
-// dial ends with the attempt that wanted the connection, and uses a resolver
-// of its own, whose sockets close with it.
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	call, _ := ctx.Value(callKey{}).(context.Context)
-	if call == nil {
-		call = ctx
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	defer context.AfterFunc(call, cancel)()
-	d := net.Dialer{Resolver: new(net.Resolver)}
-	return d.DialContext(ctx, network, address)
-}
-
-// Classify makes a fault of what an HTTP client returned instead of a
-// response: the service could not be reached, or hung up. Another attempt may
-// fare better, except where the service's certificate is wrong. It returns nil
-// for an error that is not the network's.
-func Classify(service string, err error) *fault.Error {
-	if cert, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return &fault.Error{Kind: fault.Upstream, Detail: service + ": its certificate is not valid for it", Cause: cert}
-	}
-	detail := ""
-	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		detail = "its name cannot be resolved"
-	} else if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "dial" {
-		detail = "it cannot be connected to"
-	} else if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		detail = "the connection broke before the answer was whole"
-	} else {
-		return nil
-	}
-	return &fault.Error{Kind: fault.Unavailable, Detail: service + ": " + detail, Cause: err}
+// note tells the attempt what is asked.
+func note(a *evidence.Attempt, r *http.Request) {
+	a.Exchange(func(e *evidence.Exchange) {
+		e.Method, e.URL = r.Method, r.URL.Scheme+"://"+r.URL.Host+r.URL.EscapedPath()
+		if e.Method == "" {
+			e.Method = http.MethodGet
+		}
+		e.Target = r.Header.Get("X-Amz-Target")
+	})
 }

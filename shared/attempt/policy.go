@@ -1,0 +1,125 @@
+package attempt
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Policy is how the calls of one kind are repeated, and what these calls share:
+// the latencies they saw, and the budget of extra attempts. An adapter makes
+// one for each kind of call whose latencies compare (a query's embedding is one
+// kind, a batch of chunks another) and keeps it as long as the process.
+// Safe for concurrent use.
+type Policy struct {
+	options Options
+
+	mu        sync.Mutex
+	latencies []time.Duration // of the last window successes, in a ring
+	next      int             // where in the ring the next one goes
+	tokens    float64         // extra attempts that may be made now
+}
+
+// Options tune a Policy. The zero value is what most calls want.
+type Options struct {
+	Max     int           // attempts at the most; 0 is 4
+	Backoff time.Duration // the pause after a failure, doubled after each one more; 0 is 50 ms
+	// OneSends is for calls that must not run twice at once: an extra attempt is
+	// only made beside another one while neither has sent its request, and the
+	// first that is connected sends. An attempt that has sent is given half of the
+	// time left, so that another one can follow it.
+	OneSends bool
+}
+
+const (
+	// coldDelay is how long a process without experience waits before it makes a
+	// second attempt beside the first.
+	coldDelay = 400 * time.Millisecond
+	// leastDelay is how long any does: less than a person notices, and more than
+	// a busy machine hiccups.
+	leastDelay = 100 * time.Millisecond
+	// window is how many latencies count, the newest.
+	window = 128
+	// tail is the quantile of the latencies after which an attempt is suspected to
+	// hang, and margin what is added to it. The estimate of few latencies is
+	// stretched by 1/2n: their largest says little of the largest to come.
+	tail, margin = 0.97, 0.03
+
+	// full is the most extra attempts that can be made in a row, earn what a
+	// success adds: extra attempts are at most a tenth of the successes in the
+	// long run, and full more in the short.
+	full, earn = 20.0, 0.1
+	// plenty is the budget, and experienced the number of latencies, from which the
+	// first extra attempt is a pair: where an attempt has taken longer than nearly all ever
+	// do it hangs, most likely, and two new ones halve the wait for the slower half of answers.
+	plenty, experienced = full / 2, 10
+)
+
+// New makes a Policy.
+func New(o Options) *Policy {
+	if o.Max == 0 {
+		o.Max = 4
+	}
+	if o.Backoff == 0 {
+		o.Backoff = 50 * time.Millisecond
+	}
+	return &Policy{options: o, tokens: full}
+}
+
+// delay is how long to wait for an attempt before making another one beside it,
+// and how many to make then. Half of the time left is the most.
+func (p *Policy) delay(left time.Duration) (after time.Duration, extra int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	after, extra = coldDelay, 1
+	if n := len(p.latencies); n > 0 && !p.options.OneSends {
+		sorted := slices.Sorted(slices.Values(p.latencies))
+		at := sorted[int(math.Ceil(tail*float64(n)))-1]
+		after = max(leastDelay, time.Duration(float64(at)*(1+margin+0.5/float64(n))).Round(time.Millisecond))
+		if n >= experienced && p.tokens >= plenty {
+			extra = 2
+		}
+	}
+	return min(after, left/2), extra
+}
+
+// take takes an extra attempt from the budget, if there is one.
+func (p *Policy) take() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.tokens < 1 {
+		return false
+	}
+	p.tokens--
+	return true
+}
+
+// affordable tells whether take would succeed.
+func (p *Policy) affordable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.tokens >= 1
+}
+
+// succeeded learns from the attempt that answered.
+func (p *Policy) succeeded(latency time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tokens = min(full, p.tokens+earn)
+	if len(p.latencies) < window {
+		p.latencies = append(p.latencies, latency)
+		return
+	}
+	p.latencies[p.next] = latency
+	p.next = (p.next + 1) % window
+}
+
+// inVain learns from a call that failed in spite of extra attempts: this is no
+// stray hang but an outage, which more attempts make worse. There are none until
+// successes have earned new ones.
+func (p *Policy) inVain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tokens = 0
+}

@@ -1,0 +1,134 @@
+package wire
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"ragtime/shared/fault"
+)
+
+// stagger is how long an address may be silent before the next one is tried
+// beside it (RFC 8305, "Connection Attempt Delay").
+const stagger = 250 * time.Millisecond
+
+// dial resolves a name and connects to the first of its addresses that answers,
+// for the exchange of ctx. Nothing of it outlives ctx.
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	x := ctx.Value(exchangeKey{}).(*exchange) // only newExchange makes contexts to dial with
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	ips, err := x.resolve(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	c, err := x.connect(ctx, network, ips, port)
+	if err != nil {
+		return nil, err
+	}
+	x.watch.enter(fault.PhaseConnect, x.transport.limits.Connect) // a proxy has yet to connect
+	x.take(&socket{Conn: c})
+	return x.socket, nil
+}
+
+// resolve finds the addresses of a host, in the order in which to try them.
+func (x *exchange) resolve(ctx context.Context, host string) ([]netip.Addr, error) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{ip}, nil
+	}
+	x.watch.enter(fault.PhaseDNS, x.transport.limits.DNS)
+	// A resolver a dial: a cancelled lookup of a shared one leaves its sockets
+	// open for seconds, and goroutines that read from them.
+	var sockets sockets
+	defer sockets.close()
+	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, cmp.Or(x.transport.resolver, server))
+		if err != nil {
+			return nil, err
+		}
+		return c, sockets.add(c)
+	}}
+	return resolver.LookupNetIP(ctx, "ip", host)
+}
+
+// sockets are those of one lookup.
+type sockets struct {
+	mu     sync.Mutex
+	all    []net.Conn
+	closed bool
+}
+
+// add takes a socket in, or closes it where the lookup is over.
+func (s *sockets) add(c net.Conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		c.Close()
+		return net.ErrClosed
+	}
+	s.all = append(s.all, c)
+	return nil
+}
+
+func (s *sockets) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, c := range s.all {
+		c.Close()
+	}
+}
+
+// connect races the addresses, each starting a little after the one before it,
+// or when one failed. The first connection wins; the others are closed.
+func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr, port string) (net.Conn, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	type dialed struct {
+		conn net.Conn
+		err  error
+	}
+	results := make(chan dialed)
+	running := 0
+	defer func() {
+		cancel()
+		for ; running > 0; running-- {
+			if late := <-results; late.conn != nil {
+				late.conn.Close()
+			}
+		}
+	}()
+	next := time.NewTicker(stagger)
+	defer next.Stop()
+	var failed error
+	for {
+		if len(ips) > 0 && ctx.Err() == nil {
+			to := net.JoinHostPort(ips[0].Unmap().String(), port)
+			ips = ips[1:]
+			x.watch.enter(fault.PhaseConnect, x.transport.limits.Connect)
+			x.noteAddress(to)
+			running++
+			go func() {
+				c, err := new(net.Dialer).DialContext(ctx, network, to)
+				results <- dialed{c, err}
+			}()
+			next.Reset(stagger)
+		}
+		if running == 0 {
+			return nil, cmp.Or(failed, ctx.Err())
+		}
+		select {
+		case d := <-results:
+			running--
+			if d.err == nil {
+				return d.conn, nil
+			}
+			failed = d.err
+		case <-next.C:
+		}
+	}
+}
