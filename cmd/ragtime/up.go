@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ragtime/local/lambda"
+	"ragtime/local/page"
 	"ragtime/local/samples"
 	"ragtime/local/system"
 )
@@ -23,7 +24,7 @@ type up struct {
 }
 
 func (c *up) Run(ctx context.Context) error {
-	root, err := c.root()
+	root, err := projectRoot(c.Root)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (c *up) Run(ctx context.Context) error {
 	}
 	defer log.Close()
 	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port,
-		OpenAIKey: os.Getenv("OPENAI_API_KEY"), OpenAIBaseURL: os.Getenv("OPENAI_BASE_URL"),
+		OpenAIKey: os.Getenv("OPENAI_API_KEY"), OpenAIBaseURL: os.Getenv("OPENAI_BASE_URL"), CertFile: os.Getenv("SSL_CERT_FILE"),
 		Log: func(l lambda.Line) {
 			fmt.Fprintf(log, "%s %s\n", l.Function, l.Text)
 			if c.Logs {
@@ -50,9 +51,9 @@ func (c *up) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	fmt.Printf("ready: %s\n", s.URL)
+	fmt.Printf("ready: %s\npage:  %s%s shows every operation, and makes one hang before your eyes\n", s.URL, s.URL, page.Path)
 	if c.Samples {
-		if err := c.welcome(ctx, s.URL); err != nil && ctx.Err() == nil {
+		if err := c.welcome(ctx, s); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("%w\nthe functions' log is %s", err, log.Name())
 		}
 	}
@@ -61,9 +62,11 @@ func (c *up) Run(ctx context.Context) error {
 	return nil
 }
 
-func (c *up) root() (string, error) {
-	if c.Root != "" {
-		return c.Root, nil
+// projectRoot is the folder of template.yaml: the one given, or the one above
+// this program's.
+func projectRoot(given string) (string, error) {
+	if given != "" {
+		return given, nil
 	}
 	program, err := os.Executable()
 	if err != nil {
@@ -77,7 +80,8 @@ func (c *up) root() (string, error) {
 }
 
 // welcome loads the samples and shows what can be done with them.
-func (c *up) welcome(ctx context.Context, url string) error {
+func (c *up) welcome(ctx context.Context, s *system.System) error {
+	url := s.URL
 	api := remote{Endpoint: url}
 	chunks, err := load(ctx, api)
 	if err != nil {
@@ -94,13 +98,18 @@ func (c *up) welcome(ctx context.Context, url string) error {
 	if c.Port != 3000 {
 		program = "RAGTIME_ENDPOINT=" + url + " " + program
 	}
+	hangs := "openai"
+	if s.Network.Host(hangs) == nil { // the real one, which is not ours to stop
+		hangs = "dynamodb"
+	}
 	fmt.Printf(`
 try:
   curl -s %[1]s/retrieve -H 'content-type: application/json' -d '{"query":"does my plan cover glasses?","top_k":2}'
   curl -s -X PUT %[1]s/documents/note -H 'content-type: text/plain' -d 'The front desk opens at 7:30.'
   curl -s %[1]s/documents
+  curl -s -X PUT %[1]s%[3]s/%[4]s -d '{"fault":"wait-silent"}'  # %[4]s hangs from now on; the same with -X DELETE ends it
   %[2]s retrieve "when does the front desk open?"
-`, url, program)
+`, url, program, system.ControlPath, hangs)
 	return nil
 }
 

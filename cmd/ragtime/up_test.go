@@ -190,7 +190,7 @@ func TestUpWelcomes(t *testing.T) {
 		}
 		out.WriteString(line)
 	}
-	for _, want := range []string{"loaded: 25 sample documents", "appeals, chunk", "curl -s " + r.url} {
+	for _, want := range []string{"loaded: 25 sample documents", "appeals, chunk", "curl -s " + r.url, "-X PUT " + r.url + "/_ragtime/faults/openai"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the welcome lacks %q:\n%s", want, out.String())
 		}

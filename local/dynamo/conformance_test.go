@@ -37,7 +37,7 @@ func TestStoreElsewhere(t *testing.T) {
 	}
 	in := passagesTable("ragtime-test-" + rand.Text())
 	in.VectorIndexes, in.AttributeDefinitions = nil, in.AttributeDefinitions[:2]
-	transport := wire.New()
+	transport := wire.New(wire.Options{})
 	t.Cleanup(transport.CloseIdleConnections)
 	client := dynamodb.NewFromConfig(config(url, transport))
 	create(t, client, in)
@@ -50,7 +50,7 @@ func TestStoreElsewhere(t *testing.T) {
 }
 
 func storeAt(t testing.TB, url, table string) *adapter.Table {
-	transport := wire.New()
+	transport := wire.New(wire.Options{})
 	t.Cleanup(transport.CloseIdleConnections)
 	return adapter.New(config(url, transport), table)
 }

@@ -84,7 +84,7 @@ func clientOf(url string) *dynamodb.Client {
 			return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 		}),
 		RetryMaxAttempts: 1,
-		HTTPClient:       &http.Client{Transport: wire.New()},
+		HTTPClient:       &http.Client{Transport: wire.New(wire.Options{})},
 	})
 }
 

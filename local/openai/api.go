@@ -1,3 +1,7 @@
+// Package openai is an OpenAI-compatible stand-in that works offline: it makes
+// embeddings by hashing features of the text, good enough that retrieval is
+// useful without a key, and refuses bad input as OpenAI does. Faults are the
+// ways in which OpenAI fails, for the network that serves it.
 package openai
 
 import (
@@ -29,10 +33,8 @@ func API() http.Handler {
 		refuse(w, apiError{http.StatusNotFound, fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.URL.Path), "invalid_request_error", "", ""})
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := make([]byte, 16)
-		rand.Read(id)
 		h := w.Header()
-		h.Set("X-Request-Id", "req_"+hex.EncodeToString(id))
+		h.Set("X-Request-Id", requestID())
 		h.Set("Openai-Version", "2020-10-01")
 		h.Set("Content-Type", "application/json")
 		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !ok || strings.TrimSpace(token) == "" {
@@ -41,6 +43,12 @@ func API() http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+}
+
+func requestID() string {
+	id := make([]byte, 16)
+	rand.Read(id)
+	return "req_" + hex.EncodeToString(id)
 }
 
 // apiError is a refusal in OpenAI's shape; empty param and code become null.

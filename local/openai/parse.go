@@ -99,6 +99,16 @@ func parse(body []byte) (request, *apiError) {
 	return out, nil
 }
 
+// decode reads what encode wrote as base64.
+func decode(text string) []float32 {
+	raw, _ := base64.StdEncoding.DecodeString(text)
+	v := make([]float32, len(raw)/4)
+	for i := range v {
+		v[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
+	return v
+}
+
 // encode gives a vector in the format asked for: base64 of little-endian
 // float32, or numbers.
 func encode(v []float32, asBase64 bool) any {

@@ -1,6 +1,8 @@
 // Package system is the whole of Ragtime on one machine: the gateway, the
-// function processes, the table, the OpenAI stand-in and the X-Ray daemon,
-// wired as template.yaml says.
+// function processes, the table, the OpenAI stand-in, Secrets Manager and the
+// X-Ray daemon, wired as template.yaml says. The functions reach the services
+// over a network that can be made to fail: System.Network in a test, and
+// ControlPath and the page at page.Path, below the API's URL, by hand.
 package system
 
 import (
@@ -12,17 +14,23 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
-	"ragtime/local/dynamo"
 	"ragtime/local/gateway"
 	"ragtime/local/lambda"
-	"ragtime/local/openai"
+	"ragtime/local/network"
+	"ragtime/local/page"
 	"ragtime/local/xray"
 )
 
 // region is the one that local resources claim to be in.
 const region = "local"
+
+// ControlPath is where the API's URL has the control of the network's faults
+// (network.Network.ServeHTTP). The rest of page.Path is the page's, and everything
+// else below the URL the gateway's.
+const ControlPath = "/_ragtime/faults"
 
 // Options say what to start. Root is needed; the rest has useful zero values.
 type Options struct {
@@ -31,6 +39,8 @@ type Options struct {
 	Port          int               // of the API; 0 is any free one
 	OpenAIKey     string            // with a key the real OpenAI is used, else the stand-in
 	OpenAIBaseURL string            // with a key: another OpenAI-compatible API
+	CertFile      string            // with a key: what its API's certificate is checked with (PEM); empty is what the system trusts
+	SecretKey     bool              // the functions fetch the key from Secrets Manager, as they do when deployed
 	Log           func(lambda.Line) // every line that functions and platform log
 	// WrapDynamoDB stands between the functions and the table, for tests that make it fail.
 	WrapDynamoDB func(http.Handler) http.Handler
@@ -42,7 +52,11 @@ type System struct {
 	Template *gateway.Template
 	Lambda   *lambda.Service
 	XRay     *xray.Daemon
+	// Network is between the functions and the services openai (the stand-in),
+	// dynamodb and secretsmanager. A real OpenAI is not reached over it.
+	Network *network.Network
 
+	log   page.Log
 	close []func() error // in the order of starting
 }
 
@@ -54,10 +68,7 @@ func Start(o Options) (_ *System, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	s.Template, err = gateway.Load(filepath.Join(o.Root, "template.yaml"), map[string]string{
-		// The template wants one; functions on this machine are given the key itself.
-		"OpenAIKeySecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:unused",
-	})
+	s.Template, err = gateway.Load(filepath.Join(o.Root, "template.yaml"), map[string]string{"OpenAIKeySecretArn": keySecret})
 	if err != nil {
 		return nil, err
 	}
@@ -74,45 +85,51 @@ func Start(o Options) (_ *System, err error) {
 	}
 	g := gateway.New(s.Template, invoker{s.Lambda}, gateway.Options{})
 	s.close = append(s.close, func() error { g.Close(); return nil })
-	s.URL, err = s.serve(net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)), g)
+	s.URL, err = s.serve(net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)), s.routes(g, s.page(o, g)))
 	return s, err
 }
 
-// services starts what the functions call, and says where it is in their environment.
-func (s *System) services(o Options) (map[string]string, error) {
-	db, err := dynamo.Open(o.Data)
-	if err != nil {
-		return nil, err
-	}
-	s.close = append(s.close, db.Close)
-	var table http.Handler = db
-	direct, err := s.serve("127.0.0.1:0", db)
-	if err != nil {
-		return nil, err
-	}
-	if err := createTable(context.Background(), direct, s.Template.Table); err != nil {
-		return nil, fmt.Errorf("create the table: %w", err)
-	}
-	url := direct
-	if o.WrapDynamoDB != nil {
-		table = o.WrapDynamoDB(table)
-		if url, err = s.serve("127.0.0.1:0", table); err != nil {
-			return nil, err
+// page makes the local page. Secrets Manager's faults are on it only if the
+// functions ask it.
+func (s *System) page(o Options, api http.Handler) http.Handler {
+	var hosts []*network.Host
+	for _, service := range []string{"openai", "dynamodb", "secretsmanager"} {
+		if h := s.Network.Host(service); h != nil && (service != "secretsmanager" || o.SecretKey) {
+			hosts = append(hosts, h)
 		}
 	}
-	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": url, "OPENAI_API_KEY": o.OpenAIKey, "OPENAI_API_KEY_SECRET": ""}
-	switch {
-	case o.OpenAIKey == "":
-		standIn, err := openai.Start(openai.Options{})
-		if err != nil {
-			return nil, err
+	p := page.New(api, s.XRay, &s.log, s.endIdle, hosts...)
+	s.close = append(s.close, func() error { p.Close(); return nil })
+	return p
+}
+
+// endIdle ends the functions' processes that serve nobody. One that is handed an
+// invocation at this very moment fails it.
+func (s *System) endIdle() {
+	for _, f := range s.Template.Functions {
+		for _, e := range s.Lambda.Environments(f.Name) {
+			if e.State == "frozen" {
+				e.Kill()
+			}
 		}
-		s.close = append(s.close, standIn.Close)
-		env["OPENAI_API_KEY"], env["OPENAI_BASE_URL"] = "local", standIn.URL()+"/v1"
-	case o.OpenAIBaseURL != "":
-		env["OPENAI_BASE_URL"] = o.OpenAIBaseURL
 	}
-	return env, nil
+}
+
+// routes tells the gateway's requests from those to this machine's own paths. It
+// is no ServeMux, which would clean the gateway's paths.
+func (s *System) routes(api, local http.Handler) http.Handler {
+	control := page.Guard(http.StripPrefix(ControlPath, s.Network))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		path := r.URL.Path + "/"
+		switch {
+		case strings.HasPrefix(path, ControlPath+"/"):
+			control.ServeHTTP(w, r)
+		case strings.HasPrefix(path, page.Path):
+			local.ServeHTTP(w, r)
+		default:
+			api.ServeHTTP(w, r)
+		}
+	})
 }
 
 // functions makes the Lambda service of the template's functions. A process
@@ -134,7 +151,12 @@ func (s *System) functions(o Options, env map[string]string) error {
 			Env: merged, Timeout: f.Timeout, MemoryMB: f.MemoryMB, JSONLogs: true})
 	}
 	var err error
-	s.Lambda, err = lambda.New(functions, lambda.Options{Region: region, XRayDaemon: s.XRay.Addr(), Log: o.Log})
+	s.Lambda, err = lambda.New(functions, lambda.Options{Region: region, XRayDaemon: s.XRay.Addr(), Log: func(l lambda.Line) {
+		s.log.Add(l)
+		if o.Log != nil {
+			o.Log(l)
+		}
+	}})
 	if err == nil {
 		s.close = append(s.close, func() error { s.Lambda.Close(); return nil })
 	}

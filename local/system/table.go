@@ -11,9 +11,10 @@ import (
 	"ragtime/local/gateway"
 )
 
-// createTable makes the template's table at a DynamoDB endpoint, unless it is there.
-func createTable(ctx context.Context, endpoint string, t gateway.Table) error {
-	client := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint,
+// createTable makes the template's table, unless it is there.
+func createTable(ctx context.Context, client dynamodb.HTTPClient, t gateway.Table) error {
+	endpoint := "http://dynamodb" // the client knows where that is
+	db := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint, HTTPClient: client,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		})})
@@ -36,14 +37,14 @@ func createTable(ctx context.Context, endpoint string, t gateway.Table) error {
 		}
 		in.VectorIndexes = append(in.VectorIndexes, index)
 	}
-	_, err := client.CreateTable(ctx, in)
+	_, err := db.CreateTable(ctx, in)
 	if _, there := errors.AsType[*types.ResourceInUseException](err); there {
 		return nil
 	}
 	if err != nil || t.TTLAttribute == "" {
 		return err
 	}
-	_, err = client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{TableName: &t.Name,
+	_, err = db.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{TableName: &t.Name,
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &t.TTLAttribute, Enabled: aws.Bool(true)}})
 	return err
 }

@@ -1,7 +1,6 @@
 package openai
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"io"
 	"math"
@@ -14,40 +13,46 @@ import (
 	"github.com/openai/openai-go/v3/option"
 	"go.uber.org/goleak"
 
+	"ragtime/local/network"
 	"ragtime/shared/chunk"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func start(t *testing.T) *Server {
-	s, err := Start(Options{})
+// start serves the stand-in on a network.
+func start(t *testing.T) (*network.Network, *network.Host) {
+	n, err := network.New()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
+		if err := n.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
+	h, err := n.Serve("openai", API(), Faults()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n, h
 }
 
-// The real client gets the same vectors over both listeners and in both formats.
+// The real client gets the same vectors over both protocols and in both formats.
 func TestClient(t *testing.T) {
-	s := start(t)
-	plain := &http.Transport{}
-	secure := &http.Transport{ForceAttemptHTTP2: true, TLSClientConfig: tlsConfig(s)}
-	defer plain.CloseIdleConnections()
-	defer secure.CloseIdleConnections()
+	n, h := start(t)
+	http1, http2 := n.Transport(), n.Transport()
+	http1.ForceAttemptHTTP2, http1.Protocols = false, new(http.Protocols)
+	http1.Protocols.SetHTTP1(true)
+	defer http1.CloseIdleConnections()
+	defer http2.CloseIdleConnections()
 	want := Embed("what is a deductible?", 256)
 	for _, via := range []struct {
-		url       string
 		transport *http.Transport
 		proto     string
-	}{{s.URL(), plain, "HTTP/1.1"}, {s.TLSURL(), secure, "HTTP/2.0"}} {
+	}{{http1, "HTTP/1.1"}, {http2, "HTTP/2.0"}} {
 		for _, format := range []sdk.EmbeddingNewParamsEncodingFormat{"float", "base64"} {
 			var resp *http.Response
-			service := sdk.NewEmbeddingService(option.WithBaseURL(via.url+"/v1/"), option.WithAPIKey("any"),
+			service := sdk.NewEmbeddingService(option.WithBaseURL(h.URL()+"/v1/"), option.WithAPIKey("any"),
 				option.WithHTTPClient(&http.Client{Transport: via.transport}), option.WithResponseInto(&resp))
 			got, err := service.New(t.Context(), sdk.EmbeddingNewParams{Model: "text-embedding-3-small", Dimensions: sdk.Int(256), EncodingFormat: format,
 				Input: sdk.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"x", "what is a deductible?"}}})
@@ -97,11 +102,13 @@ func TestRefusals(t *testing.T) {
 		{"tokens", `{"input":[1,2,3],` + small + `}`, 200, ""},
 		{"lists of tokens", `{"input":[[1],[2,3]],` + small + `}`, 200, ""},
 	}
-	s := start(t)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	n, h := start(t)
+	transport := n.Transport()
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			req, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL()+"/v1/embeddings", strings.NewReader(tt.body))
+			req, _ := http.NewRequestWithContext(t.Context(), "POST", h.URL()+"/v1/embeddings", strings.NewReader(tt.body))
 			req.Header.Set("Authorization", "Bearer any")
 			req.Header.Set("Content-Type", "application/json")
 			resp, err := client.Do(req)
@@ -119,7 +126,7 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	resp, err := client.Post(s.URL()+"/v1/embeddings", "application/json", strings.NewReader(`{}`))
+	resp, err := client.Post(h.URL()+"/v1/embeddings", "application/json", strings.NewReader(`{}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,5 +153,3 @@ func TestEmbed(t *testing.T) {
 		t.Errorf("similarity %v to a like text, %v to an unlike one", got, far)
 	}
 }
-
-func tlsConfig(s *Server) *tls.Config { return &tls.Config{RootCAs: s.CertPool()} }

@@ -1,0 +1,36 @@
+package dynamo
+
+import (
+	"crypto/rand"
+	"hash/crc32"
+	"net/http"
+	"strconv"
+
+	"ragtime/local/network"
+)
+
+// Faults are DynamoDB's own ways to fail, for the network that serves it.
+func Faults() []network.Kind {
+	return []network.Kind{
+		refused("throttled", "400 ThrottlingException, as of an on-demand table that grows too fast", badRequest("ThrottlingException",
+			"Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly.")),
+		refused("server-error", "500 InternalServerError", &apiError{
+			status: http.StatusInternalServerError, kind: "InternalServerError", message: "Internal server error"}),
+	}
+}
+
+// refused answers with an error in the endpoint's place.
+func refused(name, meaning string, e *apiError) network.Kind {
+	status, body := errorBody(e)
+	return network.Kind{Name: name, Meaning: meaning, Wrap: func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			h := w.Header()
+			h.Set("Content-Type", "application/x-amz-json-1.0")
+			h.Set("Content-Length", strconv.Itoa(len(body)))
+			h.Set("X-Amzn-RequestId", rand.Text()+rand.Text())
+			h.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
+			w.WriteHeader(status)
+			w.Write(body)
+		})
+	}}
+}

@@ -1,0 +1,96 @@
+package network
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+
+	"ragtime/shared/fault"
+)
+
+// Fault is a kind of fault, switched on.
+type Fault struct {
+	Name string `json:"fault"` // a Kind's
+	// Times limits it to the first ones that it meets: queries, connections or
+	// requests, as the kind has it. 0 is all.
+	Times int `json:"times,omitempty"`
+	// Share is how much of what comes meets it: 0.05 is one of each 20, at
+	// random within each 20. 0 is all.
+	Share float64 `json:"share,omitempty"`
+	MinMS int     `json:"min_ms,omitempty"` // slow only
+	MaxMS int     `json:"max_ms,omitempty"` // slow only
+}
+
+// active is a fault that is on at a host.
+type active struct {
+	Fault
+	kind Kind
+	off  chan struct{} // closed when it is no longer on
+
+	mu    sync.Mutex
+	came  int // how many could have met it
+	met   int // how many did
+	spans int // of length 1/Share, whose one hit is chosen
+	hit   int // the number of the next one, among those that come, to meet it
+}
+
+// activate checks a fault against the kinds of its service.
+func activate(f Fault, kinds []Kind, plain bool) (*active, error) {
+	a := &active{Fault: f, off: make(chan struct{})}
+	var names []string
+	for _, k := range kinds {
+		names = append(names, k.Name)
+		if k.Name == f.Name {
+			a.kind = k
+		}
+	}
+	switch {
+	case a.kind.Name == "":
+		return nil, fmt.Errorf("there is no fault %q; there are %s", f.Name, strings.Join(names, ", "))
+	case f.Times < 0:
+		return nil, errors.New("times must not be negative")
+	case f.Share < 0 || f.Share >= 1:
+		return nil, errors.New("share must be at least 0, which means all, and below 1")
+	case f.Name == slow && (f.MinMS < 0 || f.MaxMS < f.MinMS || f.MaxMS == 0):
+		return nil, errors.New("slow needs min_ms of at least 0, and max_ms of at least min_ms and 1")
+	case f.Name != slow && (f.MinMS != 0 || f.MaxMS != 0):
+		return nil, fmt.Errorf("%s has no min_ms and max_ms: only slow has", f.Name)
+	case f.Name == "server-stopped" && (f.Times != 0 || f.Share != 0):
+		return nil, errors.New("server-stopped has neither times nor share: a server is stopped or it is not")
+	case a.kind.linux && !manyLoopbacks:
+		return nil, fmt.Errorf("%s needs the loopback addresses that Linux has", f.Name)
+	case plain && a.kind.layer == atAccept && a.kind.Phase == fault.PhaseTLS:
+		return nil, fmt.Errorf("%s: services are served without TLS on this system", f.Name)
+	}
+	if f.Share > 0 {
+		a.choose()
+	}
+	return a, nil
+}
+
+// choose takes one place at random out of the next span of 1/Share places.
+func (a *active) choose() {
+	a.hit = max(a.came, int((float64(a.spans)+rand.Float64())/a.Share))
+	a.spans++
+}
+
+// meets tells whether the one that comes now meets the fault, and counts it.
+func (a *active) meets() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.Times > 0 && a.met == a.Times {
+		return false
+	}
+	if a.Share > 0 {
+		n := a.came
+		a.came++
+		if n != a.hit {
+			return false
+		}
+		a.choose()
+	}
+	a.met++
+	return true
+}

@@ -1,0 +1,175 @@
+package network
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Host is a service on the network.
+type Host struct {
+	name    string
+	plain   bool
+	kinds   []Kind
+	handler http.Handler
+	tcp     *net.TCPListener
+	right   *tls.Config
+	wrong   *tls.Config // with another name's certificate
+	server  *http.Server
+	served  chan error
+	ready   chan net.Conn // connections for the HTTP server, their handshake done
+
+	setting sync.Mutex // one Set at a time; guards narrow, too
+	narrow  bool       // new connections have small buffers
+
+	mu     sync.Mutex
+	on     []*active
+	silent io.Closer // the address where SYNs are dropped, while a fault needs it
+	conns  []*conn   // in the order of accepting
+	counts Counts
+	over   bool // closed
+	closed chan struct{}
+	tasks  sync.WaitGroup // accepting, handshakes, handlers
+}
+
+// Counts is what reached a service since it is served.
+type Counts struct {
+	Queries     int `json:"queries"`     // DNS queries for its name, of any type
+	Connections int `json:"connections"` // accepted
+	Requests    int `json:"requests"`    // whose header arrived, those included that a fault swallowed
+	HTTP2       int `json:"http2"`       // requests over HTTP/2, among them
+}
+
+func startHost(n *Network, service string, handler http.Handler, own []Kind) (*Host, error) {
+	h := &Host{name: service, plain: n.Plain, handler: handler,
+		served: make(chan error, 1), ready: make(chan net.Conn), closed: make(chan struct{})}
+	var err error
+	if h.kinds, err = kindsOf(own); err != nil {
+		return nil, err
+	}
+	certificate, err := n.ca.issue(h.domain())
+	if err != nil {
+		return nil, err
+	}
+	h.right = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{certificate}}
+	h.wrong = h.right.Clone()
+	h.wrong.Certificates = []tls.Certificate{n.wrong}
+	if h.tcp, err = net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+		return nil, err
+	}
+	h.server = &http.Server{Handler: http.HandlerFunc(h.serve), TLSConfig: h.right,
+		// Clients keep connections for 90 s (net/http) or less: they, not we, are to close them.
+		ReadHeaderTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
+		ConnState:   func(c net.Conn, s http.ConnState) { below(c).rested(s == http.StateIdle || s == http.StateNew) },
+		ErrorLog:    log.New(io.Discard, "", 0)} // clients that leave and aborted handlers are what faults are for
+	h.tasks.Go(h.accept)
+	go func() { h.served <- h.server.Serve(admitted{h}) }()
+	return h, nil
+}
+
+func (h *Host) domain() string { return h.name + ".test" }
+
+// Name is the service's name.
+func (h *Host) Name() string { return h.name }
+
+// Kinds are the faults that the service has.
+func (h *Host) Kinds() []Kind { return slices.Clone(h.kinds) }
+
+// URL is the service's root.
+func (h *Host) URL() string {
+	scheme := "https"
+	if h.plain {
+		scheme = "http"
+	}
+	return scheme + "://" + net.JoinHostPort(h.domain(), strconv.Itoa(h.port()))
+}
+
+func (h *Host) port() int { return h.tcp.Addr().(*net.TCPAddr).Port }
+
+// Counts tells what reached the service so far.
+func (h *Host) Counts() Counts {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.counts
+}
+
+// Faults are those that are on.
+func (h *Host) Faults() []Fault {
+	out := []Fault{}
+	for _, a := range h.active() {
+		out = append(out, a.Fault)
+	}
+	return out
+}
+
+func (h *Host) active() []*active {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.on
+}
+
+// meeting is the first active fault of a layer that the one that comes now meets; nil if none.
+func (h *Host) meeting(l layer) *active {
+	for _, a := range h.active() {
+		if a.kind.layer == l && a.kind.Name != slow && a.meets() {
+			return a
+		}
+	}
+	return nil
+}
+
+// stopped is the active server-stopped; nil if the server runs.
+func (h *Host) stopped() *active {
+	for _, a := range h.active() {
+		if a.kind.Name == "server-stopped" {
+			return a
+		}
+	}
+	return nil
+}
+
+func (h *Host) close() error {
+	h.setting.Lock()
+	defer h.setting.Unlock()
+	h.mu.Lock()
+	h.over = true
+	close(h.closed)
+	silent := h.silent
+	h.silent = nil
+	h.mu.Unlock()
+	errs := []error{h.tcp.Close()}
+	if silent != nil {
+		errs = append(errs, silent.Close())
+	}
+	// Below TLS: ending TLS first would write, which a stopped connection never gets done.
+	for _, c := range h.connections() {
+		c.Close()
+	}
+	errs = append(errs, h.server.Close())
+	// It may have seen the listener end before it saw its own end.
+	if err := <-h.served; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+		errs = append(errs, err)
+	}
+	h.tasks.Wait()
+	return errors.Join(errs...)
+}
+
+// hang waits until the fault is no longer on, and tells so; false if gone is closed, or the host is.
+func (h *Host) hang(a *active, gone <-chan struct{}) bool {
+	select {
+	case <-a.off:
+		return true
+	case <-gone:
+	case <-h.closed:
+	}
+	return false
+}

@@ -1,0 +1,216 @@
+package network
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+type connKey struct{}
+
+// serve counts a request and takes it to the handler, or into the faults that it meets.
+func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
+	if !h.enter(r) {
+		panic(http.ErrAbortHandler)
+	}
+	defer h.tasks.Done()
+	met, delay := h.meeting(atRequest), h.delay()
+	if met == nil && delay == nil {
+		h.handler.ServeHTTP(w, r)
+		return
+	}
+	if !keepBody(r) {
+		panic(http.ErrAbortHandler)
+	}
+	next := h.handler
+	switch {
+	case met == nil:
+		next = h.later(delay, next)
+	case met.kind.Phase == "": // answered: after the delay, as a healthy answer
+		next = h.later(delay, h.into(met, next))
+	default:
+		next = h.into(met, h.later(delay, next))
+	}
+	next.ServeHTTP(w, r)
+}
+
+// enter counts a request; false if the host is closed.
+func (h *Host) enter(r *http.Request) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.over {
+		return false
+	}
+	h.tasks.Add(1)
+	h.counts.Requests++
+	if r.ProtoMajor == 2 {
+		h.counts.HTTP2++
+	}
+	return true
+}
+
+// maxBody is more than any of the services takes.
+const maxBody = 64<<20 + 1
+
+// keepBody reads the request to its end and keeps it for the handler. Only
+// then does an HTTP/1.1 server see a client go. False if the client went before.
+func keepBody(r *http.Request) bool {
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return err == nil
+}
+
+// delay is the active slow, if the request meets it.
+func (h *Host) delay() *active {
+	for _, a := range h.active() {
+		if a.kind.Name == slow && a.meets() {
+			return a
+		}
+	}
+	return nil
+}
+
+// later lets a handler begin after the delay; without one, at once.
+func (h *Host) later(a *active, next http.Handler) http.Handler {
+	if a == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ms := a.MinMS + rand.IntN(a.MaxMS-a.MinMS+1)
+		encounter{h, a, next}.pause(r, time.Duration(ms)*time.Millisecond)
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (h *Host) into(a *active, next http.Handler) http.Handler {
+	if a.kind.serve == nil {
+		return a.kind.Wrap(next)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.kind.serve(encounter{h, a, next}, w, r) })
+}
+
+// encounter is a request's meeting with a fault.
+type encounter struct {
+	host  *Host
+	fault *active
+	next  http.Handler
+}
+
+// hang waits until the fault is off. If the client goes before, the handler ends here.
+func (e encounter) hang(r *http.Request) {
+	if !e.host.hang(e.fault, r.Context().Done()) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// pause waits for a time, or until the fault is off: then it tells so.
+func (e encounter) pause(r *http.Request, d time.Duration) (off bool) {
+	ctx, cancel := context.WithTimeout(r.Context(), d)
+	defer cancel()
+	off = e.host.hang(e.fault, ctx.Done())
+	if !off && (r.Context().Err() != nil || ctx.Err() == nil) { // the client went, or the host is closed
+		panic(http.ErrAbortHandler)
+	}
+	return off
+}
+
+func waitSilent(e encounter, w http.ResponseWriter, r *http.Request) {
+	e.hang(r)
+	e.next.ServeHTTP(w, r)
+}
+
+func receiveSilent(e encounter, w http.ResponseWriter, r *http.Request) { breakOff(e, w, r, 0) }
+
+func receiveHalf(e encounter, w http.ResponseWriter, r *http.Request) { breakOff(e, w, r, 0.5) }
+
+// breakOff sends the header and a share of the body, then nothing until the fault is off.
+func breakOff(e encounter, w http.ResponseWriter, r *http.Request, share float64) {
+	status, header, body := Capture(e.next, r)
+	if len(body) > 0 { // a 204 must not have one
+		header.Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	send := sender(w, status, header)
+	at := int(float64(len(body)) * share)
+	send(body[:at])
+	e.hang(r)
+	send(body[at:])
+}
+
+// dripEach is the time between two bytes.
+const dripEach = 200 * time.Millisecond
+
+// receiveDrip sends the body byte by byte. Spaces follow it, which JSON does not mind.
+func receiveDrip(e encounter, w http.ResponseWriter, r *http.Request) {
+	status, header, body := Capture(e.next, r)
+	header.Del("Content-Length")
+	send := sender(w, status, header)
+	for !e.pause(r, dripEach) {
+		if len(body) == 0 {
+			body = []byte(" ")
+		}
+		send(body[:1])
+		body = body[1:]
+	}
+	send(body)
+}
+
+// receiveEndless sends spaces in the body's place.
+func receiveEndless(e encounter, w http.ResponseWriter, r *http.Request) {
+	status, header, _ := Capture(e.next, r)
+	header.Del("Content-Length")
+	send := sender(w, status, header)
+	spaces := bytes.Repeat([]byte(" "), 32<<10)
+	for {
+		select {
+		case <-e.fault.off:
+			return
+		default:
+			send(spaces)
+		}
+	}
+}
+
+// sender sends a header, and returns what sends pieces of the body. Sending
+// ends the handler if the client went.
+func sender(w http.ResponseWriter, status int, header http.Header) func([]byte) {
+	maps.Copy(w.Header(), header)
+	w.WriteHeader(status)
+	control := http.NewResponseController(w)
+	send := func(piece []byte) {
+		var err error
+		if len(piece) > 0 {
+			_, err = w.Write(piece)
+		}
+		if err != nil || control.Flush() != nil {
+			panic(http.ErrAbortHandler)
+		}
+	}
+	send(nil)
+	return send
+}
+
+// goAway ends the connection as a server does that ends: not by breaking it.
+// Of HTTP/2's streams it claims that it may have seen all, so a client cannot
+// know what became of its request. The frame is complete in one write; a
+// response to another stream that is being written in this moment may break.
+func goAway(_ encounter, _ http.ResponseWriter, r *http.Request) {
+	c := r.Context().Value(connKey{}).(net.Conn)
+	if r.ProtoMajor == 2 {
+		frame := []byte{0, 0, 8, 7 /* GOAWAY */, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0 /* NO_ERROR */}
+		c.(*tls.Conn).Write(frame)
+	}
+	c.Close()
+	panic(http.ErrAbortHandler)
+}
+
+func reset(_ encounter, _ http.ResponseWriter, r *http.Request) {
+	below(r.Context().Value(connKey{}).(net.Conn)).reset()
+	panic(http.ErrAbortHandler)
+}

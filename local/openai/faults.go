@@ -1,0 +1,121 @@
+package openai
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"net/http"
+	"strconv"
+
+	"ragtime/local/network"
+)
+
+// Faults are OpenAI's own ways to fail: its refusals, and embeddings that are
+// not what its API promises. permuted is what it may do and a client must bear.
+func Faults() []network.Kind {
+	return []network.Kind{
+		refused("rate-limited", "429, another try after 1 s", rateLimited, "1"),
+		refused("rate-limited-long", "429, another try after 120 s", rateLimited, "120"),
+		refused("quota-exhausted", "429, the account has nothing left", apiError{http.StatusTooManyRequests, "You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.", "insufficient_quota", "", "insufficient_quota"}, ""),
+		refused("unauthorized", "401, the key is wrong", apiError{http.StatusUnauthorized, "Incorrect API key provided: sk-xxxxx. You can find your API key at https://platform.openai.com/account/api-keys.", "invalid_request_error", "", "invalid_api_key"}, ""),
+		refused("server-error", "500, as OpenAI words it", apiError{http.StatusInternalServerError, "The server had an error while processing your request. Sorry about that!", "server_error", "", ""}, ""),
+		{Name: "truncated", Meaning: "200 whose JSON breaks off in the middle", Wrap: spoil(func(body []byte) []byte { return body[:len(body)/2] })},
+		spoiled("wrong-count", "one embedding fewer than inputs", func(data []embedding) []embedding { return data[:len(data)-1] }),
+		spoiled("wrong-order", "every embedding says that it is of the input with index 1", each(func(e embedding) { e["index"] = 1 })),
+		spoiled("permuted", "embeddings in another order than the inputs, their indexes right: the API allows it", func(data []embedding) []embedding {
+			return append(data[1:len(data):len(data)], data[0])
+		}),
+		spoiled("wrong-dimension", "embeddings one dimension short", each(func(e embedding) { e.change(func(v []float32) []float32 { return v[1:] }) })),
+		spoiled("not-finite", "an embedding has a place that is not a number", each(func(e embedding) {
+			e.change(func(v []float32) []float32 { v[0] = float32(math.NaN()); return v })
+		})),
+	}
+}
+
+var rateLimited = apiError{http.StatusTooManyRequests, "Rate limit reached for text-embedding-3-small in organization org-local on requests per min (RPM): Limit 3000, Used 3000, Requested 1. Please try again later. Visit https://platform.openai.com/account/rate-limits to learn more.", "requests", "", "rate_limit_exceeded"}
+
+// refused answers with an error in the API's place.
+func refused(name, meaning string, e apiError, retryAfter string) network.Kind {
+	return network.Kind{Name: name, Meaning: meaning, Wrap: func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("X-Request-Id", requestID())
+			if retryAfter != "" {
+				w.Header().Set("Retry-After", retryAfter)
+			}
+			refuse(w, e)
+		})
+	}}
+}
+
+// spoil changes the body of what the API answers with 200.
+func spoil(change func([]byte) []byte) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			status, header, body := network.Capture(next, r)
+			if status == http.StatusOK {
+				body = change(body)
+			}
+			maps.Copy(w.Header(), header)
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+			w.WriteHeader(status)
+			w.Write(body)
+		})
+	}
+}
+
+// spoiled changes the embeddings of an answer that has some.
+func spoiled(name, meaning string, change func([]embedding) []embedding) network.Kind {
+	return network.Kind{Name: name, Meaning: meaning, Wrap: spoil(func(body []byte) []byte {
+		var answer map[string]json.RawMessage
+		var data []embedding
+		if json.Unmarshal(body, &answer) != nil || json.Unmarshal(answer["data"], &data) != nil || len(data) == 0 || data[0]["embedding"] == nil {
+			return body // a list of models, say
+		}
+		answer["data"] = marshal(change(data))
+		return marshal(answer)
+	})}
+}
+
+func each(change func(embedding)) func([]embedding) []embedding {
+	return func(data []embedding) []embedding {
+		for _, e := range data {
+			change(e)
+		}
+		return data
+	}
+}
+
+// embedding is one of an answer's data.
+type embedding map[string]any
+
+// change changes the vector, in the format that it has.
+func (e embedding) change(change func([]float32) []float32) {
+	text, asBase64 := e["embedding"].(string)
+	if asBase64 {
+		e["embedding"] = encode(change(decode(text)), true)
+		return
+	}
+	numbers := []float32{}
+	for _, x := range e["embedding"].([]any) {
+		numbers = append(numbers, float32(x.(float64)))
+	}
+	list := []any{}
+	for _, x := range change(numbers) {
+		if math.IsNaN(float64(x)) {
+			list = append(list, json.Number("1e999")) // JSON has no NaN; this is too large for any float
+			continue
+		}
+		list = append(list, x)
+	}
+	e["embedding"] = list
+}
+
+func marshal(v any) json.RawMessage {
+	out, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("openai: what was decoded from JSON cannot be encoded: %v", err))
+	}
+	return out
+}

@@ -1,0 +1,106 @@
+// Package secrets is a Secrets Manager for one machine: it gives the values of
+// secrets that it was made with, and refuses the rest as AWS does.
+package secrets
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	target  = "secretsmanager.GetSecretValue"
+	maxBody = 64 << 10
+	// The version of every secret; none is ever rotated.
+	version = "00000000-0000-4000-8000-000000000001"
+	current = "AWSCURRENT"
+)
+
+// Handler serves GetSecretValue of secrets, by ARN or name, in AWS's JSON 1.1
+// protocol. Secrets maps ARNs to values, and is not to be changed afterwards.
+func Handler(secrets map[string]string) http.Handler {
+	created := float64(time.Now().UnixMilli()) / 1000
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arn, err := wanted(w, r, secrets)
+		if err != nil {
+			refusal, ok := errors.AsType[*refusal](err)
+			if !ok {
+				refusal = refuse("SerializationException", "%v", err)
+			}
+			answer(w, http.StatusBadRequest, refusal)
+			return
+		}
+		answer(w, http.StatusOK, map[string]any{"ARN": arn, "Name": nameOf(arn), "SecretString": secrets[arn],
+			"VersionId": version, "VersionStages": []string{current}, "CreatedDate": created})
+	})
+}
+
+// refusal is an error as AWS answers it, always with status 400.
+type refusal struct {
+	Type    string `json:"__type"`
+	Message string `json:"Message"`
+}
+
+func (r *refusal) Error() string { return r.Type + ": " + r.Message }
+
+func refuse(kind, format string, args ...any) *refusal {
+	return &refusal{kind, fmt.Sprintf(format, args...)}
+}
+
+// wanted is the ARN of the secret that a request asks for.
+func wanted(w http.ResponseWriter, r *http.Request, secrets map[string]string) (string, error) {
+	if r.Method != http.MethodPost || r.Header.Get("X-Amz-Target") != target {
+		return "", refuse("UnknownOperationException", "this endpoint knows %s only, not %s %q", target, r.Method, r.Header.Get("X-Amz-Target"))
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return "", err
+	}
+	var in struct{ SecretId, VersionId, VersionStage string }
+	if err := json.Unmarshal(body, &in); err != nil {
+		return "", err
+	}
+	if in.SecretId == "" {
+		return "", refuse("ValidationException", "1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null")
+	}
+	for arn := range secrets {
+		if in.SecretId != arn && in.SecretId != nameOf(arn) {
+			continue
+		}
+		switch {
+		case in.VersionId != "" && in.VersionId != version:
+			return "", refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", in.VersionId)
+		case in.VersionStage != "" && in.VersionStage != current:
+			return "", refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", in.VersionStage)
+		}
+		return arn, nil
+	}
+	return "", refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+}
+
+// suffix is what Secrets Manager adds to a name in its ARN.
+var suffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
+
+func nameOf(arn string) string {
+	return suffix.ReplaceAllString(arn[strings.LastIndexByte(arn, ':')+1:], "")
+}
+
+func answer(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // strings and numbers
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/x-amz-json-1.1")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("X-Amzn-RequestId", rand.Text())
+	w.WriteHeader(status)
+	w.Write(body)
+}

@@ -1,0 +1,127 @@
+package system
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"ragtime/local/dynamo"
+	"ragtime/local/network"
+	"ragtime/local/openai"
+	"ragtime/local/secrets"
+)
+
+// keySecret is the ARN of the secret with the OpenAI key.
+const keySecret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ragtime/openai-local0"
+
+// services starts what the functions call, and says where it is in their environment.
+func (s *System) services(o Options) (env map[string]string, err error) {
+	table, err := s.table(o)
+	if err != nil {
+		return nil, err
+	}
+	if s.Network, err = network.New(); err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, s.Network.Close)
+	s.Network.Plain = plain
+	env = map[string]string{"RAGTIME_RESOLVER": s.Network.Resolver()}
+	serve := func(variable, path, service string, h http.Handler, own ...network.Kind) {
+		if err != nil {
+			return
+		}
+		var host *network.Host
+		if host, err = s.Network.Serve(service, h, own...); err == nil {
+			env[variable] = host.URL() + path
+		}
+	}
+	key := o.OpenAIKey
+	switch {
+	case key == "":
+		key = "local"
+		serve("OPENAI_BASE_URL", "/v1", "openai", openai.API(), openai.Faults()...)
+	case o.OpenAIBaseURL != "":
+		env["OPENAI_BASE_URL"] = o.OpenAIBaseURL
+	}
+	serve("AWS_ENDPOINT_URL_DYNAMODB", "", "dynamodb", table, dynamo.Faults()...)
+	serve("AWS_ENDPOINT_URL_SECRETS_MANAGER", "", "secretsmanager", secrets.Handler(map[string]string{keySecret: key}))
+	if err != nil {
+		return nil, err
+	}
+	env["OPENAI_API_KEY"], env["OPENAI_API_KEY_SECRET"] = key, ""
+	if o.SecretKey {
+		env["OPENAI_API_KEY"], env["OPENAI_API_KEY_SECRET"] = "", keySecret
+	}
+	if !plain {
+		env["SSL_CERT_FILE"], err = s.trust(o)
+	}
+	return env, err
+}
+
+// table opens the database with the template's table in it.
+func (s *System) table(o Options) (http.Handler, error) {
+	db, err := dynamo.Open(o.Data)
+	if err != nil {
+		return nil, err
+	}
+	s.close = append(s.close, db.Close)
+	if err := createTable(context.Background(), inProcess{db}, s.Template.Table); err != nil {
+		return nil, fmt.Errorf("create the table: %w", err)
+	}
+	if o.WrapDynamoDB != nil {
+		return o.WrapDynamoDB(db), nil
+	}
+	return db, nil
+}
+
+// inProcess is an HTTP client whose requests go to a handler, not to a network.
+type inProcess struct{ http.Handler }
+
+func (h inProcess) Do(r *http.Request) (*http.Response, error) {
+	status, header, body := network.Capture(h.Handler, r)
+	return &http.Response{StatusCode: status, Status: fmt.Sprint(status, " ", http.StatusText(status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Header: header, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
+}
+
+// plain says that functions on this system cannot be told of the network's CA:
+// Go asks the system's own verifier there, and does not read SSL_CERT_FILE.
+const plain = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
+
+// bundles are where systems keep the certificates that they trust (crypto/x509, root_linux.go).
+var bundles = []string{
+	"/etc/ssl/certs/ca-certificates.crt",
+	"/etc/pki/tls/certs/ca-bundle.crt",
+	"/etc/ssl/ca-bundle.pem",
+	"/etc/pki/tls/cacert.pem",
+	"/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+	"/etc/ssl/cert.pem",
+}
+
+// trust makes a file of what the functions trust: what the system trusts, since
+// a real OpenAI may be among the services, and the network's CA. It stands with
+// the data, so that a killed system leaves one at the most.
+func (s *System) trust(o Options) (file string, err error) {
+	dir := o.Data
+	if dir == "" {
+		if dir, err = os.MkdirTemp("", "ragtime-"); err != nil {
+			return "", err
+		}
+		s.close = append(s.close, func() error { return os.RemoveAll(dir) })
+	}
+	var trusted []byte
+	for _, name := range append([]string{o.CertFile}, bundles...) {
+		if trusted, err = os.ReadFile(name); err == nil {
+			trusted = append(bytes.TrimSpace(trusted), '\n')
+			break
+		}
+	}
+	if file, err = filepath.Abs(filepath.Join(dir, "trusted.pem")); err != nil {
+		return "", err
+	}
+	return file, os.WriteFile(file, append(trusted, s.Network.CertPEM()...), 0o600)
+}
