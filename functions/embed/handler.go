@@ -5,7 +5,9 @@ import (
 	"net/http"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/operation"
 	"ragtime/shared/rag"
+	"ragtime/shared/trace"
 )
 
 type handler struct {
@@ -13,9 +15,9 @@ type handler struct {
 	store    rag.Writer
 }
 
-func newHandler(e rag.Embedder, w rag.Writer) func(context.Context, apigw.Event) (apigw.Reply, error) {
+func newHandler(e rag.Embedder, w rag.Writer, t *trace.Tracer) func(context.Context, apigw.Event) (apigw.Reply, error) {
 	h := handler{e, w}
-	return apigw.Handler("embed", apigw.Routes{
+	return apigw.Handler("embed", t, apigw.Routes{
 		"PUT /documents/{document_id}":    h.put,
 		"DELETE /documents/{document_id}": h.delete,
 	})
@@ -65,6 +67,8 @@ func (h handler) put(ctx context.Context, r *apigw.Request) (apigw.Response, err
 	if err != nil {
 		return apigw.Response{}, err
 	}
+	operation.Count(ctx, operation.EmbeddingTokens, done.Tokens)
+	operation.Count(ctx, operation.ChunksReused, done.Reused)
 	return apigw.Response{Status: http.StatusOK, Body: putAnswer{DocumentID: id, Version: done.Version, Chunks: done.Chunks,
 		Embedded: done.Embedded, Reused: done.Reused, Usage: usage{done.Tokens}, OperationID: r.OperationID}}, nil
 }

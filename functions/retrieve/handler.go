@@ -8,7 +8,9 @@ import (
 
 	"ragtime/shared/apigw"
 	"ragtime/shared/fault"
+	"ragtime/shared/operation"
 	"ragtime/shared/rag"
+	"ragtime/shared/trace"
 )
 
 type reader interface {
@@ -21,9 +23,9 @@ type handler struct {
 	store    reader
 }
 
-func newHandler(e rag.Embedder, s reader) func(context.Context, apigw.Event) (apigw.Reply, error) {
+func newHandler(e rag.Embedder, s reader, t *trace.Tracer) func(context.Context, apigw.Event) (apigw.Reply, error) {
 	h := handler{e, s}
-	return apigw.Handler("retrieve", apigw.Routes{
+	return apigw.Handler("retrieve", t, apigw.Routes{
 		"POST /retrieve":               h.retrieve,
 		"GET /documents":               h.list,
 		"GET /documents/{document_id}": h.get,
@@ -94,6 +96,7 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 	if err != nil {
 		return apigw.Response{}, err
 	}
+	operation.Count(ctx, operation.EmbeddingTokens, found.Tokens)
 	out := retrieveAnswer{Passages: make([]passage, len(found.Passages)), Usage: usage{found.Tokens}, OperationID: r.OperationID}
 	for i, p := range found.Passages {
 		out.Passages[i] = passage(p)

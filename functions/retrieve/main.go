@@ -11,6 +11,7 @@ import (
 
 	"ragtime/shared/clients"
 	"ragtime/shared/config"
+	"ragtime/shared/trace"
 )
 
 func main() {
@@ -21,5 +22,6 @@ func main() {
 		os.Exit(1)
 	}
 	c := clients.New(cfg)
-	lambda.StartHandlerFunc(newHandler(c.Embedder, c.Table))
+	t := trace.New(cfg.XRayDaemon, trace.AWS{Region: cfg.Region, Table: cfg.Table})
+	lambda.StartHandlerFunc(newHandler(c.Embedder, c.Table, t))
 }

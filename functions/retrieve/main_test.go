@@ -86,7 +86,7 @@ func send(t *testing.T, w *world, e apigw.Event) apigw.Reply {
 	t.Helper()
 	logged.Reset()
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
-	reply, err := newHandler(w, w)(ctx, e)
+	reply, err := newHandler(w, w, nil)(ctx, e)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,7 @@
-// Package xray is the X-Ray daemon on a developer's machine: it receives segment
-// documents over UDP, as the SDK sends them, and keeps them in memory by trace.
+// Package xray is X-Ray on a developer's machine: a daemon that receives segment
+// documents over UDP, as the SDK sends them, and keeps them in memory by trace;
+// the tree that X-Ray makes of a trace's documents; and drawings of it, for a
+// terminal and for a page.
 package xray
 
 import (
@@ -9,6 +11,7 @@ import (
 	"net"
 	"slices"
 	"sync"
+	"time"
 )
 
 // keep is how many traces are kept; the oldest goes first.
@@ -20,8 +23,13 @@ type Daemon struct {
 	done chan struct{}
 
 	mu     sync.Mutex
-	traces map[string][]json.RawMessage
+	traces map[string][]received
 	order  []string // trace ids, oldest first
+}
+
+type received struct {
+	document json.RawMessage
+	at       time.Time
 }
 
 // Listen starts a daemon on a UDP address such as 127.0.0.1:0.
@@ -30,7 +38,12 @@ func Listen(address string) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Daemon{conn: conn, done: make(chan struct{}), traces: map[string][]json.RawMessage{}}
+	// An operation of hundreds of attempts sends its documents all at once. The
+	// kernel gives what it allows; the default holds some hundred datagrams.
+	if err := conn.(*net.UDPConn).SetReadBuffer(4 << 20); err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	d := &Daemon{conn: conn, done: make(chan struct{}), traces: map[string][]received{}}
 	go d.receive()
 	return d, nil
 }
@@ -49,7 +62,11 @@ func (d *Daemon) Close() error {
 func (d *Daemon) Trace(id string) []json.RawMessage {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.Clone(d.traces[id])
+	var out []json.RawMessage
+	for _, r := range d.traces[id] {
+		out = append(out, r.document)
+	}
+	return out
 }
 
 // Traces gives the ids of the traces, the newest first.
@@ -70,14 +87,14 @@ func (d *Daemon) receive() {
 			return
 		}
 		if err == nil {
-			d.take(buf[:n])
+			d.take(buf[:n], time.Now())
 		}
 	}
 }
 
 // take keeps a datagram: a header line {"format":"json","version":1}, then one
 // document. What is neither is dropped, as the real daemon does.
-func (d *Daemon) take(datagram []byte) {
+func (d *Daemon) take(datagram []byte, at time.Time) {
 	header, document, ok := bytes.Cut(datagram, []byte("\n"))
 	var h struct {
 		Format  string
@@ -99,5 +116,5 @@ func (d *Daemon) take(datagram []byte) {
 		}
 		d.order = append(d.order, doc.TraceID)
 	}
-	d.traces[doc.TraceID] = append(d.traces[doc.TraceID], bytes.Clone(document))
+	d.traces[doc.TraceID] = append(d.traces[doc.TraceID], received{bytes.Clone(document), at})
 }

@@ -29,7 +29,7 @@ func post(body string) apigw.Event {
 func serve(t *testing.T, ctx context.Context, e apigw.Event, route apigw.Route) apigw.Reply {
 	t.Helper()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
-	reply, err := apigw.Handler("test", apigw.Routes{"POST /things": route})(ctx, e)
+	reply, err := apigw.Handler("test", nil, apigw.Routes{"POST /things": route})(ctx, e)
 	if err != nil {
 		t.Fatalf("got error %v, want every failure as an answer", err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"ragtime/shared/fault"
 	"ragtime/shared/operation"
+	"ragtime/shared/trace"
 )
 
 type (
@@ -35,12 +36,13 @@ type (
 )
 
 // Handler makes a Lambda handler of routes, each request one operation of the
-// given name. It never returns an error: every failure is an answer.
-func Handler(name string, routes Routes) func(context.Context, Event) (Reply, error) {
+// given name, traced by the tracer (nil: by none). It never returns an error:
+// every failure is an answer.
+func Handler(name string, tracer *trace.Tracer, routes Routes) func(context.Context, Event) (Reply, error) {
 	return func(ctx context.Context, e Event) (Reply, error) {
 		wish := wait(e)
 		var reply Reply
-		op := operation.Run(ctx, name, wish, func(ctx context.Context) error {
+		op := operation.Run(ctx, tracer, name, wish, func(ctx context.Context) error {
 			route, ok := routes[e.HTTPMethod+" "+e.Resource]
 			if !ok {
 				return fault.New(fault.NotFound, "no route for %s %s", e.HTTPMethod, e.Resource)

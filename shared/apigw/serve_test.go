@@ -105,7 +105,7 @@ func TestTimeoutProblem(t *testing.T) {
 		defer cancel()
 		r := serve(t, ctx, post(""), func(ctx context.Context, _ *apigw.Request) (apigw.Response, error) {
 			_, err := step.Run(ctx, fault.StepEmbed, 0, func(ctx context.Context) (int, error) {
-				return attempt.Do(ctx, attempt.Options{Max: 1}, func(ctx context.Context) (int, error) {
+				return attempt.Do(ctx, attempt.New(attempt.Options{Max: 1}), func(ctx context.Context) (int, error) {
 					evidence.Current(ctx).Phase(fault.PhaseWait)
 					<-ctx.Done()
 					return 0, ctx.Err()

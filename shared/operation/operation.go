@@ -1,19 +1,21 @@
 // Package operation is the begin and the end of an operation: its budget, its
-// record, and its log lines.
+// record, its log lines, its trace and its metrics.
 //
 // Whatever happens to the work, panics included, Run logs one "operation
 // started" and one "operation finished", and in between, while the work waits
-// for long, "operation waiting" with the step and the phase. A process that
-// Lambda kills has thus said where it was. Texts of documents and queries and
-// keys are never logged.
+// for long, "operation waiting" with the step and the phase. With each of these
+// it sends X-Ray what is still open, so a process that Lambda kills has said
+// where it was, twice. The finish line is also the operation's metrics, and the
+// trace is complete before Run returns.
+//
+// Texts of documents and queries and keys are in none of these. A fault's private
+// cause may hold some, so the log tells of it only what cannot.
 package operation
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
-	"strings"
+	"runtime"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
@@ -21,6 +23,7 @@ import (
 	"ragtime/shared/deadline"
 	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
+	"ragtime/shared/trace"
 )
 
 // Operation is one request's work in one function, as it ended.
@@ -32,26 +35,30 @@ type Operation struct {
 	Elapsed time.Duration
 	Record  *evidence.Record
 	Fault   *fault.Error // nil if the work succeeded
+
+	counts counts
 }
 
 // firstWait is when a waiting operation first says so; then at each doubling.
 const firstWait = time.Second
 
-// Run does the work of the named operation within its budget. The wish is the
-// time that the caller is ready to wait, 0 for no wish. The work must return
-// soon after its context is done.
-func Run(ctx context.Context, name string, wish time.Duration, work func(context.Context) error) *Operation {
+// Run does the work of the named operation within its budget, and traces it if
+// the tracer, which may be nil, samples it. The wish is the time that the caller
+// is ready to wait, 0 for no wish. The work must return soon after its context is
+// done.
+func Run(ctx context.Context, tracer *trace.Tracer, name string, wish time.Duration, work func(context.Context) error) *Operation {
 	start := time.Now()
-	op := &Operation{ID: ID(ctx), Name: name, TraceID: traceID(ctx)}
+	op := &Operation{ID: ID(ctx), Name: name, TraceID: trace.ID(ctx)}
 	ctx, op.Record = evidence.With(ctx)
+	traced := tracer.Begin(ctx, name, op.ID, op.Record)
 	log := slog.With("operation", name, "operation_id", op.ID, "trace_id", op.TraceID)
 	bounded, cancel, budget, err := deadline.Begin(ctx, wish)
 	defer cancel()
 	op.Budget = budget
 	log.InfoContext(ctx, "operation started", "budget_ms", budget.Milliseconds())
 	if err == nil {
-		stop := tellWaiting(ctx, log, op.Record)
-		err = guard(bounded, work)
+		stop := tellWaiting(ctx, log, op.Record, traced)
+		err = guard(context.WithValue(bounded, countsKey{}, &op.counts), work)
 		stop()
 		if err != nil && bounded.Err() != nil && fault.From(err).Kind == fault.Internal {
 			err = context.Cause(bounded)
@@ -59,26 +66,28 @@ func Run(ctx context.Context, name string, wish time.Duration, work func(context
 	}
 	op.Elapsed, op.Fault = time.Since(start), fault.From(err)
 	op.finish(ctx, log)
+	traced.End(op.Elapsed, op.Fault)
 	return op
 }
 
-// finish logs the line that counts: the outcome, and where the time went.
+// finish logs the line that counts: the outcome, where the time went, and the metrics.
 func (op *Operation) finish(ctx context.Context, log *slog.Logger) {
 	level := slog.LevelInfo
-	attrs := []any{"outcome", op.Outcome(), "elapsed_ms", op.Elapsed.Milliseconds(), "budget_ms", op.Budget.Milliseconds()}
+	attrs := []any{"outcome", op.Outcome(), "elapsed_ms", op.Elapsed.Milliseconds(), "budget_ms", op.Budget.Milliseconds(),
+		"goroutines", runtime.NumGoroutine()} // a leak shows as a number that grows
 	for _, t := range op.Record.Timings() {
 		attrs = append(attrs, slog.Group("step_"+string(t.Step), "ms", t.Duration.Milliseconds(), "attempts", t.Attempts, "outcome", t.Outcome))
 	}
 	if f := op.Fault; f != nil {
-		attrs = append(attrs, "kind", f.Kind.String(), "detail", f.Detail, "step", f.Step, "phase", f.Phase, "attempts", f.Attempts)
+		attrs = append(attrs, "kind", f.Kind.String(), "detail", f.Detail, "step", f.Step, "phase", f.Phase, "fault_attempts", f.Attempts)
 		if f.Kind.Status() >= 500 {
 			level = slog.LevelError
 			if f.Cause != nil {
-				attrs = append(attrs, "cause", f.Cause.Error())
+				attrs = append(attrs, "cause", describe(f.Cause))
 			}
 		}
 	}
-	log.Log(ctx, level, "operation finished", attrs...)
+	log.Log(ctx, level, "operation finished", append(attrs, op.metrics()...)...)
 }
 
 // Outcome tells how the operation ended.
@@ -89,26 +98,8 @@ func (op *Operation) Outcome() fault.Outcome {
 	return fault.OutcomeOf(op.Fault)
 }
 
-// panicked is the private cause of the fault that a panic becomes.
-type panicked struct {
-	value any
-	stack []byte
-}
-
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
-
-// guard turns a panic of the work into a fault: the process goes on.
-func guard(ctx context.Context, work func(context.Context) error) (err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			err = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: &panicked{v, debug.Stack()}}
-		}
-	}()
-	return work(ctx)
-}
-
-// tellWaiting logs where the operation waits until stop is called.
-func tellWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record) (stop func()) {
+// tellWaiting tells log and trace where the operation waits until stop is called.
+func tellWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record, traced *trace.Trace) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
@@ -123,6 +114,7 @@ func tellWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record) (sto
 			at := r.Position()
 			log.WarnContext(ctx, "operation waiting", "step", at.Step, "phase", at.Phase, "attempt", at.Attempt,
 				"phase_ms", at.Elapsed.Milliseconds(), "elapsed_ms", r.Elapsed().Milliseconds())
+			traced.Waiting()
 		}
 	}()
 	return func() { close(quit); <-done }
@@ -132,18 +124,6 @@ func tellWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record) (sto
 func ID(ctx context.Context) string {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		return lc.AwsRequestID
-	}
-	return ""
-}
-
-// traceID finds the trace in what aws-lambda-go hands on: a header such as
-// Root=1-...;Parent=...;Sampled=1.
-func traceID(ctx context.Context) string {
-	header, _ := ctx.Value("x-amzn-trace-id").(string)
-	for part := range strings.SplitSeq(header, ";") {
-		if root, ok := strings.CutPrefix(part, "Root="); ok {
-			return root
-		}
 	}
 	return ""
 }

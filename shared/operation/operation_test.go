@@ -15,15 +15,21 @@ import (
 	"ragtime/shared/fault"
 	"ragtime/shared/operation"
 	"ragtime/shared/step"
+	"ragtime/shared/trace"
 )
 
 // lines runs the work and returns what was logged, one map a line.
 func lines(t *testing.T, work func(context.Context) error) (*operation.Operation, []map[string]any) {
+	return linesOf(t, t.Context(), nil, work)
+}
+
+func linesOf(t *testing.T, ctx context.Context, tracer *trace.Tracer, work func(context.Context) error) (*operation.Operation, []map[string]any) {
+	t.Helper()
 	var log bytes.Buffer
 	old := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
 	defer slog.SetDefault(old)
-	op := operation.Run(t.Context(), "embed", 0, work)
+	op := operation.Run(ctx, tracer, "embed", 0, work)
 	var out []map[string]any
 	for d := json.NewDecoder(&log); d.More(); {
 		var m map[string]any
@@ -36,27 +42,49 @@ func lines(t *testing.T, work func(context.Context) error) (*operation.Operation
 }
 
 func TestOneStartAndOneFinishWhateverHappens(t *testing.T) {
+	canceled := func(t *testing.T) context.Context {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		return ctx
+	}
+	late := func(t *testing.T) context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	wait := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 	tests := []struct {
 		name string
+		ctx  func(*testing.T) context.Context
 		work func(context.Context) error
 		want string
 	}{
-		{"success", func(context.Context) error { return nil }, "ok"},
-		{"fault", func(context.Context) error { return fault.Bad("text", "must not be empty") }, "error"},
-		{"bug", func(context.Context) error { return errors.New("bug") }, "error"},
-		{"panic", func(context.Context) error { panic("boom") }, "error"},
-		{"deadline", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, "timeout"},
+		{"success", nil, func(context.Context) error { return nil }, "ok"},
+		{"fault", nil, func(context.Context) error { return fault.Bad("text", "must not be empty") }, "error"},
+		{"bug", nil, func(context.Context) error { return errors.New("bug") }, "error"},
+		{"panic", nil, func(context.Context) error { panic("boom") }, "error"},
+		{"panic with nil", nil, func(context.Context) error { panic(nil) }, "error"},
+		{"deadline", nil, wait, "timeout"},
+		{"cancellation", canceled, wait, "error"},
+		{"no time left", late, wait, "timeout"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				op, log := lines(t, tt.work)
+				ctx := t.Context()
+				if tt.ctx != nil {
+					ctx = tt.ctx(t)
+				}
+				op, log := linesOf(t, ctx, nil, tt.work)
 				count := map[any]int{}
 				for _, l := range log {
 					count[l["msg"]]++
 				}
 				if count["operation started"] != 1 || count["operation finished"] != 1 {
 					t.Errorf("lines %v, want one start and one finish", count)
+				}
+				if log[0]["msg"] != "operation started" || log[len(log)-1]["msg"] != "operation finished" {
+					t.Errorf("lines %v, want the start first and the finish last", log)
 				}
 				if got := log[len(log)-1]["outcome"]; got != tt.want || string(op.Outcome()) != tt.want {
 					t.Errorf("outcome %v, want %s", got, tt.want)
@@ -70,7 +98,7 @@ func TestTellsWhereItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op, log := lines(t, func(ctx context.Context) error {
 			_, err := step.Run(ctx, fault.StepEmbed, 0, func(ctx context.Context) (int, error) {
-				return attempt.Do(ctx, attempt.Options{Max: 1}, func(ctx context.Context) (int, error) {
+				return attempt.Do(ctx, attempt.New(attempt.Options{Max: 1}), func(ctx context.Context) (int, error) {
 					evidence.Current(ctx).Phase(fault.PhaseTLS)
 					<-ctx.Done()
 					return 0, ctx.Err()

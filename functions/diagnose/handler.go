@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"slices"
+
+	"ragtime/shared/apigw"
+	"ragtime/shared/diagnose"
+	"ragtime/shared/trace"
+)
+
+type handler struct {
+	services []diagnose.Service
+	options  diagnose.Options
+}
+
+func newHandler(s []diagnose.Service, o diagnose.Options, t *trace.Tracer) func(context.Context, apigw.Event) (apigw.Reply, error) {
+	h := handler{s, o}
+	return apigw.Handler("diagnose", t, apigw.Routes{"POST /diagnose": h.diagnose})
+}
+
+type answer struct {
+	OK          bool              `json:"ok"` // all targets are
+	Targets     []diagnose.Target `json:"targets"`
+	OperationID string            `json:"operation_id"`
+}
+
+// diagnose answers 200 whatever it finds: a way that is not open is what one
+// asks for, not a failure to tell.
+func (h handler) diagnose(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
+	if err := empty(r); err != nil {
+		return apigw.Response{}, err
+	}
+	out := answer{Targets: diagnose.Walk(ctx, h.services, h.options), OperationID: r.OperationID}
+	shut := func(t diagnose.Target) bool { return !t.OK }
+	out.OK = !slices.ContainsFunc(out.Targets, shut)
+	for _, t := range out.Targets {
+		if shut(t) {
+			slog.WarnContext(ctx, "target not reached", "operation", "diagnose", "operation_id", r.OperationID,
+				"target", t.Name, "host", t.Host, "address", t.Address, "step", t.Step, "phase", t.Phase, "detail", t.Error)
+		}
+	}
+	return apigw.Response{Status: http.StatusOK, Body: out}, nil
+}
+
+// empty refuses what the request has no fields for.
+func empty(r *apigw.Request) error {
+	text, err := r.Text()
+	if err != nil || text == "" {
+		return err
+	}
+	return r.JSON(&struct{}{})
+}

@@ -1,0 +1,25 @@
+// Command diagnose is the Lambda function behind POST /diagnose.
+package main
+
+import (
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"ragtime/shared/config"
+	"ragtime/shared/diagnose"
+	"ragtime/shared/trace"
+)
+
+func main() {
+	slog.SetDefault(lambdacontext.NewLogger())
+	cfg, err := config.Read(os.Getenv)
+	if err != nil {
+		slog.Error("the configuration is wrong", "error", err.Error())
+		os.Exit(1)
+	}
+	t := trace.New(cfg.XRayDaemon, trace.AWS{Region: cfg.Region, Table: cfg.Table})
+	lambda.StartHandlerFunc(newHandler(diagnose.Services(cfg), diagnose.Options{Resolver: cfg.Resolver}, t))
+}

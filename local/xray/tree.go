@@ -1,0 +1,238 @@
+package xray
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"ragtime/shared/fault"
+)
+
+// Kind is what a node of a trace is.
+type Kind string
+
+// The kinds, each below the one before it.
+const (
+	Operation Kind = "operation"
+	Step      Kind = "step"
+	Attempt   Kind = "attempt"
+	Phase     Kind = "phase"
+)
+
+// State is how a node ended, or that it has not.
+type State string
+
+// The states.
+const (
+	OK         State = "ok"
+	Hung       State = "hung"      // its time was spent
+	Abandoned  State = "abandoned" // given up: another attempt answered first
+	Failed     State = "failed"
+	InProgress State = "in-progress" // as far as anyone has said
+)
+
+// Node is a subsegment of a trace, with those below it.
+type Node struct {
+	ID, ParentID string
+	Kind         Kind
+	State        State
+	Name         string
+	Start, End   time.Time // of what is in progress, End is when the last was heard of the trace
+	Reason       string    // why it did not end well: the kind of the fault and its detail
+	Detail       []string  // what else is known of it, for people: URL, status, request id, connection
+	Annotations  map[string]any
+	Children     []*Node // by their start
+}
+
+// Duration is how long the node lasted, as far as is known.
+func (n *Node) Duration() time.Duration { return n.End.Sub(n.Start) }
+
+// document is a segment document, or a subsegment in one.
+type document struct {
+	ID         string  `json:"id"`
+	ParentID   string  `json:"parent_id"`
+	Name       string  `json:"name"`
+	Start      float64 `json:"start_time"`
+	End        float64 `json:"end_time"`
+	InProgress bool    `json:"in_progress"`
+	Cause      struct {
+		Exceptions []struct{ Type, Message string } `json:"exceptions"`
+	} `json:"cause"`
+	Fault, Error bool
+	HTTP         struct {
+		Request  struct{ Method, URL string }
+		Response struct{ Status int }
+	} `json:"http"`
+	AWS         map[string]any            `json:"aws"`
+	Annotations map[string]any            `json:"annotations"`
+	Metadata    map[string]map[string]any `json:"metadata"`
+	Subsegments []document                `json:"subsegments"`
+}
+
+// Tree puts the documents of a trace together, as X-Ray does: of an id's
+// documents the complete one counts, whatever the order they came in, and a
+// document sent on its own belongs where its parent_id says. It returns the
+// nodes whose parent nobody sent, which are the operations unless datagrams were
+// lost.
+func (d *Daemon) Tree(traceID string) ([]*Node, error) {
+	d.mu.Lock()
+	documents := slices.Clone(d.traces[traceID])
+	d.mu.Unlock()
+	if len(documents) == 0 {
+		return nil, fmt.Errorf("no trace %s: it was not sampled, or is not among the last %d", traceID, keep)
+	}
+	m := merger{byID: map[string]*Node{}}
+	for _, r := range documents {
+		var doc document
+		if err := json.Unmarshal(r.document, &doc); err != nil {
+			return nil, fmt.Errorf("trace %s has a document that is none: %w", traceID, err)
+		}
+		m.add(&doc, doc.ParentID)
+		m.latest = r.at // if nothing else is known of what is in progress, it was then
+	}
+	return m.tree(), nil
+}
+
+type merger struct {
+	byID map[string]*Node
+	all  []*Node // in the order of their first arrival
+	// latest is the last time that the trace tells of.
+	latest time.Time
+}
+
+func (m *merger) add(d *document, parent string) {
+	n := m.byID[d.ID]
+	if n == nil {
+		n = &Node{ID: d.ID, State: InProgress}
+		m.byID[d.ID] = n
+		m.all = append(m.all, n)
+	}
+	if n.State == InProgress {
+		n.ParentID, n.Name, n.Start, n.End = parent, d.Name, seconds(d.Start), seconds(d.End)
+		n.State, n.Reason = state(d)
+		n.Detail, n.Annotations = detail(d), d.Annotations
+	}
+	for i := range d.Subsegments {
+		m.add(&d.Subsegments[i], d.ID)
+	}
+}
+
+func (m *merger) tree() []*Node {
+	var roots []*Node
+	for _, n := range m.all {
+		for _, at := range []time.Time{n.Start, n.End} {
+			if at.After(m.latest) {
+				m.latest = at
+			}
+		}
+		if p := m.byID[n.ParentID]; p != nil {
+			p.Children = append(p.Children, n)
+		} else {
+			roots = append(roots, n)
+		}
+	}
+	for _, n := range m.all {
+		if n.State == InProgress {
+			n.End = m.latest
+		}
+	}
+	byStart(roots)
+	for _, r := range roots {
+		r.settle(Operation)
+	}
+	return roots
+}
+
+// below is what the children of a node are.
+var below = map[Kind]Kind{Operation: Step, Step: Attempt, Attempt: Phase, Phase: Phase}
+
+// settle names the kinds of a node and of all below it. A phase is known by its
+// name, so that a step's backoff is one.
+func (n *Node) settle(k Kind) {
+	n.Kind = k
+	if len(n.Children) == 0 && fault.Phase(n.Name).Meaning() != "" {
+		n.Kind = Phase
+	}
+	byStart(n.Children)
+	for _, c := range n.Children {
+		c.settle(below[k])
+	}
+}
+
+func byStart(nodes []*Node) {
+	slices.SortStableFunc(nodes, func(a, b *Node) int {
+		return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End))
+	})
+}
+
+// state tells how a document ended, from the kind of fault that its cause names.
+func state(d *document) (State, string) {
+	reason := ""
+	if e := d.Cause.Exceptions; len(e) > 0 {
+		reason = e[0].Type + ": " + e[0].Message
+	}
+	switch {
+	case d.InProgress:
+		return InProgress, reason
+	case !d.Fault && !d.Error:
+		return OK, reason
+	case reason != "" && d.Cause.Exceptions[0].Type == fault.Timeout.String():
+		return Hung, reason
+	case reason != "" && d.Cause.Exceptions[0].Type == fault.Canceled.String():
+		return Abandoned, reason
+	}
+	return Failed, reason
+}
+
+// detail lists what a document tells beside its times.
+func detail(d *document) (out []string) {
+	if d.HTTP.Request.URL != "" {
+		out = append(out, d.HTTP.Request.Method+" "+d.HTTP.Request.URL)
+	}
+	if d.HTTP.Response.Status != 0 {
+		out = append(out, fmt.Sprintf("status %d", d.HTTP.Response.Status))
+	}
+	known := []struct{ label, key string }{{"attempt", "attempt"}, {"operation", "operation"}, {"table", "table_name"},
+		{"request id", "request_id"}, {"connection", "connection"}, {"address", "address"}}
+	for _, k := range known {
+		for _, from := range []map[string]any{d.AWS, d.Metadata["ragtime"]} {
+			if v, ok := from[k.key]; ok {
+				out = append(out, fmt.Sprintf("%s %v", k.label, v))
+			}
+		}
+	}
+	return out
+}
+
+// seconds is a time of X-Ray's, which are exact to the microsecond at best.
+func seconds(s float64) time.Time {
+	if s == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(int64(math.Round(s * 1e6)))
+}
+
+// span is the time that nodes take together.
+func span(nodes []*Node) (start, end time.Time) {
+	if len(nodes) == 0 {
+		return start, end
+	}
+	start = slices.MinFunc(nodes, func(a, b *Node) int { return a.Start.Compare(b.Start) }).Start
+	end = slices.MaxFunc(nodes, func(a, b *Node) int { return a.End.Compare(b.End) }).End
+	return start, end
+}
+
+// show writes a duration with as many digits as it deserves.
+func show(d time.Duration) string {
+	ms := float64(d.Microseconds()) / 1000
+	switch {
+	case ms >= 1000:
+		return fmt.Sprintf("%.2f s", ms/1000)
+	case ms >= 10:
+		return fmt.Sprintf("%.0f ms", ms)
+	}
+	return fmt.Sprintf("%.2f ms", ms)
+}

@@ -1,0 +1,180 @@
+package operation
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"ragtime/shared/evidence"
+	"ragtime/shared/fault"
+)
+
+// Counter is a metric that handlers count.
+type Counter string
+
+// The counters.
+const (
+	EmbeddingTokens Counter = "embedding_tokens"
+	ChunksReused    Counter = "chunks_reused"
+)
+
+var counters = []Counter{EmbeddingTokens, ChunksReused}
+
+type countsKey struct{}
+
+type counts struct {
+	mu sync.Mutex
+	n  map[Counter]int
+}
+
+// Count adds n to a metric of the operation that ctx belongs to. What is never
+// counted is not reported. Outside of an operation it does nothing.
+func Count(ctx context.Context, c Counter, n int) {
+	if counts, _ := ctx.Value(countsKey{}).(*counts); counts != nil {
+		counts.mu.Lock()
+		defer counts.mu.Unlock()
+		if counts.n == nil {
+			counts.n = map[Counter]int{}
+		}
+		counts.n[c] += n
+	}
+}
+
+// Namespace is CloudWatch's name for the metrics.
+const Namespace = "Ragtime"
+
+// Lines in CloudWatch's embedded metric format are JSON objects whose _aws member
+// names the other members that are metrics and dimensions; any further members are
+// let be:
+// https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+type (
+	embedded struct {
+		Timestamp         int64 // milliseconds since 1970
+		CloudWatchMetrics []directive
+	}
+	directive struct {
+		Namespace  string
+		Dimensions [][]string
+		Metrics    []metric
+	}
+	metric struct{ Name, Unit string }
+)
+
+// metrics are the members that make the finish line one in embedded metric format.
+// Each metric has the dimension function; timeouts in a phase are also counted by
+// step and phase. The dimensions' values are few: the functions, steps and phases
+// there are.
+func (op *Operation) metrics() []any {
+	var all directive
+	all.Namespace, all.Dimensions = Namespace, [][]string{{"function"}}
+	attrs := []any{"function", function(op.Name)}
+	add := func(name, unit string, value any) {
+		all.Metrics = append(all.Metrics, metric{name, unit})
+		attrs = append(attrs, name, value)
+	}
+	t := tallyOf(op.Record.Snapshot())
+	add("operations", "Count", 1)
+	add("timeouts", "Count", oneIf(op.Outcome() == fault.TimedOut))
+	add("errors", "Count", oneIf(op.Outcome() == fault.Failed && !callers(op.Fault.Kind)))
+	add("duration", "Milliseconds", float64(op.Elapsed.Microseconds())/1000)
+	add("budget_used", "Percent", percent(op.Elapsed, op.Budget))
+	add("attempts", "Count", t.attempts)
+	add("hedges", "Count", t.hedges)
+	add("hangs_survived", "Count", t.survived)
+	op.counts.mu.Lock()
+	for _, c := range counters {
+		if n, ok := op.counts.n[c]; ok {
+			add(string(c), "Count", n)
+		}
+	}
+	op.counts.mu.Unlock()
+	directives := []directive{all}
+	if f := op.Fault; op.Outcome() == fault.TimedOut && f.Step != "" && f.Phase != "" {
+		directives = append(directives, directive{Namespace, [][]string{{"function", "step", "phase"}}, []metric{{"timeouts", "Count"}}})
+	}
+	return append(attrs, "_aws", embedded{time.Now().UnixMilli(), directives})
+}
+
+// function is the name of the Lambda function, which tells two deployments apart;
+// outside of Lambda the operation's.
+func function(operation string) string {
+	if lambdacontext.FunctionName != "" {
+		return lambdacontext.FunctionName
+	}
+	return operation
+}
+
+func oneIf(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// percent is how much of the budget was used; all of it, if there was none.
+func percent(elapsed, budget time.Duration) float64 {
+	if budget <= 0 {
+		return 100
+	}
+	return float64(1000*elapsed/budget) / 10
+}
+
+// callers tells whether the caller's request is what is wrong: nobody need be
+// woken for that. A rate limit or quota is the remote service's.
+func callers(k fault.Kind) bool {
+	s := k.Status()
+	return s < 500 && s != fault.RateLimited.Status()
+}
+
+// tally counts the attempts of an operation.
+type tally struct {
+	attempts int
+	hedges   int // attempts that began beside another of the same call
+	survived int // attempts that timed out or were given up in a step that succeeded
+}
+
+func tallyOf(s evidence.Snapshot) (t tally) {
+	for _, step := range s.Steps {
+		t.attempts += len(step.Attempts)
+		t.hedges += hedges(step.Attempts)
+		if step.Err != nil || step.End.IsZero() {
+			continue
+		}
+		for _, a := range step.Attempts {
+			if a.Err != nil && hung(fault.From(a.Err).Kind) {
+				t.survived++
+			}
+		}
+	}
+	return t
+}
+
+func hung(k fault.Kind) bool { return k == fault.Timeout || k == fault.Canceled }
+
+// hedges counts the attempts that did not follow the failure of the one before
+// them, but ran beside it. A step may make several calls at once, each counting
+// from 1: an attempt follows the earliest failure of its predecessor's number that
+// no other attempt followed.
+func hedges(attempts []evidence.AttemptView) (n int) {
+	followed := make([]bool, len(attempts))
+	for i, a := range attempts {
+		if a.Number == 1 {
+			continue
+		}
+		after := -1
+		for j, b := range attempts[:i] {
+			if b.Number == a.Number-1 && !followed[j] && b.Err != nil && !b.End.IsZero() && !b.End.After(a.Start) {
+				after = j
+				break
+			}
+		}
+		if after < 0 {
+			n++
+			continue
+		}
+		followed[after] = true
+	}
+	return n
+}

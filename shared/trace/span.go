@@ -1,0 +1,188 @@
+package trace
+
+import (
+	"time"
+
+	"ragtime/shared/evidence"
+	"ragtime/shared/fault"
+)
+
+// span is one subsegment, and those below it.
+type span struct {
+	id, parent string
+	name       string
+	start      int64 // microseconds since 1970
+	end        int64 // 0 while it is in progress
+	fault      *fault.Error
+	call       *call  // of an attempt
+	notes      *notes // of the operation
+	children   []*span
+}
+
+func (s *span) inProgress() bool { return s.end == 0 }
+
+// ending is how the operation ended, if it is over.
+type ending struct {
+	over  bool
+	after time.Duration
+	fault *fault.Error
+}
+
+// viewer makes the spans of one snapshot.
+type viewer struct {
+	*Trace
+	ending
+	start time.Time // of the operation
+	micro int64     // the same, in microseconds since 1970
+}
+
+// view makes the spans of the operation as its record is now.
+func (t *Trace) view(e ending) *span {
+	s := t.record.Snapshot()
+	v := viewer{t, e, s.Start, s.Start.UnixMicro()}
+	op := &span{id: t.spanID(0, 0, 0), parent: t.parent, name: t.name, fault: e.fault, notes: &notes{operationID: t.id}}
+	var end time.Time
+	if e.over {
+		end = s.Start.Add(e.after)
+	}
+	v.times(op, nil, s.Start, end)
+	attempts := 0
+	op.children = make([]*span, len(s.Steps))
+	for i := range s.Steps {
+		op.children[i] = v.step(op, i+1, &s.Steps[i])
+		attempts += len(s.Steps[i].Attempts)
+	}
+	if e.over {
+		op.notes.tell(e.fault, attempts)
+	}
+	return op
+}
+
+// notes are the annotations of an operation: what people search for.
+type notes struct {
+	operationID string
+	over        bool // the rest is known
+	outcome     fault.Outcome
+	step        fault.Step  // of the fault
+	phase       fault.Phase // of the fault
+	attempts    int         // of the fault; without any, all that the operation made
+}
+
+func (n *notes) tell(f *fault.Error, attempts int) {
+	n.over, n.outcome, n.attempts = true, fault.OK, attempts
+	if f == nil {
+		return
+	}
+	n.outcome, n.step, n.phase = fault.OutcomeOf(f), f.Step, f.Phase
+	if made := len(f.Attempts); made > 0 {
+		n.attempts = made
+	}
+}
+
+func (v *viewer) step(op *span, i int, s *evidence.StepView) *span {
+	out := &span{id: v.spanID(i, 0, 0), parent: op.id, name: string(s.Name), children: make([]*span, 0, len(s.Attempts)+len(s.Pauses))}
+	v.times(out, op, s.Start, s.End)
+	var at fault.Phase // where the step is, if it is open
+	for j := range s.Attempts {
+		a := &s.Attempts[j]
+		out.children = append(out.children, v.attempt(out, i, j+1, a))
+		if n := len(a.Phases); n > 0 && a.End.IsZero() {
+			at = a.Phases[n-1].Name
+		}
+	}
+	for j, p := range s.Pauses {
+		pause := &span{id: v.spanID(i, 0, j+1), parent: out.id, name: string(fault.PhaseBackoff)}
+		v.times(pause, out, p.Start, p.End)
+		if p.End.IsZero() {
+			at = fault.PhaseBackoff
+			pause.fault = v.blame(nil, p.End, at)
+		}
+		out.children = append(out.children, pause)
+	}
+	out.fault = v.blame(s.Err, s.End, at)
+	return out
+}
+
+// attempt makes the span of an attempt. The phase that it ended in bears its fault.
+func (v *viewer) attempt(step *span, i, j int, a *evidence.AttemptView) *span {
+	out := &span{id: v.spanID(i, j, 0), parent: step.id, call: v.describe(a), children: make([]*span, len(a.Phases))}
+	out.name = out.call.name
+	v.times(out, step, a.Start, a.End)
+	var at fault.Phase
+	phases := make([]span, len(a.Phases))
+	for k, p := range a.Phases {
+		end := a.End
+		if k+1 < len(a.Phases) {
+			end = a.Phases[k+1].Start
+		}
+		at = p.Name
+		phases[k] = span{id: v.spanID(i, j, k+1), parent: out.id, name: string(p.Name)}
+		v.times(&phases[k], out, p.Start, end)
+		out.children[k] = &phases[k]
+	}
+	out.fault = v.blame(a.Err, a.End, at)
+	if n := len(phases); n > 0 {
+		phases[n-1].fault = out.fault
+	}
+	return out
+}
+
+// times says when a span began and ended. A child is within its parent; one that
+// has not ended when the operation has ends with its parent.
+func (v *viewer) times(s, parent *span, start, end time.Time) {
+	s.start = v.at(start)
+	if !end.IsZero() {
+		s.end = v.at(end)
+	}
+	if parent != nil && !parent.inProgress() {
+		if s.end == 0 || s.end > parent.end {
+			s.end = parent.end
+		}
+		s.start = min(s.start, s.end)
+	}
+}
+
+// at is a time in microseconds since 1970. It is counted from the operation's
+// start, so that a clock set meanwhile does not put a child before its parent.
+func (v *viewer) at(t time.Time) int64 { return v.micro + t.Sub(v.start).Microseconds() }
+
+// blame is the fault of what ended with err, or had not ended when the operation
+// did and was in the phase at.
+func (v *viewer) blame(err error, end time.Time, at fault.Phase) *fault.Error {
+	if !end.IsZero() || !v.over {
+		return fault.From(err)
+	}
+	kind := fault.Canceled
+	if v.fault != nil && v.fault.Kind == fault.Timeout {
+		kind = fault.Timeout
+	}
+	if at == "" {
+		return fault.New(kind, "had not ended when the operation did")
+	}
+	return fault.New(kind, "was in phase %s (%s) when the operation ended", at, at.Meaning())
+}
+
+// spanID is the id of the operation (0, 0, 0), its i-th step (i, 0, 0), the step's
+// j-th attempt (i, j, 0), the attempt's k-th phase (i, j, k) or the step's k-th
+// pause (i, 0, k). It is the same whenever it is asked for, and no other's.
+func (t *Trace) spanID(i, j, k int) string {
+	return hex(mix(t.seed ^ (uint64(i)<<48 | uint64(j)<<20 | uint64(k))))
+}
+
+// mix is a bijection that scatters its input (the finalizer of SplitMix64).
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// hex is x in 16 digits.
+func hex(x uint64) string {
+	const digits = "0123456789abcdef"
+	var b [16]byte
+	for i := range b {
+		b[i] = digits[x>>(60-4*i)&15]
+	}
+	return string(b[:])
+}
