@@ -1,0 +1,388 @@
+package lab
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"ragtime/local/lambda"
+	"ragtime/local/network"
+	"ragtime/local/system"
+	"ragtime/local/xray"
+	"ragtime/shared/fault"
+)
+
+// rest is longer than a connection stays in a function's pool.
+const rest = 2200 * time.Millisecond
+
+// bench is a system that scenarios run on, one at a time.
+type bench struct {
+	*system.System
+	client *http.Client
+	cold   bool // its functions fetch their key from Secrets Manager
+	load   bool
+	slack  time.Duration // what an answer may be later than its budget
+
+	documents func(string, []json.RawMessage)
+
+	mu       sync.Mutex
+	finished map[string]line // finish lines by operation id
+	puts     int
+}
+
+// line is what the lab reads of a finish line.
+type line struct {
+	Message     string
+	OperationID string `json:"operation_id"`
+	Outcome     string
+	TraceID     string `json:"trace_id"`
+	BudgetMS    int64  `json:"budget_ms"`
+	Goroutines  int
+	Place
+	steps map[string]json.RawMessage // the members, those of the steps among them
+	AWS   struct {
+		CloudWatchMetrics []struct{ Dimensions [][]string }
+	} `json:"_aws"`
+}
+
+// attempts is how many a step made.
+func (l line) attempts(s fault.Step) int {
+	var of struct{ Attempts int }
+	if json.Unmarshal(l.steps["step_"+string(s)], &of) != nil {
+		return 0
+	}
+	return of.Attempts
+}
+
+// metric is where the line's metrics put a hang.
+func (l line) metric() Place {
+	for _, m := range l.AWS.CloudWatchMetrics {
+		for _, d := range m.Dimensions {
+			if slices.Contains(d, "step") && slices.Contains(d, "phase") {
+				return l.Place
+			}
+		}
+	}
+	return Place{}
+}
+
+func newBench(o Options, s Scenario) (*bench, error) {
+	b := &bench{cold: s.cold, load: s.load != nil, slack: o.Slack, documents: o.Documents, finished: map[string]line{},
+		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	var err error
+	b.System, err = system.Start(system.Options{Root: o.Root, SecretKey: s.cold, Log: b.note})
+	return b, err
+}
+
+func (b *bench) close() {
+	if b != nil && b.System != nil {
+		b.System.Close()
+	}
+}
+
+// note keeps the finish lines of the functions' log.
+func (b *bench) note(l lambda.Line) {
+	var got line
+	if l.Platform || json.Unmarshal([]byte(l.Text), &got) != nil || got.Message != "operation finished" {
+		return
+	}
+	json.Unmarshal([]byte(l.Text), &got.steps) // as it did before
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.finished[got.OperationID] = got
+}
+
+// answer is what came of a request.
+type answer struct {
+	status  int
+	elapsed time.Duration
+	budget  time.Duration
+	id      string // of the operation
+	problem struct {
+		Type, Detail string
+		Attempts     []fault.Attempt
+		Place
+	}
+	retryAfter string
+	log        line
+}
+
+// ask makes a request of the function.
+func (b *bench) ask(ctx context.Context, function string, wait time.Duration, long bool) (answer, error) {
+	method, path, body := http.MethodPost, "/retrieve", map[string]any{"query": "does my plan cover glasses?", "top_k": 3}
+	if long {
+		body["query"] = words(5000)
+	}
+	if function == "embed" {
+		b.mu.Lock()
+		b.puts++
+		text := fmt.Sprintf("Note %d: the front desk opens at half past seven.", b.puts)
+		b.mu.Unlock()
+		if long {
+			text += words(20_000)
+		}
+		method, path, body = http.MethodPut, "/documents/note", map[string]any{"text": text}
+	}
+	payload, err := json.Marshal(body)
+	if err != nil {
+		return answer{}, err
+	}
+	r, err := http.NewRequestWithContext(ctx, method, b.URL+path, strings.NewReader(string(payload)))
+	if err != nil {
+		return answer{}, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	if wait > 0 {
+		r.Header.Set("Prefer", "wait="+strconv.Itoa(int(wait.Seconds())))
+	}
+	start := time.Now()
+	resp, err := b.client.Do(r)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{status: resp.StatusCode, elapsed: time.Since(start), id: resp.Header.Get("Ragtime-Operation-Id"), retryAfter: resp.Header.Get("Retry-After")}
+	if a.status >= 400 {
+		if err := json.Unmarshal(got, &a.problem); err != nil || a.problem.Type == "" {
+			return answer{}, fmt.Errorf("%d with a body that is no problem: %s", a.status, got)
+		}
+	}
+	a.log = b.line(a.id)
+	return a, nil
+}
+
+// words is a text of so many words: long ones, since a query is limited by its tokens.
+func words(n int) string {
+	var s strings.Builder
+	for i := range n {
+		if i%12 == 11 {
+			s.WriteString(" covered.")
+		}
+		s.WriteString([]string{" responsibilities", " representatives", " recommendations", " characteristics"}[rand.IntN(4)])
+	}
+	return s.String()
+}
+
+// line is the operation's finish line, which may come a little after the answer.
+func (b *bench) line(id string) line {
+	for range 200 {
+		b.mu.Lock()
+		l, ok := b.finished[id]
+		b.mu.Unlock()
+		if ok {
+			return l
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	return line{}
+}
+
+// host is the service that a scenario strikes.
+func (b *bench) host(service string) *network.Host { return b.Network.Host(service) }
+
+// footprint is what a function's process has open.
+type footprint struct {
+	pid, goroutines, sockets int
+}
+
+// healthy makes a request without a fault, long enough after the last one that
+// the process's pool is empty, and tells how long it took and what was open then.
+func (b *bench) healthy(ctx context.Context, function string) (time.Duration, footprint, error) {
+	if err := pause(ctx, rest); err != nil {
+		return 0, footprint{}, err
+	}
+	a, err := b.ask(ctx, function, 0, false)
+	if err != nil {
+		return 0, footprint{}, err
+	}
+	if a.status >= 300 {
+		return 0, footprint{}, fmt.Errorf("a healthy request got %d: %s", a.status, a.problem.Detail)
+	}
+	all := b.Lambda.Environments(function)
+	if len(all) != 1 {
+		return 0, footprint{}, fmt.Errorf("%d processes of %s, want 1", len(all), function)
+	}
+	print := footprint{pid: all[0].PID, goroutines: a.log.Goroutines}
+	if print.sockets, err = sockets(print.pid); err != nil {
+		return 0, footprint{}, err
+	}
+	return a.elapsed, print, nil
+}
+
+// pause lets time go by, in which the functions are frozen.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// sockets counts those of a process.
+func sockets(pid int) (n int, err error) {
+	dir := fmt.Sprintf("/proc/%d/fd", pid)
+	open, err := os.ReadDir(dir)
+	if err != nil {
+		return 0, err
+	}
+	for _, fd := range open {
+		if to, err := os.Readlink(dir + "/" + fd.Name()); err == nil && strings.HasPrefix(to, "socket:") {
+			n++
+		}
+	}
+	return n, nil
+}
+
+// run runs one scenario.
+func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
+	if s.load != nil {
+		return b.runLoad(ctx, s)
+	}
+	// A process of its own: what an earlier fault taught one is not this one's.
+	b.replace(s.Function)
+	if _, err := b.ask(ctx, s.Function, 0, false); err != nil { // starts the process
+		return Row{}, err
+	}
+	usual, before, err := b.healthy(ctx, s.Function)
+	if err != nil {
+		return Row{}, err
+	}
+	if s.cold {
+		b.replace(s.Function)
+	}
+	if !s.pooled {
+		if err := pause(ctx, max(rest, s.freeze)); err != nil {
+			return Row{}, err
+		}
+	}
+	host := b.host(s.Service)
+	if err := host.Set(s.Faults...); err != nil {
+		return Row{}, err
+	}
+	a, err := b.ask(ctx, s.Function, s.wait, s.long)
+	if err != nil {
+		return Row{}, err
+	}
+	if err := host.Set(); err != nil {
+		return Row{}, err
+	}
+	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Outcome: a.log.Outcome, Status: a.status,
+		Problem: a.problem.Type, ElapsedMS: a.elapsed.Milliseconds(), BudgetMS: a.log.BudgetMS,
+		Response: a.problem.Place, Log: a.log.Place, Metric: a.log.metric(), Trace: b.trace(s, a.log.TraceID), Attempts: a.log.attempts(s.step())}
+	row.Problem = row.Problem[strings.LastIndex(row.Problem, ":")+1:]
+	mistakes := s.Want.compare(a, row, usual, b.slack)
+	_, after, err := b.healthy(ctx, s.Function)
+	if err == nil && s.cold { // the first one fetched the key, over a connection that rests now
+		_, after, err = b.healthy(ctx, s.Function)
+	}
+	if err != nil {
+		return Row{}, fmt.Errorf("after the fault: %w", err)
+	}
+	// What is still closing at this moment is not left; what stays is.
+	for range 2 {
+		if after.goroutines <= before.goroutines && after.sockets <= before.sockets {
+			break
+		}
+		if _, after, err = b.healthy(ctx, s.Function); err != nil {
+			return Row{}, err
+		}
+	}
+	row.Goroutines, row.Sockets = after.goroutines-before.goroutines, after.sockets-before.sockets
+	switch {
+	case before.pid != after.pid && !s.cold:
+		mistakes = append(mistakes, "the process was replaced")
+	case row.Goroutines > 0 || row.Sockets > 0:
+		mistakes = append(mistakes, fmt.Sprintf("left %d goroutines and %d sockets", row.Goroutines, row.Sockets))
+	}
+	row.Verdict = strings.Join(mistakes, "; ")
+	return row, nil
+}
+
+// trace is where the request's trace puts what went wrong: what its operation
+// says, if a phase below that step agrees.
+func (b *bench) trace(s Scenario, id string) Place {
+	for range 100 { // a datagram may come a little after the answer
+		roots, err := b.XRay.Tree(id)
+		i := slices.IndexFunc(roots, func(n *xray.Node) bool { return n.Kind == xray.Operation && n.State != xray.InProgress })
+		if err != nil || i < 0 {
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		if b.documents != nil {
+			b.documents(s.Name, b.XRay.Trace(id))
+		}
+		step, _ := roots[i].Annotations["step"].(string)
+		phase, _ := roots[i].Annotations["phase"].(string)
+		at := Place{fault.Step(step), fault.Phase(phase)}
+		if at != (Place{}) && !blames(roots[i], at, "") {
+			return Place{Step: at.Step, Phase: "no phase of it"}
+		}
+		return at
+	}
+	return Place{Step: "no trace"}
+}
+
+// blames tells whether a phase of that name ended badly in the step.
+func blames(n *xray.Node, at Place, step string) bool {
+	switch n.Kind {
+	case xray.Step:
+		step = n.Name
+	case xray.Phase:
+		if step == string(at.Step) && n.Name == string(at.Phase) && n.State != xray.OK {
+			return true
+		}
+	}
+	return slices.ContainsFunc(n.Children, func(c *xray.Node) bool { return blames(c, at, step) })
+}
+
+// replace ends the function's process; the next request starts another.
+func (b *bench) replace(function string) {
+	for _, e := range b.Lambda.Environments(function) {
+		e.Kill()
+	}
+}
+
+// compare lists what is not as promised.
+func (w Want) compare(a answer, row Row, usual, slack time.Duration) (mistakes []string) {
+	miss := func(format string, args ...any) { mistakes = append(mistakes, fmt.Sprintf(format, args...)) }
+	budget := time.Duration(row.BudgetMS) * time.Millisecond
+	if a.elapsed > budget+slack {
+		miss("took %v of %v", a.elapsed.Round(time.Millisecond), budget)
+	}
+	if row.Status != w.Status || row.Problem != w.Problem {
+		miss("want %d %s (%s)", w.Status, w.Problem, a.problem.Detail)
+	}
+	if at := row.Response; w.Step != "" && at.Step != w.Step || len(w.Phases) > 0 && !slices.Contains(w.Phases, at.Phase) {
+		miss("want step %s, phase %s", w.Step, w.Phases)
+	}
+	if row.Log != row.Response || row.Trace != row.Response {
+		miss("log and trace do not say what the response does")
+	}
+	if hung := row.Problem == "timeout"; hung && row.Metric != row.Response || !hung && row.Metric != (Place{}) {
+		miss("the metric does not say what the response does")
+	}
+	if w.Over > 0 && a.elapsed > usual+w.Over {
+		miss("took %v more than a healthy one's %v, want %v", (a.elapsed - usual).Round(time.Millisecond), usual.Round(time.Millisecond), w.Over)
+	}
+	if w.Promptly && a.elapsed > budget*3/4 {
+		miss("took %v of %v to say so", a.elapsed.Round(time.Millisecond), budget)
+	}
+	if row.Problem == "rate-limited" && a.retryAfter == "" {
+		miss("no Retry-After")
+	}
+	return mistakes
+}
