@@ -1,0 +1,198 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"ragtime/local/network"
+	"ragtime/local/openai"
+)
+
+// bench is how the cells are run.
+type bench struct {
+	deadline time.Duration
+	atOnce   int // cells
+	calls    int // of a cell under load
+	progress io.Writer
+}
+
+// cell is what one client did in one row.
+type cell struct {
+	outcome
+	left  held
+	seen  int  // by the service, in the row's unit
+	http2 bool // the healthy call before went over HTTP/2
+	// absent is a cell whose fault cannot be had on this system.
+	absent bool
+}
+
+const (
+	// callers is how many make the calls of a cell under load.
+	callers = 8
+	key     = "sk-local"
+)
+
+// run fills the table, row by row. Cells under load come last, one by one: they
+// measure time that the others would take from them.
+func (b bench) run(ctx context.Context, rows []row, clients []client) ([][]cell, error) {
+	cells := make([][]cell, len(rows))
+	for i := range cells {
+		cells[i] = make([]cell, len(clients))
+	}
+	var mu sync.Mutex
+	done := 0
+	for _, load := range []bool{false, true} {
+		g, ctx := errgroup.WithContext(ctx)
+		g.SetLimit(b.atOnce)
+		if load {
+			g.SetLimit(1)
+		}
+		for i, r := range rows {
+			if r.load != load {
+				continue
+			}
+			for j, c := range clients {
+				g.Go(func() error {
+					var err error
+					if cells[i][j], err = b.cell(ctx, r, c.name); err != nil {
+						return fmt.Errorf("%s, %s: %w", r.name, c.name, err)
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					done++
+					fmt.Fprintf(b.progress, "%2d of %d: %s; %s: %s\n", done, len(rows)*len(clients), r.name, c.name, cells[i][j].show(r, b.deadline))
+					return nil
+				})
+			}
+		}
+		if err := g.Wait(); err != nil {
+			return nil, err
+		}
+	}
+	return cells, nil
+}
+
+// cell puts a client into a row.
+func (b bench) cell(ctx context.Context, r row, client string) (_ cell, err error) {
+	n, err := network.New()
+	if err != nil {
+		return cell{}, err
+	}
+	defer func() { err = errors.Join(err, n.Close()) }()
+	// Go does not read SSL_CERT_FILE there.
+	n.Plain = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
+	h, err := n.Serve("openai", openai.API(), kinds()...)
+	if err != nil {
+		return cell{}, err
+	}
+	t := task{Client: client, URL: h.URL() + "/v1", Resolver: n.Resolver(), Deadline: b.deadline, Warm: r.warm, Calls: 1, AtOnce: 1}
+	if r.load {
+		t.Calls, t.AtOnce = b.calls, callers
+	}
+	// Far more than the calls may take: a client that does not return at all must not stop the bench.
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+3*b.deadline*time.Duration((t.Calls+t.AtOnce-1)/t.AtOnce))
+	defer cancel()
+	w, err := startWorker(ctx, n, t, r.http1)
+	if err != nil {
+		return cell{}, err
+	}
+	out, err := w.meet(h, r)
+	if err = w.end(err); err != nil && ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), err) // why it was killed
+	}
+	return out, err
+}
+
+// worker is the process of a cell.
+type worker struct {
+	command *exec.Cmd
+	folder  string // of the CA's file
+	in      io.WriteCloser
+	to      *json.Encoder
+	from    *json.Decoder
+}
+
+// startWorker starts a process that has nothing of this one's environment: a
+// proxy in it, say, would be part of the result.
+func startWorker(ctx context.Context, n *network.Network, t task, http1 bool) (_ *worker, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp("", "benchhang")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			os.RemoveAll(folder)
+		}
+	}()
+	ca := filepath.Join(folder, "ca.pem")
+	if err := os.WriteFile(ca, n.CertPEM(), 0o600); err != nil {
+		return nil, err
+	}
+	c := exec.CommandContext(ctx, program, workerArgument)
+	c.Env = []string{"SSL_CERT_FILE=" + ca, "OPENAI_BASE_URL=" + t.URL, "OPENAI_API_KEY=" + key}
+	if http1 {
+		c.Env = append(c.Env, "GODEBUG=http2client=0")
+	}
+	c.Stderr = os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, err
+	}
+	w := &worker{command: c, folder: folder, in: in, to: json.NewEncoder(in), from: json.NewDecoder(out)}
+	if err := w.to.Encode(t); err != nil {
+		return nil, w.end(err)
+	}
+	return w, nil
+}
+
+// meet lets the worker run into a row's faults.
+func (w *worker) meet(h *network.Host, r row) (cell, error) {
+	if err := w.from.Decode(new(string)); err != nil {
+		return cell{}, err
+	}
+	out := cell{http2: h.Counts().HTTP2 > 0}
+	if err := h.Set(r.faults...); err != nil {
+		if runtime.GOOS == "linux" { // which has all of the rows' faults
+			return cell{}, err
+		}
+		out.absent = true
+		return out, nil
+	}
+	before := r.unit.of(h.Counts())
+	if err := w.to.Encode("go"); err != nil {
+		return cell{}, err
+	}
+	if err := w.from.Decode(&out.outcome); err != nil {
+		return cell{}, err
+	}
+	out.seen = r.unit.of(h.Counts()) - before
+	return out, w.from.Decode(&out.left)
+}
+
+// end waits for the worker's end. One that was not told to go ends with its input.
+func (w *worker) end(err error) error {
+	w.in.Close()
+	return errors.Join(err, w.command.Wait(), os.RemoveAll(w.folder))
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/hedgepolicy"
+	"github.com/failsafe-go/failsafe-go/retrypolicy"
+	"github.com/failsafe-go/failsafe-go/timeout"
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+
+	"ragtime/shared/deadline"
+	"ragtime/shared/evidence"
+	"ragtime/shared/fault"
+	ragtime "ragtime/shared/openai"
+	"ragtime/shared/step"
+	"ragtime/shared/wire"
+)
+
+// client is a way to call the embeddings API.
+type client struct {
+	name string
+	how  string // what a reader must know to repeat it
+	// start makes the client. Its transport is the one given, but Ragtime's,
+	// which is put into it.
+	start func(t task, over *transport) embed
+}
+
+// embed embeds one text within D, and checks that an embedding came.
+type embed func() error
+
+var clients = []client{
+	{name: "openai-go",
+		how: "`openai.NewClient()`, a context with deadline D",
+		start: func(t task, _ *transport) embed {
+			return within(t.Deadline, plain(openai.NewClient()))
+		}},
+	{name: "openai-go, timeout per try",
+		how: "the same with `option.WithRequestTimeout(D/3)` and `option.WithMaxRetries(2)`",
+		start: func(t task, _ *transport) embed {
+			return within(t.Deadline, plain(openai.NewClient(option.WithRequestTimeout(t.Deadline/3), option.WithMaxRetries(2))))
+		}},
+	{name: "failsafe-go around openai-go",
+		how: "`failsafe.With(retry, timeout, hedge)` around the whole call of the first column, so around its decoded value: " +
+			"2 retries with a backoff from 50 ms, D/3 a try, 2 hedges D/10 apart",
+		start: func(t task, _ *transport) embed {
+			return within(t.Deadline, failsafed(t.Deadline, plain(openai.NewClient())))
+		}},
+	{name: "Ragtime",
+		how: "`shared/openai` over `shared/wire` in step embed, of an operation's budget D (`deadline.Begin`, `step.Run`); it speaks HTTP/1.1 only",
+		start: func(t task, over *transport) embed {
+			over.RoundTripper = wire.New(wire.Options{Resolver: t.Resolver})
+			return operated(t, over)
+		}},
+}
+
+const (
+	text       = "Who pays for a crown?"
+	model      = openai.EmbeddingModelTextEmbedding3Small
+	dimensions = 1536
+)
+
+type response = *openai.CreateEmbeddingResponse
+
+// plain calls openai-go. Key and URL are in the environment.
+func plain(c openai.Client) func(context.Context) (response, error) {
+	return func(ctx context.Context) (response, error) {
+		return c.Embeddings.New(ctx, openai.EmbeddingNewParams{
+			Model: model, Input: openai.EmbeddingNewParamsInputUnion{OfString: openai.String(text)}})
+	}
+}
+
+// failsafed repeats a call as failsafe-go does.
+func failsafed(d time.Duration, call func(context.Context) (response, error)) func(context.Context) (response, error) {
+	executor := failsafe.With(
+		retrypolicy.NewBuilder[response]().WithMaxRetries(2).WithBackoff(50*time.Millisecond, time.Second).Build(),
+		timeout.New[response](d/3),
+		hedgepolicy.NewBuilderWithDelay[response](d/10).WithMaxHedges(2).Build())
+	return func(ctx context.Context) (response, error) {
+		return executor.WithContext(ctx).GetWithExecution(func(e failsafe.Execution[response]) (response, error) {
+			return call(e.Context())
+		})
+	}
+}
+
+// within gives a call its deadline.
+func within(d time.Duration, call func(context.Context) (response, error)) embed {
+	return func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
+		defer cancel()
+		r, err := call(ctx)
+		if err != nil {
+			return err
+		}
+		if len(r.Data) != 1 || len(r.Data[0].Embedding) != dimensions {
+			return errors.New("something else than one embedding came")
+		}
+		return nil
+	}
+}
+
+// operated embeds as a function of Ragtime does.
+func operated(t task, over http.RoundTripper) embed {
+	key := func(context.Context) (string, error) { return key, nil }
+	client := &http.Client{Transport: over, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	embedder := ragtime.New(t.URL, client, key, model, dimensions)
+	return func() error {
+		ctx, _ := evidence.With(context.Background())
+		ctx, cancel, _, err := deadline.Begin(ctx, t.Deadline)
+		defer cancel()
+		if err != nil {
+			return err
+		}
+		vectors, err := step.Run(ctx, fault.StepEmbed, 0, func(ctx context.Context) ([][]float32, error) {
+			v, _, err := embedder.Embed(ctx, []string{text})
+			return v, err
+		})
+		if err == nil && len(vectors) != 1 {
+			err = fmt.Errorf("%d embeddings came for one text", len(vectors))
+		}
+		return err
+	}
+}

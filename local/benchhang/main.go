@@ -1,0 +1,74 @@
+// Command benchhang measures what clients of the embeddings API do when the
+// network hangs, and prints it as a Markdown table:
+//
+//   - openai-go as its README shows it, within a context of deadline D;
+//   - the same with WithRequestTimeout(D/3) and 2 retries;
+//   - failsafe-go around it: retry, timeout and hedge around the whole call;
+//   - Ragtime: its embedder over its transport, in an operation of budget D.
+//
+// A cell of the table is one client under one fault, in a process of its own
+// that shares nothing with another cell's. The process has only the client in
+// it: the network that fails is here (see local/network). No client is given
+// more than the network's names and its CA, both through the process, so
+// openai-go rides net/http's own transport with its own limits.
+//
+// "make bench-hang" runs it. It needs no key and asks nothing outside.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+// workerArgument makes a process of this program a cell's client.
+const workerArgument = "in-a-process-of-its-own"
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == workerArgument {
+		exit(work(os.Stdin, os.Stdout))
+	}
+	b := bench{progress: os.Stderr}
+	flag.DurationVar(&b.deadline, "deadline", 5*time.Second, "`D`, the time that a call has: 1s to 15s")
+	flag.IntVar(&b.atOnce, "cells", 4, "how many `cells` run at once; those under load run alone")
+	flag.IntVar(&b.calls, "calls", 400, "how many `calls` a cell under load makes")
+	flag.Parse()
+	if err := b.valid(flag.NArg()); err != nil {
+		fmt.Fprintln(os.Stderr, "benchhang:", err)
+		flag.Usage()
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	cells, err := b.run(ctx, rows, clients)
+	if err == nil {
+		_, err = fmt.Print(table(b.deadline, rows, clients, cells))
+	}
+	exit(err)
+}
+
+// valid checks the flags. A Retry-After of 20 s must be beyond D.
+func (b bench) valid(arguments int) error {
+	switch {
+	case arguments > 0:
+		return errors.New("there are flags only")
+	case b.deadline < time.Second || b.deadline > 15*time.Second:
+		return errors.New("deadline must be from 1s to 15s")
+	case b.atOnce < 1 || b.calls < 1:
+		return errors.New("cells and calls must be positive")
+	}
+	return nil
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "benchhang:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}

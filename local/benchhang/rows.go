@@ -1,0 +1,77 @@
+package main
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+
+	"ragtime/local/network"
+	"ragtime/local/openai"
+)
+
+// row is a situation that every client is put into.
+type row struct {
+	name   string
+	faults []network.Fault
+	// truth is what the error of a call that fails should name: the phase that
+	// hung, or the status that was answered. Empty where it is not one call.
+	truth string
+	// unit is what the service can see of an attempt, at the layer that fails.
+	unit  unit
+	warm  bool // a healthy call goes before, and leaves its connection in the pool
+	http1 bool // net/http may not speak HTTP/2
+	load  bool // many calls instead of one
+}
+
+// unit is what the service counts.
+type unit struct {
+	name string // of one
+	of   func(network.Counts) int
+}
+
+var (
+	// A lookup asks for both families of addresses, again after a while.
+	lookups     = unit{"lookup", func(c network.Counts) int { return (c.Queries + 1) / 2 }}
+	connections = unit{"connection", func(c network.Counts) int { return c.Connections }}
+	requests    = unit{"request", func(c network.Counts) int { return c.Requests }}
+)
+
+var rows = []row{
+	{name: "dns silent", faults: all("dns-silent"), truth: "dns", unit: lookups},
+	{name: "connect silent", faults: all("connect-silent"), truth: "connect", unit: lookups},
+	{name: "tls silent", faults: all("tls-silent"), truth: "tls", unit: connections},
+	{name: "wait silent", faults: all("wait-silent"), truth: "wait", unit: requests},
+	{name: "body stops half-way", faults: all("receive-half"), truth: "receive", unit: requests},
+	{name: "body drips", faults: all("receive-drip"), truth: "receive", unit: requests},
+	{name: "pooled connection dead, HTTP/2 where spoken", faults: all("connection-dead"), truth: "wait", unit: requests, warm: true},
+	{name: "pooled connection dead, HTTP/1.1", faults: all("connection-dead"), truth: "wait", unit: requests, warm: true, http1: true},
+	{name: "first attempt hangs", faults: []network.Fault{{Name: "wait-silent", Times: 1}}, truth: "wait", unit: requests},
+	{name: "429, Retry-After 20 s", faults: all(retryAfter20.Name), truth: "429", unit: requests},
+	{name: "always 500", faults: all("server-error"), truth: "500", unit: requests},
+	{name: "5 % hang, healthy 40 to 80 ms", unit: requests, load: true,
+		faults: []network.Fault{{Name: "wait-silent", Share: 0.05}, {Name: "slow", MinMS: 40, MaxMS: 80}}},
+}
+
+// all is a fault that whatever comes meets.
+func all(name string) []network.Fault { return []network.Fault{{Name: name}} }
+
+// kinds are the faults of OpenAI, and one more.
+func kinds() []network.Kind { return append(openai.Faults(), retryAfter20) }
+
+// retryAfter20 is OpenAI's 429 that asks for more time than a call has, but for
+// less than clients refuse to wait.
+var retryAfter20 = network.Kind{
+	Name: "rate-limited-20", Meaning: "429, another try after 20 s",
+	Wrap: func(next http.Handler) http.Handler {
+		limited := openai.Faults()
+		i := slices.IndexFunc(limited, func(k network.Kind) bool { return k.Name == "rate-limited" })
+		next = limited[i].Wrap(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			status, header, body := network.Capture(next, r)
+			maps.Copy(w.Header(), header)
+			w.Header().Set("Retry-After", "20")
+			w.WriteHeader(status)
+			w.Write(body)
+		})
+	},
+}

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// table is the Markdown that the command prints.
+func table(d time.Duration, rows []row, clients []client, cells [][]cell) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "# Clients of the embeddings API under faults\n\n%s, %s/%s, %d CPUs; %s. D = %v.\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), modules(), d)
+	line := func(columns []string) { fmt.Fprintf(&s, "| %s |\n", strings.Join(columns, " | ")) }
+	head, rule := []string{"fault"}, []string{"---"}
+	for _, c := range clients {
+		head, rule = append(head, c.name), append(rule, "---")
+	}
+	line(head)
+	line(rule)
+	for i, r := range rows {
+		columns := []string{r.name}
+		for j := range clients {
+			columns = append(columns, cells[i][j].show(r, d))
+		}
+		line(columns)
+	}
+	s.WriteString("\n" + legend + "\n")
+	for _, c := range clients {
+		fmt.Fprintf(&s, "- %s: %s.\n", c.name, c.how)
+	}
+	return s.String()
+}
+
+const legend = `A cell: whether an embedding came; the time until the call returned, as a share of D / the attempts,
+as the client handed them to its transport, and in parentheses what the service saw of them where that is another
+number (a lookup is two queries); whether the error's text names the phase that hung or the status that was answered;
+what was left 1 s after the return, idle connections closed, in goroutines + sockets. Under load: of all calls, by 8 at once.
+`
+
+// named are the modules that the result depends on.
+var named = []string{"github.com/openai/openai-go/v3", "github.com/failsafe-go/failsafe-go"}
+
+// modules tells their versions, as they are in this program.
+func modules() string {
+	var out []string
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if slices.Contains(named, m.Path) {
+				out = append(out, m.Path+" "+m.Version)
+			}
+		}
+	}
+	if len(out) < len(named) {
+		return "module versions unknown"
+	}
+	return strings.Join(out, ", ")
+}
+
+// show is a cell as text.
+func (c cell) show(r row, d time.Duration) string {
+	switch {
+	case c.absent:
+		return "not on this system"
+	case r.load:
+		return fmt.Sprintf("%s %% ok, p50 %s s, p99 %s s, %s; %s",
+			short(100*float64(c.OK)/float64(len(c.Elapsed))), short(quantile(c.Elapsed, 0.50).Seconds()),
+			short(quantile(c.Elapsed, 0.99).Seconds()), count(c.seen, r.unit.name), c.left)
+	}
+	s := "no"
+	if c.OK == len(c.Elapsed) {
+		s = "**ok**"
+	}
+	s += fmt.Sprintf(" %s / %d", short(float64(c.Elapsed[0])/float64(d)), c.Attempts)
+	if c.seen != c.Attempts {
+		s += fmt.Sprintf(" (%s)", count(c.seen, r.unit.name))
+	}
+	if c.Error != "" {
+		if names(c.Error, r.truth) {
+			s += "; names " + r.truth
+		} else {
+			s += "; " + r.truth + " not named"
+		}
+	}
+	if r.warm && !r.http1 && !c.http2 {
+		s += "; HTTP/1.1"
+	}
+	return s + "; " + c.left.String()
+}
+
+func (h held) String() string {
+	switch {
+	case h.Sockets < 0:
+		return "left " + count(h.Goroutines, "goroutine")
+	case h == held{}:
+		return "left nothing"
+	}
+	return fmt.Sprintf("left %d + %d", h.Goroutines, h.Sockets)
+}
+
+// count writes a number of things by the name of one.
+func count(n int, name string) string {
+	if n != 1 {
+		name += "s"
+	}
+	return fmt.Sprintf("%d %s", n, name)
+}
+
+// short writes a number with three digits that count, as far as decimals go.
+func short(x float64) string {
+	switch {
+	case x >= 10:
+		return fmt.Sprintf("%.1f", x)
+	case x >= 0.01:
+		return fmt.Sprintf("%.2f", x)
+	}
+	return fmt.Sprintf("%.3f", x)
+}
+
+// quantile is the smallest of the durations that a share of them does not exceed.
+func quantile(all []time.Duration, share float64) time.Duration {
+	sorted := slices.Sorted(slices.Values(all))
+	return sorted[max(0, int(math.Ceil(share*float64(len(sorted))))-1)]
+}
+
+// words are how an error may name a truth. Its own word is not asked of anyone
+// who says the same thing otherwise.
+var words = map[string]*regexp.Regexp{
+	"dns":     anyOf("dns", "lookup"),
+	"connect": anyOf("connect", "connecting", "dial"),
+	"tls":     anyOf("tls", "handshake"),
+	"wait":    anyOf("wait", "awaiting", "waiting"),
+	"receive": anyOf("receive", "receiving", "reading", "response body"),
+	"429":     anyOf("429", "rate limit", "rate-limited"),
+	"500":     anyOf("500", "internal server error"),
+}
+
+func anyOf(words ...string) *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(` + strings.Join(words, "|") + `)\b`)
+}
+
+func names(text, truth string) bool { return words[truth].MatchString(text) }
