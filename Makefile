@@ -1,6 +1,6 @@
 # Every command a person runs. `make` alone lists them.
 
-FUNCTIONS := embed retrieve
+FUNCTIONS := embed retrieve diagnose
 # Lambda's binaries: static, small, without this machine's paths.
 GOLAMBDA  := CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags='-s -w'
 # The race detector needs a C compiler; a machine without one tests without it.
@@ -11,10 +11,10 @@ ARCH      ?= arm64
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
 
-.PHONY: help run build test bench check events deploy $(FUNCTIONS:%=build/%/bootstrap) build/ragtime
+.PHONY: help run build test bench bench-hang lab check events deploy $(FUNCTIONS:%=build/%/bootstrap) build/ragtime
 
 help: ## list these commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 run: build ## build and start the whole system here, with sample documents
 	build/ragtime up
@@ -34,6 +34,12 @@ test: ## run every test
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
+lab: build ## drive the whole system through every fault (Linux; about 4 minutes); exits 1 when one does not hold
+	build/ragtime lab
+
+bench-hang: ## measure clients of the embeddings API when the network hangs, in under two minutes
+	go run ./local/benchhang
+
 check: ## gofmt, vet, staticcheck, cfn-lint, sam validate; a missing tool is named and skipped
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	go vet ./...
@@ -51,5 +57,6 @@ deploy: ## build for Lambda and deploy with sam; asks before it changes anything
 # What `sam build` calls, in a copy of this folder.
 build-EmbedFunction: ; $(MAKE) package NAME=embed
 build-RetrieveFunction: ; $(MAKE) package NAME=retrieve
+build-DiagnoseFunction: ; $(MAKE) package NAME=diagnose
 package:
 	GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GOLAMBDA) -o $(ARTIFACTS_DIR)/bootstrap ./functions/$(NAME)

@@ -79,6 +79,7 @@ var sampleRequests = []sampleRequest{
 	{"retrieve-get", "GET", "/documents/hearthside-silver-2026", "", "", "", 200},
 	{"retrieve-get-missing", "GET", "/documents/no-such-document", "", "", "", 404},
 	{"retrieve-get-other-tenant", "GET", "/documents/hearthside-silver-2026", "bob", "", "", 404},
+	{"diagnose", "POST", "/diagnose", "", "", "", 200},
 	{"embed-delete", "DELETE", "/documents/hearthside-silver-2026", "", "", "", 204},
 }
 

@@ -45,6 +45,7 @@ func TestProjectTemplate(t *testing.T) {
 		{"POST", "/retrieve", "RetrieveFunction", authIAM},
 		{"GET", "/documents", "RetrieveFunction", authIAM},
 		{"GET", "/documents/{document_id}", "RetrieveFunction", authIAM},
+		{"POST", "/diagnose", "DiagnoseFunction", authIAM},
 	}
 	if diff := cmp.Diff(got.Routes, routes); diff != "" {
 		t.Errorf("routes (-got +want):\n%s", diff)

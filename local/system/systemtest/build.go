@@ -30,6 +30,7 @@ func Build(t testing.TB) string {
 	for target, source := range map[string]string{
 		"build/embed/bootstrap":    "./functions/embed",
 		"build/retrieve/bootstrap": "./functions/retrieve",
+		"build/diagnose/bootstrap": "./functions/diagnose",
 		"build/ragtime":            "./cmd/ragtime",
 	} {
 		c := exec.Command("go", "build", "-o", filepath.Join(root, target), source)

@@ -1,0 +1,158 @@
+package system_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"ragtime/local/lambda"
+	"ragtime/local/network"
+	"ragtime/local/system"
+	"ragtime/local/system/systemtest"
+)
+
+// What the template's dashboard and alarms show is what the functions report.
+func TestTemplateShowsWhatIsReported(t *testing.T) {
+	reported := map[string]bool{}
+	var mu sync.Mutex
+	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), Log: func(l lambda.Line) {
+		var line struct {
+			AWS struct {
+				CloudWatchMetrics []struct {
+					Namespace  string
+					Dimensions [][]string
+					Metrics    []struct{ Name string }
+				}
+			} `json:"_aws"`
+		}
+		if json.Unmarshal([]byte(l.Text), &line) != nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		for _, d := range line.AWS.CloudWatchMetrics {
+			for _, m := range d.Metrics {
+				for _, dimensions := range d.Dimensions {
+					reported[d.Namespace+" "+m.Name+" "+strings.Join(dimensions, ",")] = true
+				}
+			}
+		}
+	}})
+	for range 2 { // the second one reuses the first one's chunk
+		if status := put(t, s.URL, "doc", "The vault opens at noon."); status != 200 {
+			t.Fatalf("put answered %d", status)
+		}
+	}
+	if err := s.Network.Host("openai").Set(network.Fault{Name: "wait-silent"}); err != nil {
+		t.Fatal(err)
+	}
+	req, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/retrieve", strings.NewReader(`{"query":"x"}`))
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Prefer", "wait=1")
+	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+
+	mu.Lock()
+	defer mu.Unlock()
+	shown := templateMetrics(t)
+	for m := range shown {
+		if !reported[m] {
+			t.Errorf("the template shows %q, which no function reports; they report %v", m, reported)
+		}
+	}
+	for m := range reported {
+		if !shown[m] {
+			t.Errorf("the functions report %q, which the template does not show", m)
+		}
+	}
+}
+
+var (
+	substitution = regexp.MustCompile(`\$\{[^}]*\}`)
+	search       = regexp.MustCompile(`SEARCH\('\{Ragtime,([a-z,]+)\} MetricName="([a-z_]+)"`)
+)
+
+// templateMetrics are the metrics of ours that dashboard and alarms name, each
+// with namespace, name and dimensions.
+func templateMetrics(t *testing.T) map[string]bool {
+	t.Helper()
+	data, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Resources map[string]struct {
+			Type       string `yaml:"Type"`
+			Properties struct {
+				DashboardBody string    `yaml:"DashboardBody"`
+				Metrics       yaml.Node `yaml:"Metrics"`
+			} `yaml:"Properties"`
+		} `yaml:"Resources"`
+	}
+	if err := yaml.Unmarshal(data, &template); err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]bool{}
+	alarms := 0
+	for name, r := range template.Resources {
+		switch r.Type {
+		case "AWS::CloudWatch::Alarm":
+			alarms++
+			var metrics []struct {
+				MetricStat struct {
+					Metric struct {
+						Namespace  string `yaml:"Namespace"`
+						MetricName string `yaml:"MetricName"`
+						Dimensions []struct {
+							Name string `yaml:"Name"`
+						} `yaml:"Dimensions"`
+					} `yaml:"Metric"`
+				} `yaml:"MetricStat"`
+			}
+			if err := r.Properties.Metrics.Decode(&metrics); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			for _, m := range metrics {
+				if m := m.MetricStat.Metric; m.Namespace == "Ragtime" {
+					shown[m.Namespace+" "+m.MetricName+" "+m.Dimensions[0].Name] = true
+				}
+			}
+		case "AWS::CloudWatch::Dashboard":
+			body := substitution.ReplaceAllString(r.Properties.DashboardBody, "x")
+			var dashboard struct {
+				Widgets []struct {
+					Properties struct{ Metrics [][]any }
+				}
+			}
+			if err := json.Unmarshal([]byte(body), &dashboard); err != nil {
+				t.Fatalf("%s is no JSON: %v", name, err)
+			}
+			for _, w := range dashboard.Widgets {
+				for _, m := range w.Properties.Metrics {
+					if expression, ok := m[0].(map[string]any); ok {
+						found := search.FindStringSubmatch(expression["expression"].(string))
+						if found == nil {
+							t.Fatalf("%s: %v is no search of ours", name, expression)
+						}
+						shown["Ragtime "+found[2]+" "+found[1]] = true
+					} else if m[0] == "Ragtime" {
+						shown["Ragtime "+m[1].(string)+" "+m[2].(string)] = true
+					}
+				}
+			}
+		}
+	}
+	if alarms != 3 || len(shown) < 5 {
+		t.Fatalf("found %d alarms and %v in the template", alarms, shown)
+	}
+	return shown
+}

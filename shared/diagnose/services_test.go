@@ -1,0 +1,58 @@
+package diagnose_test
+
+import (
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
+	"github.com/google/go-cmp/cmp"
+
+	"ragtime/shared/config"
+	"ragtime/shared/diagnose"
+)
+
+func names(c config.Config) map[string]string {
+	out := map[string]string{}
+	for _, s := range diagnose.Services(c) {
+		out[s.Name] = s.URL.String()
+	}
+	return out
+}
+
+func TestServices(t *testing.T) {
+	c := config.Config{Region: "eu-west-1", OpenAIBaseURL: "https://user:secret@gateway.example:8443/v1?key=secret", OpenAIKey: "k"}
+	want := map[string]string{"openai": "https://gateway.example:8443/v1/models", "dynamodb": "https://dynamodb.eu-west-1.amazonaws.com/",
+		"search-dynamodb": "https://search-dynamodb.eu-west-1.amazonaws.com/"}
+	if d := cmp.Diff(names(c), want); d != "" {
+		t.Errorf("a key in the environment (-got +want):\n%s", d)
+	}
+	c.OpenAIKey, c.OpenAIKeySecret, c.DynamoDBURL, c.SecretsURL = "", "arn", "https://dynamodb.test:1", "https://secretsmanager.test:1"
+	want = map[string]string{"openai": want["openai"], "dynamodb": c.DynamoDBURL, "secretsmanager": c.SecretsURL}
+	if d := cmp.Diff(names(c), want); d != "" {
+		t.Errorf("a key in a secret, and other endpoints (-got +want):\n%s", d)
+	}
+}
+
+// The hosts are those that the SDK's own rules give.
+func TestServicesAreWhereTheSDKFindsThem(t *testing.T) {
+	for _, region := range []string{"us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"} {
+		find := func(search bool) string {
+			e, err := dynamodb.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(),
+				dynamodb.EndpointParameters{Region: &region, UseFIPS: aws.Bool(false), UseDualStack: aws.Bool(false), IsSearchOperation: &search})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e.URI.String() + "/"
+		}
+		secrets, err := secretsmanager.NewDefaultEndpointResolverV2().ResolveEndpoint(t.Context(),
+			secretsmanager.EndpointParameters{Region: &region, UseFIPS: aws.Bool(false), UseDualStack: aws.Bool(false)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"openai": "https://api.openai.com/v1/models", "dynamodb": find(false), "search-dynamodb": find(true), "secretsmanager": secrets.URI.String() + "/"}
+		if d := cmp.Diff(names(config.Config{Region: region, OpenAIBaseURL: "https://api.openai.com/v1"}), want); d != "" {
+			t.Errorf("%s (-got +want):\n%s", region, d)
+		}
+	}
+}

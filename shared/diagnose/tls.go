@@ -1,0 +1,62 @@
+package diagnose
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// secure makes the TLS connections: with a proxy that wants one, through which
+// the service is connected then, and with the service.
+func (w *way) secure(ctx context.Context) (string, error) {
+	var detail string
+	if w.proxyOverTLS() {
+		d, err := w.handshake(ctx, w.proxy.Hostname())
+		detail = "with the proxy: " + d
+		if err != nil || !w.overTLS() {
+			return detail, err
+		}
+		via, err := w.tunnel()
+		detail += via + "; "
+		if err != nil {
+			return detail, err
+		}
+	}
+	d, err := w.handshake(ctx, w.service.URL.Hostname())
+	return detail + d, err
+}
+
+// handshake puts TLS over the connection, and tells of it. It offers what requests
+// offer: HTTP/1.1 only.
+func (w *way) handshake(ctx context.Context, server string) (string, error) {
+	c := tls.Client(w.conn, &tls.Config{ServerName: server, RootCAs: w.options.RootCAs, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+	err := c.HandshakeContext(ctx)
+	if err != nil {
+		if e := as[*tls.CertificateVerificationError](err); e != nil {
+			return certificate(e.UnverifiedCertificates), err
+		}
+		return "", err
+	}
+	w.conn = c
+	s := c.ConnectionState()
+	return strings.Join([]string{tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite),
+		"ALPN " + cmp.Or(s.NegotiatedProtocol, "none"), certificate(s.PeerCertificates)}, ", "), nil
+}
+
+// certificate tells of the first certificate of a chain: the server's own.
+func certificate(chain []*x509.Certificate) string {
+	if len(chain) == 0 {
+		return "no certificate"
+	}
+	c := chain[0]
+	names := c.Subject.String()
+	if len(c.DNSNames) > 0 {
+		names = strings.Join(c.DNSNames[:min(3, len(c.DNSNames))], ", ")
+	}
+	return fmt.Sprintf("certificate for %q by %q, valid from %s to %s", names, c.Issuer.String(),
+		c.NotBefore.UTC().Format(time.DateOnly), c.NotAfter.UTC().Format(time.DateOnly))
+}
