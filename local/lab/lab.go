@@ -86,8 +86,8 @@ type Options struct {
 	Filter   *regexp.Regexp // of scenario names; nil is all
 	Parallel int            // systems side by side; 0 is 6. Scenarios that measure run alone
 	Slack    time.Duration  // what an answer may be later than its budget; 0 is 250 ms
-	// Unmeasured leaves out the scenarios whose verdict is about latencies, which a
-	// busy machine spoils.
+	// Unmeasured leaves out what is about latencies, which a busy machine spoils:
+	// some scenarios, and of the others how soon a failure was told.
 	Unmeasured bool
 	Row        func(Row) // is told of each row as it ends; calls never overlap
 	// Documents is told of the X-Ray documents of each row\'s request; calls may overlap.

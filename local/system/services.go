@@ -19,6 +19,10 @@ import (
 // keySecret is the ARN of the secret with the OpenAI key.
 const keySecret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ragtime/openai-local0"
 
+// StandInKey is the key that functions have for the stand-in, which takes any:
+// one that is easily found where it must not be.
+const StandInKey = "sk-local-stand-in"
+
 // services starts what the functions call, and says where it is in their environment.
 func (s *System) services(o Options) (env map[string]string, err error) {
 	table, err := s.table(o)
@@ -43,7 +47,7 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 	key := o.OpenAIKey
 	switch {
 	case key == "":
-		key = "local"
+		key = StandInKey
 		serve("OPENAI_BASE_URL", "/v1", "openai", openai.API(), openai.Faults()...)
 	case o.OpenAIBaseURL != "":
 		env["OPENAI_BASE_URL"] = o.OpenAIBaseURL
