@@ -119,7 +119,6 @@ func (b *bench) note(l lambda.Line) {
 type answer struct {
 	status  int
 	elapsed time.Duration
-	budget  time.Duration
 	id      string // of the operation
 	problem struct {
 		Type, Detail string

@@ -17,7 +17,6 @@ import (
 type load struct {
 	requests int
 	wait     time.Duration
-	healthy  *network.Fault // with it a healthy p99 is measured first
 
 	ok    float64       // share of requests that succeed, at least
 	tail  float64       // p99 in healthy p99s, at most; 0 is not looked at
@@ -44,10 +43,8 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	l := s.load
 	host := b.host(s.Service)
 	// Every process starts, and has some experience, before anything is counted.
-	warm := s.Faults
-	if s.Faults[0].Name != "slow" {
-		warm = nil
-	} else {
+	var warm []network.Fault
+	if s.Faults[0].Name == "slow" {
 		warm = s.Faults[:1]
 	}
 	if err := host.Set(warm...); err != nil {

@@ -186,8 +186,8 @@ func loads() []Scenario {
 		return Scenario{Name: "retrieve openai " + name, Function: "retrieve", Service: "openai", Faults: faults, load: &l}
 	}
 	return []Scenario{
-		s("5 % hang, healthy 40 to 80 ms", load{requests: 800, healthy: &quick, ok: 1, tail: 4, extra: 0.12}, quick, hang(0.05)),
-		s("20 % hang, healthy 40 to 80 ms", load{requests: 400, healthy: &quick, wait: 3 * time.Second, ok: 0.9, extra: 0.55}, quick, hang(0.20)),
+		s("5 % hang, healthy 40 to 80 ms", load{requests: 800, ok: 1, tail: 4, extra: 0.12}, quick, hang(0.05)),
+		s("20 % hang, healthy 40 to 80 ms", load{requests: 400, wait: 3 * time.Second, ok: 0.9, extra: 0.55}, quick, hang(0.20)),
 		s("healthy, 0.2 to 0.6 s", load{requests: 400, ok: 1, extra: 0.05}, usual),
 		s("5 % hang, healthy 0.2 to 0.6 s", load{requests: 1200, ok: 1, p99: 1100 * time.Millisecond, extra: 0.12}, usual, hang(0.05)),
 		s("outage", load{requests: 480, wait: time.Second, ok: 0, extra: 0.10}, network.Fault{Name: "wait-silent"}),

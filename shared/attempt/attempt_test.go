@@ -56,7 +56,7 @@ func fails(f *fault.Error) func(context.Context) (int, error) {
 
 // within runs f as the step embed of an operation with a budget, in virtual
 // time, and tells how long it took.
-func within(t *testing.T, budget time.Duration, f func(context.Context) (int, error)) (v int, err error, elapsed time.Duration) {
+func within(t *testing.T, budget time.Duration, f func(context.Context) (int, error)) (v int, elapsed time.Duration, err error) {
 	ctx, cancel, _, err := deadline.Begin(t.Context(), budget)
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +64,7 @@ func within(t *testing.T, budget time.Duration, f func(context.Context) (int, er
 	defer cancel()
 	start := time.Now()
 	v, err = step.Run(ctx, fault.StepEmbed, 0, f)
-	return v, err, time.Since(start)
+	return v, time.Since(start), err
 }
 
 func TestHangEndsWithItsStepAndNamesThePhase(t *testing.T) {
@@ -115,7 +115,7 @@ func TestRetriesWhatMayFareBetter(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var calls atomic.Int32
-				_, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) {
+				_, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) {
 					return attempt.Do(ctx, attempt.New(attempt.Options{}), func(context.Context) (int, error) {
 						calls.Add(1)
 						return 0, tt.err
@@ -158,7 +158,7 @@ func TestAttemptsBesideOneAnother(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f, started := script(tt.f...)
-				v, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) {
+				v, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) {
 					return attempt.Do(ctx, attempt.New(attempt.Options{}), f)
 				})
 				if elapsed != tt.elapsed || started.Load() != tt.started {
@@ -195,7 +195,7 @@ func TestLosersAreWaitedFor(t *testing.T) {
 			time.Sleep(30 * time.Millisecond) // slow to notice
 			return 0, ctx.Err()
 		}, after(0))
-		_, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) {
+		_, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) {
 			return attempt.Do(ctx, attempt.New(attempt.Options{}), f)
 		})
 		if err != nil || running.Load() != 0 || elapsed != 430*time.Millisecond {
@@ -248,7 +248,7 @@ func TestOneSends(t *testing.T) {
 		for _, tt := range tests {
 			most.Store(0)
 			f, started := script(tt.f...)
-			v, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) {
+			v, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) {
 				return attempt.Do(ctx, attempt.New(attempt.Options{OneSends: true}), f)
 			})
 			if v != 42 || err != nil || elapsed != tt.elapsed || started.Load() != tt.started || most.Load() != 1 {

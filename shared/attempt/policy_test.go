@@ -58,7 +58,7 @@ func TestDelayFollowsTheLatenciesSeen(t *testing.T) {
 func TestDelayFitsTheTimeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, _ := script(hang, after(50*time.Millisecond))
-		_, err, elapsed := within(t, 300*time.Millisecond, func(ctx context.Context) (int, error) {
+		_, elapsed, err := within(t, 300*time.Millisecond, func(ctx context.Context) (int, error) {
 			return attempt.Do(ctx, attempt.New(attempt.Options{}), f)
 		})
 		if err != nil || elapsed != 200*time.Millisecond {
@@ -95,7 +95,7 @@ func (s *service) load(t *testing.T, processes, calls int) (failed int, p99 time
 	for range processes {
 		p := attempt.New(attempt.Options{})
 		for range calls {
-			_, err, elapsed := within(t, 0, func(ctx context.Context) (int, error) { return attempt.Do(ctx, p, s.call) })
+			_, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) { return attempt.Do(ctx, p, s.call) })
 			if took = append(took, elapsed); err != nil {
 				failed++
 			}
