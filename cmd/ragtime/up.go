@@ -39,7 +39,7 @@ func (c *up) Run(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port,
+	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port, SecretKey: true,
 		OpenAIKey: os.Getenv("OPENAI_API_KEY"), OpenAIBaseURL: os.Getenv("OPENAI_BASE_URL"), CertFile: os.Getenv("SSL_CERT_FILE"),
 		Log: func(l lambda.Line) {
 			fmt.Fprintf(log, "%s %s\n", l.Function, l.Text)
@@ -107,7 +107,9 @@ try:
   curl -s %[1]s/retrieve -H 'content-type: application/json' -d '{"query":"does my plan cover glasses?","top_k":2}'
   curl -s -X PUT %[1]s/documents/note -H 'content-type: text/plain' -d 'The front desk opens at 7:30.'
   curl -s %[1]s/documents
-  curl -s -X PUT %[1]s%[3]s/%[4]s -d '{"fault":"wait-silent"}'  # %[4]s hangs from now on; the same with -X DELETE ends it
+  curl -s -X PUT %[1]s%[3]s/%[4]s -d '{"fault":"wait-silent"}'  # %[4]s hangs from now on:
+  curl -s %[1]s/retrieve -H 'content-type: application/json' -H 'prefer: wait=6' -d '{"query":"does my plan cover glasses?"}'
+  curl -s -X DELETE %[1]s%[3]s/%[4]s  # and no more
   %[2]s retrieve "when does the front desk open?"
 `, url, program, system.ControlPath, hangs)
 	return nil

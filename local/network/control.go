@@ -11,7 +11,7 @@ import (
 
 // ServeHTTP is the control of the network, in JSON: GET / tells the services,
 // their faults and what is on; PUT /{service} with a Fault or a list of them
-// sets, DELETE /{service} heals. Both answer with the service as it is now.
+// sets, DELETE /{service} heals. Both answer with what is on now.
 func (n *Network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service := strings.Trim(r.URL.Path, "/")
 	if service == "" {
@@ -59,7 +59,9 @@ func (h *Host) control(w http.ResponseWriter, r *http.Request) {
 		answer(w, http.StatusBadRequest, problem{err.Error()})
 		return
 	}
-	answer(w, http.StatusOK, h.state())
+	now := h.state()
+	now.Faults = nil // GET tells those
+	answer(w, http.StatusOK, now)
 }
 
 // readFaults reads a fault or a list of them.
@@ -97,7 +99,7 @@ type state struct {
 	URL    string       `json:"url"`
 	On     []Fault      `json:"on"`
 	Counts Counts       `json:"counts"`
-	Faults []kindOfText `json:"faults"`
+	Faults []kindOfText `json:"faults,omitempty"` // which there are: in the answer to GET
 }
 
 type kindOfText struct {

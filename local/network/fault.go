@@ -76,6 +76,13 @@ func (a *active) choose() {
 	a.spans++
 }
 
+// spent tells whether nothing can meet the fault any more.
+func (a *active) spent() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.Times > 0 && a.met == a.Times
+}
+
 // meets tells whether the one that comes now meets the fault, and counts it.
 func (a *active) meets() bool {
 	a.mu.Lock()

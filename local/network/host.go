@@ -102,11 +102,13 @@ func (h *Host) Counts() Counts {
 	return h.counts
 }
 
-// Faults are those that are on.
+// Faults are those that are on; one that was met as often as it may be is off.
 func (h *Host) Faults() []Fault {
 	out := []Fault{}
 	for _, a := range h.active() {
-		out = append(out, a.Fault)
+		if !a.spent() {
+			out = append(out, a.Fault)
+		}
 	}
 	return out
 }

@@ -158,6 +158,9 @@ func (c *call[T]) try(ctx context.Context, number int) (r result[T]) {
 		// the cause says who ended it.
 		cause := *fault.From(context.Cause(ctx))
 		cause.Cause = err
+		if c.ctx.Err() != nil {
+			cause.Detail = "cut when the step's time was spent"
+		}
 		r.fault = &cause
 	}
 	return r
@@ -214,14 +217,14 @@ func (c *call[T]) mayOverlap() bool {
 
 // won ends the call with the answer of an attempt.
 func (c *call[T]) won(r result[T]) (T, error) {
-	c.cancelRest(fault.New(fault.Canceled, "abandoned: attempt %d answered first", r.number))
+	c.cancelRest(fault.New(fault.Canceled, "attempt %d answered first", r.number))
 	c.policy.succeeded(r.latency)
 	return r.value, nil
 }
 
 // lost ends the call with the failure of its last attempt.
 func (c *call[T]) lost() (T, error) {
-	c.cancelRest(fault.New(fault.Canceled, "abandoned: attempt %d failed for good", c.last.number))
+	c.cancelRest(fault.New(fault.Canceled, "attempt %d failed for good", c.last.number))
 	return c.fail(c.last.fault, evidence.Longest(c.attempts[c.last.number-1:c.last.number]))
 }
 

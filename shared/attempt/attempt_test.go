@@ -150,7 +150,7 @@ func TestAttemptsBesideOneAnother(t *testing.T) {
 		{"a slow first one still wins", []func(context.Context) (int, error){after(450 * ms), after(time.Second)}, 2, 450 * ms, -1, nil},
 		{"two hangs are overtaken", []func(context.Context) (int, error){hang, hang, after(60 * ms)}, 3, 1260 * ms, -1, nil},
 		{"a refusal decides", []func(context.Context) (int, error){hang, fails(fault.New(fault.Upstream, "key refused"))}, 2, 400 * ms, fault.Upstream,
-			[]string{"abandoned: attempt 2 failed for good", "key refused"}},
+			[]string{"attempt 2 failed for good", "key refused"}},
 		{"a long Retry-After waits for the attempt under way", []func(context.Context) (int, error){after(time.Second), fails(&fault.Error{Kind: fault.RateLimited, RetryAfter: time.Hour})}, 2, time.Second, -1, nil},
 		{"a failure is followed at once by no hedge", []func(context.Context) (int, error){fails(fault.New(fault.Timeout, "no TCP connection")), after(100 * ms)}, 2, 100 * ms, -1, nil},
 	}
