@@ -106,9 +106,9 @@ func within(d time.Duration, call func(context.Context) (response, error)) embed
 
 // operated embeds as a function of Ragtime does.
 func operated(t task, over http.RoundTripper) embed {
-	key := func(context.Context) (string, error) { return key, nil }
+
 	client := &http.Client{Transport: over, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	embedder := ragtime.New(t.URL, client, key, model, dimensions)
+	embedder := ragtime.New(t.URL, client, ragtime.Fixed(key), model, dimensions)
 	return func() error {
 		ctx, _ := evidence.With(context.Background())
 		ctx, cancel, _, err := deadline.Begin(ctx, t.Deadline)

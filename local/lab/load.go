@@ -50,6 +50,9 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	if err := host.Set(warm...); err != nil {
 		return Row{}, err
 	}
+	if _, err := b.measure(ctx, s, 25*clients, 0); err != nil {
+		return Row{}, err
+	}
 	usual, err := b.measure(ctx, s, 25*clients, 0)
 	if err != nil {
 		return Row{}, err

@@ -27,9 +27,9 @@ func New(c config.Config) Clients {
 	client := &http.Client{Transport: wire.New(wire.Options{Resolver: c.Resolver}), CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
-	key := func(context.Context) (string, error) { return c.OpenAIKey, nil }
+	var key openai.Key = openai.Fixed(c.OpenAIKey)
 	if c.OpenAIKey == "" {
-		key = secret.New(awsConfig(c, client, c.SecretsURL), c.OpenAIKeySecret).Get
+		key = secret.New(awsConfig(c, client, c.SecretsURL), c.OpenAIKeySecret)
 	}
 	return Clients{
 		Embedder: openai.New(c.OpenAIBaseURL, client, key, c.EmbeddingModel, c.Dimensions),

@@ -73,8 +73,7 @@ func serve(t *testing.T, model string, answer func(w http.ResponseWriter, n int,
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
-	key := func(context.Context) (string, error) { return "sk-test", nil }
-	return s, openai.New(s.URL+"/v1", client, key, model, dimensions)
+	return s, openai.New(s.URL+"/v1", client, openai.Fixed("sk-test"), model, dimensions)
 }
 
 // embed embeds within d, inside the step that production has around it.

@@ -19,10 +19,26 @@ import (
 	"ragtime/shared/rag"
 )
 
+// Key is where the API key comes from.
+type Key interface {
+	Get(context.Context) (string, error)
+	// Refused is told of a key that the API does not take. It may have been replaced.
+	Refused(key string)
+}
+
+// Fixed is a key that does not change.
+type Fixed string
+
+// Get gives the key.
+func (f Fixed) Get(context.Context) (string, error) { return string(f), nil }
+
+// Refused changes nothing.
+func (Fixed) Refused(string) {}
+
 // Embedder makes embeddings with one model. Safe for concurrent use.
 type Embedder struct {
 	service    openai.EmbeddingService
-	key        func(context.Context) (string, error)
+	key        Key
 	model      string
 	dimensions int
 
@@ -38,7 +54,7 @@ const concurrent = 4
 // https://api.openai.com/v1), over the client's transport. The key is asked for
 // at each call. The dimensions are sent to models that take them: all but
 // text-embedding-ada-002.
-func New(baseURL string, client *http.Client, key func(context.Context) (string, error), model string, dimensions int) *Embedder {
+func New(baseURL string, client *http.Client, key Key, model string, dimensions int) *Embedder {
 	return &Embedder{
 		service: openai.NewEmbeddingService(
 			option.WithBaseURL(baseURL+"/"), option.WithHTTPClient(client), option.WithMaxRetries(0)),
@@ -53,7 +69,7 @@ func (e *Embedder) Model() string { return e.model + "/" + strconv.Itoa(e.dimens
 // Embed implements rag.Embedder. Texts go in batches within OpenAI's limits, a
 // few at once; the first batch to fail for good ends the others.
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, int, error) {
-	key, err := e.key(ctx)
+	key, err := e.key.Get(ctx)
 	if err != nil {
 		return nil, 0, err
 	}

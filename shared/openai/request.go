@@ -38,6 +38,9 @@ func (e *Embedder) request(ctx context.Context, key string, texts []string) (ans
 	// The raw body: openai-go would decode base64 to float64 and the rest unchecked.
 	var body []byte
 	if _, err := e.service.New(ctx, params, option.WithAPIKey(key), option.WithResponseBodyInto(&body)); err != nil {
+		if api, ok := errors.AsType[*openai.Error](err); ok && api.StatusCode == http.StatusUnauthorized {
+			e.key.Refused(key)
+		}
 		return answer{}, classify(err)
 	}
 	return decode(body, len(texts), e.dimensions)

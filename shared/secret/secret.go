@@ -1,4 +1,5 @@
-// Package secret fetches an API key from Secrets Manager, once a process.
+// Package secret fetches an API key from Secrets Manager: once a process, and
+// again when it was refused.
 package secret
 
 import (
@@ -55,6 +56,19 @@ func (k *Key) Get(ctx context.Context) (string, error) {
 		k.value = v
 	}
 	return v, err
+}
+
+// Refused forgets the key, if it is still that one: it was replaced, and the next
+// call fetches its successor.
+func (k *Key) Refused(key string) {
+	select {
+	case k.turn <- struct{}{}:
+		if k.value == key {
+			k.value = ""
+		}
+		<-k.turn
+	default: // someone fetches it now, or has just been given it and will be told the same
+	}
 }
 
 func (k *Key) fetch(ctx context.Context) (string, error) {

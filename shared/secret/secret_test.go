@@ -2,6 +2,7 @@ package secret_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -75,6 +76,22 @@ func TestFetchedOnce(t *testing.T) {
 	}
 	if n := requests.Load(); n != 1 {
 		t.Errorf("got %d requests, want 1", n)
+	}
+}
+
+// A key that was refused is fetched anew, unless it was already.
+func TestRefused(t *testing.T) {
+	k, requests := serve(t, func(n int, w http.ResponseWriter) { say(w, 200, fmt.Sprintf(`{"SecretString":"sk-%d"}`, n)) })
+	for _, step := range []struct {
+		refused, want string
+	}{{"", "sk-1"}, {"sk-0", "sk-1"}, {"sk-1", "sk-2"}, {"sk-1", "sk-2"}} {
+		k.Refused(step.refused)
+		if got, err := get(t, k, time.Minute); got != step.want || err != nil {
+			t.Errorf("after %q was refused: got %q, %v; want %q", step.refused, got, err, step.want)
+		}
+	}
+	if n := requests.Load(); n != 2 {
+		t.Errorf("got %d requests, want 2", n)
 	}
 }
 
