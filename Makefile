@@ -34,7 +34,7 @@ test: ## run every test
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
-lab: build ## drive the whole system through every fault (Linux; about 4 minutes); exits 1 when one does not hold
+lab: build ## drive the whole system through every fault (Linux; about 7 minutes); exits 1 when one does not hold
 	build/ragtime lab
 
 bench-hang: ## measure clients of the embeddings API when the network hangs, in under two minutes
