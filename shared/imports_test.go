@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	"shared/rag":       {"shared/chunk", "shared/fault", "shared/step"},
 	"shared/trace":     {"shared/evidence", "shared/fault"},
 	"shared/operation": {"shared/deadline", "shared/evidence", "shared/fault", "shared/trace"},
-	"shared/diagnose":  {"shared/config", "shared/evidence", "shared/fault", "shared/step"},
+	"shared/diagnose":  {"shared/config", "shared/evidence", "shared/fault", "shared/step", "shared/wire"},
 	"shared/apigw":     {"shared/fault", "shared/operation", "shared/trace"},
 	"shared/openai":    {"shared/attempt", "shared/chunk", "shared/fault", "shared/rag", "shared/wire"},
 	"shared/dynamo":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/rag", "shared/wire"},

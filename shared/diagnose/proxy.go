@@ -9,6 +9,7 @@ import (
 	"net/url"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/wire"
 )
 
 // findProxy finds the proxy that requests to the service go through.
@@ -55,7 +56,7 @@ func (r refusal) kind() fault.Kind {
 
 // tunnel has the proxy connect with the service.
 func (w *way) tunnel() (detail string, err error) {
-	to := hostPort(w.service.URL)
+	to := wire.HostPort(w.service.URL)
 	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: to}, Host: to, Header: http.Header{"User-Agent": w.request.Header["User-Agent"]}}
 	authorize(r.Header, w.proxy)
 	if err := r.Write(w.conn); err != nil {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/wire"
 )
 
 // silent says what a phase lacked when its time was over, and what usually is the cause.
@@ -22,7 +23,7 @@ func (w *way) silent(p fault.Phase, took time.Duration) string {
 		return fmt.Sprintf("no answer from %s %s: check that the VPC has DNS support on, which resolver its DHCP options name, and that UDP and TCP port 53 are open to it", w.asked(), within)
 	case fault.PhaseConnect:
 		if w.socket != nil { // the phase goes on until the proxy has connected
-			return fmt.Sprintf("%s took the connection, and did not connect with %s %s: check whether the proxy may and can reach that host", w.peer(), hostPort(w.service.URL), within)
+			return fmt.Sprintf("%s took the connection, and did not connect with %s %s: check whether the proxy may and can reach that host", w.peer(), wire.HostPort(w.service.URL), within)
 		}
 		return fmt.Sprintf("no TCP connection to %s %s: check %s", w.peer(), within, w.whatDrops())
 	case fault.PhaseTLS:
@@ -82,7 +83,7 @@ func (w *way) refused(err error) (fault.Kind, string) {
 		return fault.Unavailable, fmt.Sprintf("%s could not resolve the name %s (%s): check the resolver, where it forwards to, and DNS firewall rules", w.asked(), dns.Name, dns.Err)
 	case is[refusal](err):
 		r := as[refusal](err)
-		return r.kind(), fmt.Sprintf("%s refuses to connect with %s: status %d; its rules do not allow that host, or it cannot reach it", w.peer(), hostPort(w.service.URL), int(r))
+		return r.kind(), fmt.Sprintf("%s refuses to connect with %s: status %d; its rules do not allow that host, or it cannot reach it", w.peer(), wire.HostPort(w.service.URL), int(r))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fault.Unavailable, fmt.Sprintf("%s refused the TCP connection: nothing listens there, or a firewall rejects it; check the URL's port", w.peer())
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):

@@ -5,7 +5,6 @@ import (
 	"context"
 	"net"
 	"net/netip"
-	"sync"
 	"time"
 
 	"ragtime/shared/fault"
@@ -42,46 +41,8 @@ func (x *exchange) resolve(ctx context.Context, host string) ([]netip.Addr, erro
 		return []netip.Addr{ip}, nil
 	}
 	x.watch.enter(fault.PhaseDNS, x.transport.limits.DNS)
-	// A resolver a dial: a cancelled lookup of a shared one leaves its sockets
-	// open for seconds, and goroutines that read from them.
-	var sockets sockets
-	defer sockets.close()
-	resolver := &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, server string) (net.Conn, error) {
-		c, err := new(net.Dialer).DialContext(ctx, network, cmp.Or(x.transport.resolver, server))
-		if err != nil {
-			return nil, err
-		}
-		return c, sockets.add(c)
-	}}
-	return resolver.LookupNetIP(ctx, "ip", host)
-}
-
-// sockets are those of one lookup.
-type sockets struct {
-	mu     sync.Mutex
-	all    []net.Conn
-	closed bool
-}
-
-// add takes a socket in, or closes it where the lookup is over.
-func (s *sockets) add(c net.Conn) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		c.Close()
-		return net.ErrClosed
-	}
-	s.all = append(s.all, c)
-	return nil
-}
-
-func (s *sockets) close() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = true
-	for _, c := range s.all {
-		c.Close()
-	}
+	ips, _, err := Lookup(ctx, x.transport.resolver, host)
+	return ips, err
 }
 
 // connect races the addresses, each starting a little after the one before it,

@@ -3,7 +3,6 @@ package wire
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httptrace"
 	"time"
@@ -29,7 +28,7 @@ type exchangeKey struct{}
 
 func (t *Transport) newExchange(r *http.Request, a *evidence.Attempt) *exchange {
 	w := newWatch(r.Context(), a)
-	x := &exchange{transport: t, attempt: a, host: r.URL.Scheme + "://" + address(r), start: time.Now(), watch: w}
+	x := &exchange{transport: t, attempt: a, host: r.URL.Scheme + "://" + HostPort(r.URL), start: time.Now(), watch: w}
 	ctx := context.WithValue(w.ctx, exchangeKey{}, x)
 	x.request = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		TLSHandshakeStart: func() { w.enter(fault.PhaseTLS, t.limits.TLS) },
@@ -44,15 +43,6 @@ func (t *Transport) newExchange(r *http.Request, a *evidence.Attempt) *exchange 
 		GotFirstResponseByte: func() { w.enter(fault.PhaseReceive, t.limits.Receive) },
 	}))
 	return x
-}
-
-// address is the host and port of a request.
-func address(r *http.Request) string {
-	port := r.URL.Port()
-	if port == "" {
-		port = map[string]string{"http": "80", "https": "443"}[r.URL.Scheme]
-	}
-	return net.JoinHostPort(r.URL.Hostname(), port)
 }
 
 // do gets a response, whose body ends the exchange; pooled allows a connection
@@ -94,7 +84,7 @@ func (x *exchange) ride(pooled bool) error {
 	if x.conn != nil {
 		x.take(x.conn.socket)
 	} else {
-		client, err := x.transport.base.NewClientConn(x.request.Context(), x.request.URL.Scheme, address(x.request))
+		client, err := x.transport.base.NewClientConn(x.request.Context(), x.request.URL.Scheme, HostPort(x.request.URL))
 		if err != nil {
 			return err
 		}
