@@ -21,7 +21,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"runtime/debug"
 	"time"
 
 	"ragtime/shared/deadline"
@@ -69,7 +68,7 @@ type result[T any] struct {
 	fault    *fault.Error // nil if the attempt succeeded
 	told     fault.Attempt
 	latency  time.Duration
-	panicked any
+	panicked *fault.Panic
 }
 
 func (c *call[T]) run() (T, error) {
@@ -140,7 +139,7 @@ func (c *call[T]) try(ctx context.Context, number int) (r result[T]) {
 	r.number = number
 	defer func() {
 		if v := recover(); v != nil {
-			r.panicked = fmt.Sprintf("%v\n\n%s", v, debug.Stack())
+			r.panicked = fault.Caught(v)
 			r.fault = fault.New(fault.Internal, "internal error")
 		}
 	}()

@@ -207,8 +207,8 @@ func TestLosersAreWaitedFor(t *testing.T) {
 func TestPanicReachesTheCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		defer func() {
-			if v, _ := recover().(string); !strings.HasPrefix(v, "boom") || !strings.Contains(v, "attempt_test.go") {
-				t.Errorf("recovered %q, want boom and where it was", v)
+			if p, ok := recover().(*fault.Panic); !ok || p.Value != "boom" || !strings.Contains(p.Stack, "attempt_test.go") {
+				t.Errorf("recovered %v, want boom and where it was", p)
 			}
 		}()
 		f, _ := script(hang, func(context.Context) (int, error) { panic("boom") })

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -16,19 +15,11 @@ import (
 	"ragtime/shared/fault"
 )
 
-// panicked is the private cause of the fault that a panic becomes.
-type panicked struct {
-	value any
-	stack string
-}
-
-func (p *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
-
 // guard turns a panic of the work into a fault: the process goes on.
 func guard(ctx context.Context, work func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: &panicked{v, string(debug.Stack())}}
+			err = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: fault.Caught(v)}
 		}
 	}()
 	return work(ctx)
@@ -62,8 +53,8 @@ func link(err error) (text string, last bool) {
 		return err.Error(), true
 	}
 	switch e := err.(type) {
-	case *panicked:
-		return e.describe(), true
+	case *fault.Panic:
+		return describePanic(e), true
 	case *fault.Error:
 		return e.Kind.String() + ": " + e.Detail, false
 	case *net.OpError:
@@ -78,18 +69,10 @@ func link(err error) (text string, last bool) {
 	return fmt.Sprintf("%T", err), false
 }
 
-// describe tells where a panic was, and its value if the Go runtime made it. A
-// panic that package attempt passes on from its goroutine is a text that ends
-// with the stack of that goroutine, which is the one that matters.
-func (p *panicked) describe() string {
-	stack := p.stack
-	if passed, ok := p.value.(string); ok {
-		if _, inner, ok := strings.Cut(passed, "\n\ngoroutine "); ok {
-			stack = "goroutine " + inner
-		}
+// describePanic tells where a panic was, and its value if the Go runtime made it.
+func describePanic(p *fault.Panic) string {
+	if e, ok := p.Value.(runtime.Error); ok {
+		return "panic: " + e.Error() + "\n" + p.Stack
 	}
-	if e, ok := p.value.(runtime.Error); ok {
-		return "panic: " + e.Error() + "\n" + stack
-	}
-	return fmt.Sprintf("panic of a %T\n%s", p.value, stack)
+	return fmt.Sprintf("panic of a %T\n%s", p.Value, p.Stack)
 }
