@@ -1,10 +1,7 @@
 package dynamo
 
 import (
-	"crypto/rand"
-	"hash/crc32"
 	"net/http"
-	"strconv"
 
 	"ragtime/local/network"
 )
@@ -24,13 +21,7 @@ func refused(name, meaning string, e *apiError) network.Kind {
 	status, body := errorBody(e)
 	return network.Kind{Name: name, Meaning: meaning, Wrap: func(http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			h := w.Header()
-			h.Set("Content-Type", "application/x-amz-json-1.0")
-			h.Set("Content-Length", strconv.Itoa(len(body)))
-			h.Set("X-Amzn-RequestId", rand.Text()+rand.Text())
-			h.Set("X-Amz-Crc32", strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10))
-			w.WriteHeader(status)
-			w.Write(body)
+			reply(w, status, body)
 		})
 	}}
 }
