@@ -95,16 +95,28 @@ func (b *bench) close() {
 // mark is in every text that the lab sends. It must come back in passages only.
 const mark = "Quagmire7431"
 
-// told tells whether something shows what none may: a text or the key.
-func told(s string) bool { return strings.Contains(s, mark) || strings.Contains(s, system.StandInKey) }
+// search notes a piece of evidence that shows what none may: a text or the key.
+func (b *bench) search(where, s string) {
+	if strings.Contains(s, mark) || strings.Contains(s, system.StandInKey) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.leaks = append(b.leaks, where+": "+s)
+	}
+}
+
+// verdict puts into words what was not as promised; "" if all was.
+func (b *bench) verdict(mistakes []string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.leaks) > 0 {
+		mistakes, b.leaks = append(mistakes, "a text or the key was told by "+strings.Join(b.leaks, " and ")), nil
+	}
+	return strings.Join(mistakes, "; ")
+}
 
 // note keeps the finish lines of the functions' log, and what it should not say.
 func (b *bench) note(l lambda.Line) {
-	if told(l.Text) {
-		b.mu.Lock()
-		b.leaks = append(b.leaks, "the log: "+l.Text)
-		b.mu.Unlock()
-	}
+	b.search("the log", l.Text)
 	var got line
 	if l.Platform || json.Unmarshal([]byte(l.Text), &got) != nil || got.Message != "operation finished" {
 		return
@@ -169,11 +181,7 @@ func (b *bench) ask(ctx context.Context, function string, wait time.Duration, lo
 	}
 	a := answer{status: resp.StatusCode, elapsed: time.Since(start), id: resp.Header.Get("Ragtime-Operation-Id"), retryAfter: resp.Header.Get("Retry-After")}
 	if a.status >= 400 {
-		if told(string(got)) {
-			b.mu.Lock()
-			b.leaks = append(b.leaks, "the answer: "+string(got))
-			b.mu.Unlock()
-		}
+		b.search("the answer", string(got))
 		if err := json.Unmarshal(got, &a.problem); err != nil || a.problem.Type == "" {
 			return answer{}, fmt.Errorf("%d with a body that is no problem: %s", a.status, got)
 		}
@@ -326,12 +334,7 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	case row.Goroutines > 0 || row.Sockets > 0:
 		mistakes = append(mistakes, fmt.Sprintf("left %d goroutines and %d sockets", row.Goroutines, row.Sockets))
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.leaks) > 0 {
-		mistakes, b.leaks = append(mistakes, "a text or the key was told by "+strings.Join(b.leaks, " and ")), nil
-	}
-	row.Verdict = strings.Join(mistakes, "; ")
+	row.Verdict = b.verdict(mistakes)
 	return row, nil
 }
 
@@ -346,10 +349,8 @@ func (b *bench) trace(s Scenario, id string) Place {
 			continue
 		}
 		documents := b.XRay.Trace(id)
-		if i := slices.IndexFunc(documents, func(d json.RawMessage) bool { return told(string(d)) }); i >= 0 {
-			b.mu.Lock()
-			b.leaks = append(b.leaks, "the trace: "+string(documents[i]))
-			b.mu.Unlock()
+		for _, d := range documents {
+			b.search("the trace", string(d))
 		}
 		if b.documents != nil {
 			b.documents(s.Name, documents)

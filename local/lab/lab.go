@@ -62,7 +62,7 @@ type Row struct {
 	Scenario  string `json:"scenario"`
 	Function  string `json:"function"`
 	Service   string `json:"service"`
-	Outcome   string `json:"outcome"` // ok, timeout or error
+	Outcome   string `json:"outcome"` // ok, timeout or error; of a load, as the status, what most had
 	Status    int    `json:"status"`
 	Problem   string `json:"problem,omitempty"`
 	ElapsedMS int64  `json:"elapsed_ms"`

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +32,19 @@ type measured struct {
 	latency  []time.Duration // sorted
 	late     int             // answered after their budget
 	attempts int             // that reached the service
+	statuses map[int]int     // how many answers had which
+	outcomes map[string]int
+}
+
+// most is what was counted most often.
+func most[K comparable](counts map[K]int) (out K) {
+	n := 0
+	for k, count := range counts {
+		if count > n {
+			out, n = k, count
+		}
+	}
+	return out
 }
 
 func (m measured) quantile(q float64) time.Duration {
@@ -70,12 +82,9 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	share := float64(got.ok) / float64(l.requests)
 	extra := float64(got.attempts-l.requests) / float64(l.requests)
 	p50, p99 := got.quantile(0.5), got.quantile(0.99)
-	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Status: 200, Outcome: "ok", ElapsedMS: p99.Milliseconds(), Attempts: got.attempts,
+	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Status: most(got.statuses), Outcome: most(got.outcomes), ElapsedMS: p99.Milliseconds(), Attempts: got.attempts,
 		Note: fmt.Sprintf("%d requests by %d: %.1f %% ok, p50 %d ms, p99 %d ms (healthy %d ms), %.1f %% extra attempts", l.requests, clients,
 			100*share, p50.Milliseconds(), p99.Milliseconds(), usual.quantile(0.99).Milliseconds(), 100*extra)}
-	if l.ok == 0 {
-		row.Status, row.Outcome = 504, "timeout"
-	}
 	var mistakes []string
 	miss := func(format string, args ...any) { mistakes = append(mistakes, fmt.Sprintf(format, args...)) }
 	if share < l.ok {
@@ -93,14 +102,14 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	if got.late > 0 {
 		miss("%d answers later than their budget", got.late)
 	}
-	row.Verdict = strings.Join(mistakes, "; ")
+	row.Verdict = b.verdict(mistakes)
 	return row, nil
 }
 
 // measure makes requests and counts the attempts that the service saw of them.
 func (b *bench) measure(ctx context.Context, s Scenario, requests int, wait time.Duration) (measured, error) {
 	var mu sync.Mutex
-	var m measured
+	m := measured{statuses: map[int]int{}, outcomes: map[string]int{}}
 	before := b.host(s.Service).Counts().Requests
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(clients)
@@ -113,6 +122,8 @@ func (b *bench) measure(ctx context.Context, s Scenario, requests int, wait time
 			mu.Lock()
 			defer mu.Unlock()
 			m.latency = append(m.latency, a.elapsed)
+			m.statuses[a.status]++
+			m.outcomes[a.log.Outcome]++
 			if a.status < 300 {
 				m.ok++
 			}
