@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"shared/openai":    {"shared/attempt", "shared/chunk", "shared/fault", "shared/rag", "shared/wire"},
 	"shared/dynamo":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/rag", "shared/wire"},
 	"shared/secret":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/step", "shared/wire"},
-	"shared/awsfault":  {},
+	"shared/awsfault":  {"shared/wire"},
 	"shared/clients":   {"shared/config", "shared/dynamo", "shared/openai", "shared/secret", "shared/wire"},
 
 	"shared/rag/ragtest": {"shared/fault", "shared/rag"},
@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 // forbidden keeps what is not ours in its place: package prefix, and who may import it.
 var forbidden = map[string][]string{
 	"github.com/aws/smithy-go":             {"shared/awsfault"},
-	"github.com/aws/aws-sdk-go-v2":         {"shared/dynamo", "shared/secret", "shared/clients", "local/", "cmd/"},
+	"github.com/aws/aws-sdk-go-v2":         {"shared/awsfault", "shared/dynamo", "shared/secret", "shared/clients", "local/", "cmd/"},
 	"github.com/openai/openai-go":          {"shared/openai", "local/benchhang"},
 	"github.com/aws/aws-xray-sdk-go":       {"shared/trace"},
 	"github.com/failsafe-go/failsafe-go":   {"local/benchhang"},

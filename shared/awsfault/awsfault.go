@@ -1,17 +1,29 @@
 // Package awsfault says what the errors of AWS's SDK mean for another attempt.
+//
+// The SDK's own retries are off, so what it would obey there is read here: its
+// lists of codes, and the header in which a service asks to wait.
 package awsfault
 
 import (
 	"errors"
 	"net/http"
-	"slices"
+	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"ragtime/shared/wire"
 )
 
-// throttles are the codes by which AWS services ask to slow down.
-var throttles = []string{"LimitExceededException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "ThrottlingException"}
+var (
+	// throttles knows every code by which an AWS service asks to slow down, and a
+	// 429 whose body is not a service's.
+	throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
+	// passing knows the codes by which a service says that it did not get the request in time.
+	passing = retry.RetryableErrorCode{Codes: retry.DefaultRetryableErrorCodes}
+)
 
 // Code is the service's own name for the error; empty where it gave none.
 func Code(err error) string {
@@ -22,7 +34,7 @@ func Code(err error) string {
 }
 
 // Throttled tells whether the service asks to slow down.
-func Throttled(err error) bool { return slices.Contains(throttles, Code(err)) }
+func Throttled(err error) bool { return throttles.IsErrorThrottle(err) == aws.TrueTernary }
 
 // Passing tells whether another attempt may fare better: the service is
 // throttling or failing. A proxy's 5xx counts, whose body the SDK cannot read.
@@ -30,6 +42,19 @@ func Passing(err error) bool {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorFault() == smithy.FaultServer {
 		return true
 	}
+	if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && resp.HTTPStatusCode() >= http.StatusInternalServerError {
+		return true
+	}
+	return Throttled(err) || passing.IsErrorRetryable(err) == aws.TrueTernary
+}
+
+// RetryAfter is how long the service asks to wait before another attempt; 0
+// where it does not say. The SDK cuts it to 5 s; here attempt compares it with
+// the time that is left.
+func RetryAfter(err error) time.Duration {
 	resp, ok := errors.AsType[*smithyhttp.ResponseError](err)
-	return Throttled(err) || ok && resp.HTTPStatusCode() >= http.StatusInternalServerError
+	if !ok || resp.Response == nil || resp.Response.Response == nil {
+		return 0
+	}
+	return wire.RetryAfter(resp.Response.Header)
 }

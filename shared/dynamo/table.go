@@ -76,8 +76,10 @@ func classify(err error) error {
 		f.Kind, f.Detail = fault.Conflict, "overtaken by another write"
 	case awsfault.Throttled(err):
 		f.Kind, f.Detail = fault.Unavailable, "dynamodb: throttled ("+code+")"
+		f.RetryAfter = awsfault.RetryAfter(err)
 	case awsfault.Passing(err):
 		f.Kind, f.Detail = fault.Unavailable, "dynamodb: it is failing ("+cmp.Or(code, "an answer that cannot be read")+")"
+		f.RetryAfter = awsfault.RetryAfter(err)
 	case code == "ResourceNotFoundException":
 		f.Detail = "dynamodb: no such table; check RAGTIME_TABLE and the region"
 	case code == "AccessDeniedException":

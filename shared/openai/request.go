@@ -10,8 +10,6 @@ import (
 	"math"
 	"net/http"
 	"strconv"
-	"strings"
-	"time"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -134,11 +132,12 @@ func classify(err error) error {
 		f.Kind, f.Detail = fault.QuotaExhausted, "openai: the account's quota is exhausted: see its billing page"
 	case s == http.StatusTooManyRequests:
 		f.Kind, f.Detail = fault.RateLimited, "openai: rate limit reached"
-		f.RetryAfter = retryAfter(api.Response)
+		f.RetryAfter = wire.RetryAfter(api.Response.Header)
 	case s == http.StatusUnauthorized || s == http.StatusForbidden:
 		f.Detail = "openai: the API key was refused (" + strconv.Itoa(s) + "): check OPENAI_API_KEY or the secret behind OPENAI_API_KEY_SECRET"
 	case s >= 500 || s == http.StatusRequestTimeout || s == http.StatusConflict:
 		f.Kind, f.Detail = fault.Unavailable, "openai: answered "+strconv.Itoa(s)
+		f.RetryAfter = wire.RetryAfter(api.Response.Header)
 	default:
 		f.Detail = "openai: answered " + strconv.Itoa(s)
 		if api.Code == "model_not_found" {
@@ -146,29 +145,4 @@ func classify(err error) error {
 		}
 	}
 	return f
-}
-
-// retryAfter reads how long the server asks to wait: Retry-After in seconds or
-// as a date (RFC 9110), or OpenAI's retry-after-ms. 0 if it does not say.
-func retryAfter(r *http.Response) time.Duration {
-	if r == nil {
-		return 0
-	}
-	if ms, err := strconv.ParseFloat(r.Header.Get("Retry-After-Ms"), 64); err == nil && ms > 0 {
-		return duration(ms, time.Millisecond)
-	}
-	v := strings.TrimSpace(r.Header.Get("Retry-After"))
-	if s, err := strconv.ParseFloat(v, 64); err == nil && s > 0 {
-		return duration(s, time.Second)
-	}
-	if at, err := http.ParseTime(v); err == nil {
-		return max(0, time.Until(at))
-	}
-	return 0
-}
-
-// duration is n units, at most a day: more than anyone waits, and far from overflow.
-func duration(n float64, unit time.Duration) time.Duration {
-	const most = 24 * time.Hour
-	return time.Duration(min(n*float64(unit), float64(most)))
 }

@@ -74,13 +74,13 @@ func (k *Key) Refused(key string) {
 func (k *Key) fetch(ctx context.Context) (string, error) {
 	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.arn})
 	if err != nil {
-		kind := fault.Upstream
+		f := &fault.Error{Kind: fault.Upstream, Detail: "secretsmanager did not give the OpenAI key", Cause: err}
 		if awsfault.Passing(err) {
-			kind = fault.Unavailable
-		} else if f := wire.Classify("secretsmanager", err); f != nil {
-			return "", f
+			f.Kind, f.RetryAfter = fault.Unavailable, awsfault.RetryAfter(err)
+		} else if network := wire.Classify("secretsmanager", err); network != nil {
+			f = network
 		}
-		return "", &fault.Error{Kind: kind, Detail: "secretsmanager did not give the OpenAI key", Cause: err}
+		return "", f
 	}
 	if v := strings.TrimSpace(aws.ToString(out.SecretString)); v != "" {
 		return v, nil
