@@ -21,6 +21,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 
 	"ragtime/shared/deadline"
@@ -49,7 +50,8 @@ type call[T any] struct {
 	all     context.Context // of all attempts; done when one of them decided the call
 	abandon context.CancelCauseFunc
 	start   time.Time
-	sender  sender // which attempt sends, where only one may
+	sender  sender       // which attempt sends, where only one may
+	commit  atomic.Int32 // the number of the attempt that gave the caller part of its answer; 0: none did
 
 	results  chan result[T]
 	attempts []*evidence.Attempt
@@ -110,24 +112,56 @@ func (c *call[T]) run() (T, error) {
 func (c *call[T]) begin() {
 	number := len(c.attempts) + 1
 	ctx, a := evidence.NewAttempt(c.all, number)
+	start := time.Now()
 	c.attempts = append(c.attempts, a)
 	c.told = append(c.told, fault.Attempt{})
 	c.running++
-	cancel := func() {}
+	stop := func() {}
 	if c.policy.options.OneSends {
 		a.OnSend(func() error { return c.sender.claim(number) })
 		if left := c.left(); left > worthSharing && number < c.policy.options.Max {
-			ctx, cancel = context.WithTimeoutCause(ctx, left/2, fault.New(fault.Timeout, "no answer in %.1f s", (left/2).Seconds()))
+			ctx, stop = c.bounded(ctx, c.policy.patience(left))
 		}
 	}
-	start := time.Now()
+	var committed atomic.Int64 // how long after its start the attempt committed itself
+	ctx = context.WithValue(ctx, commitKey{}, func() {
+		if committed.CompareAndSwap(0, int64(max(1, time.Since(start)))) {
+			c.commit.Store(int32(number))
+			stop()
+		}
+	})
 	go func() {
-		defer cancel()
+		defer stop()
 		r := c.try(ctx, number)
 		r.told, r.latency = a.End(asError(r.fault)), time.Since(start)
+		if d := committed.Load(); d > 0 {
+			r.latency = time.Duration(d)
+		}
 		c.sender.release(number)
 		c.results <- r
 	}()
+}
+
+// bounded gives an attempt a time in which it must answer, or commit itself. stop
+// lifts the bound.
+func (c *call[T]) bounded(ctx context.Context, limit time.Duration) (_ context.Context, stop func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(limit, func() { cancel(fault.New(fault.Timeout, "no answer in %.1f s", limit.Seconds())) })
+	context.AfterFunc(c.all, func() { timer.Stop() })
+	return ctx, func() { timer.Stop() }
+}
+
+type commitKey struct{}
+
+// Commit is for an attempt, in its own goroutine, that is about to give the
+// caller part of its answer, as a stream does: no other attempt can take its
+// place any more. It may use all the time that is left, none starts beside or
+// after it, and its failure is the call's. What the policy learns of is the time
+// until then. Outside of an attempt it does nothing.
+func Commit(ctx context.Context) {
+	if commit, _ := ctx.Value(commitKey{}).(func()); commit != nil {
+		commit()
+	}
 }
 
 // worthSharing is the time under which an attempt gets all that is left: half
@@ -178,7 +212,7 @@ func (c *call[T]) ended(r result[T]) {
 // has failed with it.
 func (c *call[T]) again() bool {
 	c.failures++
-	if !c.last.fault.Kind.Retryable() {
+	if !c.last.fault.Kind.Retryable() || c.commit.Load() != 0 {
 		return false
 	}
 	pause := max(c.last.fault.RetryAfter, jitter(c.policy.options.Backoff<<(c.failures-1)))
@@ -211,6 +245,9 @@ func (c *call[T]) due() {
 
 // mayOverlap tells whether an attempt may run beside those that do now.
 func (c *call[T]) mayOverlap() bool {
+	if c.commit.Load() != 0 {
+		return false
+	}
 	return c.running == 0 || !c.policy.options.OneSends || !c.sender.sent()
 }
 

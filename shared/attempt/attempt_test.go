@@ -27,6 +27,14 @@ func hang(ctx context.Context) (int, error) {
 	return 0, ctx.Err()
 }
 
+// sentAndHung is a call that hangs once its request is on its way.
+func sentAndHung(ctx context.Context) (int, error) {
+	if err := evidence.Current(ctx).Send(); err != nil {
+		return 0, err
+	}
+	return hang(ctx)
+}
+
 // after is a call that answers after a time.
 func after(d time.Duration) func(context.Context) (int, error) {
 	return func(ctx context.Context) (int, error) {
@@ -255,6 +263,70 @@ func TestOneSends(t *testing.T) {
 				t.Errorf("%s: %v, %v after %v, %d attempts, %d sending at once; want 42 after %v, %d attempts, 1", tt.name,
 					v, err, elapsed, started.Load(), most.Load(), tt.elapsed, tt.started)
 			}
+		}
+	})
+}
+
+// An attempt that gave the caller part of its answer is the call's last: it has
+// all the time left, and nothing comes beside or after it.
+func TestCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		committed := func(after time.Duration, then func(context.Context) (int, error)) func(context.Context) (int, error) {
+			return func(ctx context.Context) (int, error) {
+				if err := evidence.Current(ctx).Send(); err != nil {
+					return 0, err
+				}
+				time.Sleep(after)
+				attempt.Commit(ctx)
+				return then(ctx)
+			}
+		}
+		broken := func(context.Context) (int, error) { return 0, fault.New(fault.Unavailable, "it broke off") }
+		tests := []struct {
+			name    string
+			f       []func(context.Context) (int, error)
+			ok      bool
+			started int32
+			elapsed time.Duration
+		}{
+			{"longer than half of the time", []func(context.Context) (int, error){committed(time.Second, after(22*time.Second))}, true, 1, 23 * time.Second},
+			{"hangs after it began", []func(context.Context) (int, error){committed(time.Second, hang)}, false, 1, 25 * time.Second},
+			{"breaks off", []func(context.Context) (int, error){committed(time.Second, broken)}, false, 1, time.Second},
+			{"hangs before it began", []func(context.Context) (int, error){sentAndHung, committed(time.Second, after(0))}, true, 2, 13500 * time.Millisecond},
+		}
+		for _, tt := range tests {
+			f, started := script(tt.f...)
+			_, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) {
+				return attempt.Do(ctx, attempt.New(attempt.Options{OneSends: true}), f)
+			})
+			if (err == nil) != tt.ok || elapsed != tt.elapsed || started.Load() != tt.started {
+				t.Errorf("%s: %v after %v, %d attempts; want success %t after %v, %d attempts", tt.name, err, elapsed, started.Load(), tt.ok, tt.elapsed, tt.started)
+			}
+		}
+	})
+}
+
+// How long a first token may take is learned from those before it, and not from
+// how long the texts took that they began.
+func TestCommitTeachesPatience(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := attempt.New(attempt.Options{OneSends: true})
+		talk := func(ctx context.Context) (int, error) {
+			time.Sleep(time.Second)
+			attempt.Commit(ctx)
+			time.Sleep(9 * time.Second)
+			return 42, nil
+		}
+		for range 10 {
+			f, _ := script(talk)
+			if _, _, err := within(t, 0, func(ctx context.Context) (int, error) { return attempt.Do(ctx, p, f) }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		f, _ := script(sentAndHung, after(0))
+		_, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) { return attempt.Do(ctx, p, f) })
+		if err != nil || elapsed != 3*time.Second {
+			t.Errorf("the hang was left after %v (%v), want 3 s: three times what a first token takes", elapsed, err)
 		}
 	})
 }

@@ -27,8 +27,8 @@ type Options struct {
 	Backoff time.Duration // the pause after a failure, doubled after each one more; 0 is 50 ms
 	// OneSends is for calls that must not run twice at once: an extra attempt is
 	// only made beside another one while neither has sent its request, and the
-	// first that is connected sends. An attempt that has sent is given half of the
-	// time left, so that another one can follow it.
+	// first that is connected sends. An attempt must answer, or commit itself, within
+	// the Policy's patience, so that another one can follow it.
 	OneSends bool
 }
 
@@ -82,6 +82,29 @@ func (p *Policy) delay(left time.Duration) (after time.Duration, extra int) {
 		}
 	}
 	return min(after, left/2), extra
+}
+
+const (
+	// patient is how many times the tail of the latencies an attempt is waited for
+	// that must not run twice: abandoning it may cost what it did so far.
+	patient = 3
+	// leastPatience is the least that it is.
+	leastPatience = 2 * time.Second
+)
+
+// patience is how long an attempt may take until it answers or commits itself,
+// where only one may send: a multiple of what nearly all took, and half of the
+// time left at the most.
+func (p *Policy) patience(left time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.latencies)
+	if n < experienced {
+		return left / 2
+	}
+	sorted := slices.Sorted(slices.Values(p.latencies))
+	at := sorted[int(math.Ceil(tail*float64(n)))-1]
+	return min(max(leastPatience, patient*at), left/2)
 }
 
 // take takes an extra attempt from the budget, if there is one.

@@ -37,3 +37,15 @@ func Run[T any](ctx context.Context, name fault.Step, keep time.Duration, f func
 	s.End(&named)
 	return zero, &named
 }
+
+// Leave bounds several steps at once: they may spend the time left less keep,
+// scaled down where little is left, as for Run. Without a deadline it bounds nothing.
+func Leave(ctx context.Context, keep time.Duration) (context.Context, context.CancelFunc) {
+	end, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	left := time.Until(end)
+	limit := left - min(keep, left/2)
+	return context.WithTimeoutCause(ctx, limit, fault.New(fault.Timeout, "the time was spent that is not kept for later steps: %.1f s", limit.Seconds()))
+}
