@@ -14,7 +14,8 @@ import (
 var allowed = map[string][]string{
 	"shared/fault":     {},
 	"shared/chunk":     {},
-	"shared/config":    {},
+	"shared/provider":  {},
+	"shared/config":    {"shared/provider"},
 	"shared/deadline":  {"shared/fault"},
 	"shared/evidence":  {"shared/fault"},
 	"shared/step":      {"shared/deadline", "shared/evidence", "shared/fault"},
@@ -25,9 +26,9 @@ var allowed = map[string][]string{
 	"shared/operation": {"shared/deadline", "shared/evidence", "shared/fault", "shared/trace"},
 	"shared/diagnose":  {"shared/config", "shared/evidence", "shared/fault", "shared/step", "shared/wire"},
 	"shared/apigw":     {"shared/fault", "shared/operation", "shared/trace"},
-	"shared/openai":    {"shared/attempt", "shared/chunk", "shared/fault", "shared/rag", "shared/wire"},
+	"shared/openai":    {"shared/attempt", "shared/chunk", "shared/fault", "shared/provider", "shared/rag", "shared/wire"},
 	"shared/dynamo":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/rag", "shared/wire"},
-	"shared/secret":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/step", "shared/wire"},
+	"shared/secret":    {"shared/attempt", "shared/awsfault", "shared/evidence", "shared/fault", "shared/step", "shared/wire"},
 	"shared/awsfault":  {"shared/wire"},
 	"shared/clients":   {"shared/config", "shared/dynamo", "shared/openai", "shared/secret", "shared/wire"},
 

@@ -4,7 +4,8 @@ package secret
 
 import (
 	"context"
-	"strings"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -12,6 +13,7 @@ import (
 
 	"ragtime/shared/attempt"
 	"ragtime/shared/awsfault"
+	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
 	"ragtime/shared/step"
 	"ragtime/shared/wire"
@@ -20,58 +22,115 @@ import (
 // keepForCall is what the call that needs the key needs at the least.
 const keepForCall = 12 * time.Second
 
-// Key is a secret's value, fetched when first asked for. Safe for concurrent use.
+// Key is a secret's value, fetched when first asked for. Safe for concurrent
+// use: callers who need it at the same time share one fetch, each for as long as
+// its own time allows.
 type Key struct {
 	client *secretsmanager.Client
 	arn    string
 	policy *attempt.Policy
 
-	turn  chan struct{} // holds one while someone uses value: a lock that one can give up waiting for
+	mu    sync.Mutex
 	value string
+	fetch *fetch // under way; nil if none is
+}
+
+// fetch is one fetch that a caller makes and others may wait for.
+type fetch struct {
+	done  chan struct{} // closed when the rest is final
+	value string
+	err   error
+	ended bool // the caller's own time, or its panic, ended it: that says nothing to others
 }
 
 // New makes a Key of the secret with the ARN. It asks nothing yet.
 func New(cfg aws.Config, arn string) *Key {
-	return &Key{arn: arn, policy: attempt.New(attempt.Options{}), turn: make(chan struct{}, 1), client: secretsmanager.NewFromConfig(cfg)}
+	return &Key{arn: arn, policy: attempt.New(attempt.Options{}), client: secretsmanager.NewFromConfig(cfg)}
 }
 
 // Get gives the key, as a step of the operation when it has to be fetched. A
-// failure is not remembered: the next call asks again.
+// failure is that of all who waited for the fetch; it is not remembered.
 func (k *Key) Get(ctx context.Context) (string, error) {
-	select {
-	case k.turn <- struct{}{}:
-		defer func() { <-k.turn }()
-	case <-ctx.Done():
-		f := *fault.From(context.Cause(ctx))
-		f.Step = fault.StepSecret
-		return "", &f
+	k.mu.Lock()
+	v := k.value
+	k.mu.Unlock()
+	if v != "" {
+		return v, nil
 	}
-	if k.value != "" {
-		return k.value, nil
-	}
-	v, err := step.Run(ctx, fault.StepSecret, keepForCall, func(ctx context.Context) (string, error) {
-		return attempt.Do(ctx, k.policy, k.fetch)
-	})
-	if err == nil {
-		k.value = v
-	}
-	return v, err
+	return step.Run(ctx, fault.StepSecret, keepForCall, k.shared)
 }
 
 // Refused forgets the key, if it is still that one: it was replaced, and the next
 // call fetches its successor.
 func (k *Key) Refused(key string) {
-	select {
-	case k.turn <- struct{}{}:
-		if k.value == key {
-			k.value = ""
-		}
-		<-k.turn
-	default: // someone fetches it now, or has just been given it and will be told the same
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.value == key {
+		k.value = ""
 	}
 }
 
-func (k *Key) fetch(ctx context.Context) (string, error) {
+// shared waits for the fetch that is under way, or makes one. When a caller's
+// time ends during its fetch, one of those who waited makes the next.
+func (k *Key) shared(ctx context.Context) (string, error) {
+	for {
+		k.mu.Lock()
+		if k.value != "" {
+			defer k.mu.Unlock()
+			return k.value, nil
+		}
+		f := k.fetch
+		if f == nil {
+			f = &fetch{done: make(chan struct{}), ended: true}
+			k.fetch = f
+			k.mu.Unlock()
+			return k.make(ctx, f)
+		}
+		k.mu.Unlock()
+		if err := await(ctx, f.done); err != nil {
+			return "", err
+		}
+		if !f.ended {
+			return f.value, f.err
+		}
+	}
+}
+
+// make makes the fetch and tells those who wait.
+func (k *Key) make(ctx context.Context, f *fetch) (string, error) {
+	defer func() {
+		k.mu.Lock()
+		k.value, k.fetch = f.value, nil
+		k.mu.Unlock()
+		close(f.done)
+	}()
+	f.value, f.err = attempt.Do(ctx, k.policy, k.get)
+	f.ended = f.err != nil && ctx.Err() != nil
+	return f.value, f.err
+}
+
+// await waits for done, in phase blocked.
+func await(ctx context.Context, done <-chan struct{}) error {
+	start := time.Now()
+	_, a := evidence.NewAttempt(ctx, 1)
+	a.Phase(fault.PhaseBlocked)
+	select {
+	case <-done:
+		a.End(nil)
+		return nil
+	case <-ctx.Done():
+	}
+	f := *fault.From(context.Cause(ctx))
+	f.Phase = fault.PhaseBlocked
+	f.Attempts = []fault.Attempt{a.End(&f)}
+	if f.Kind == fault.Timeout {
+		f.Detail = fmt.Sprintf("step %s did not finish in %.1f s: it waited for another request that fetches the API key", fault.StepSecret, time.Since(start).Seconds())
+	}
+	return &f
+}
+
+// get asks for the secret, once.
+func (k *Key) get(ctx context.Context) (string, error) {
 	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.arn})
 	if err != nil {
 		f := &fault.Error{Kind: fault.Upstream, Detail: "secretsmanager did not give the OpenAI key", Cause: err}
@@ -82,8 +141,5 @@ func (k *Key) fetch(ctx context.Context) (string, error) {
 		}
 		return "", f
 	}
-	if v := strings.TrimSpace(aws.ToString(out.SecretString)); v != "" {
-		return v, nil
-	}
-	return "", fault.New(fault.Upstream, "the secret with the OpenAI key is empty: put the key there as a plain string")
+	return keyIn(aws.ToString(out.SecretString))
 }

@@ -2,10 +2,12 @@ package secret_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -109,6 +111,10 @@ func TestFailures(t *testing.T) {
 		{"blank", 200, `{"SecretString":" \n"}`, fault.Upstream, "is empty", 1},
 		{"binary", 200, `{"SecretBinary":"c2s="}`, fault.Upstream, "is empty", 1},
 		{"nothing", 200, `{}`, fault.Upstream, "is empty", 1},
+		{"JSON without the key", 200, `{"SecretString":"{\"user\":\"u\",\"password\":\"p\"}"}`, fault.Upstream, "JSON without a text called OPENAI_API_KEY", 1},
+		{"JSON with another type", 200, `{"SecretString":"{\"OPENAI_API_KEY\":{}}"}`, fault.Upstream, "JSON without a text called OPENAI_API_KEY", 1},
+		{"JSON that is empty", 200, `{"SecretString":"{\"OPENAI_API_KEY\":\" \"}"}`, fault.Upstream, "is empty", 1},
+		{"broken JSON", 200, `{"SecretString":"{\"OPENAI_API_KEY\": sk-1"}`, fault.Upstream, "begins as JSON and is none", 1},
 		{"access denied", 400, denied, fault.Upstream, "did not give the OpenAI key", 1},
 		{"no such secret", 400, `{"__type":"ResourceNotFoundException","Message":"m"}`, fault.Upstream, "did not give the OpenAI key", 1},
 		{"throttled", 400, `{"__type":"ThrottlingException","Message":"m"}`, fault.Unavailable, "did not give the OpenAI key", 4},
@@ -141,6 +147,89 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// The console makes JSON of key/value pairs.
+func TestJSON(t *testing.T) {
+	for _, secret := range []string{
+		`{"OPENAI_API_KEY":"sk-1"}`,
+		` {"openai_api_key": " sk-1 ", "other": "x"} `,
+		`{"any name": "sk-1"}`,
+	} {
+		body, err := json.Marshal(map[string]string{"SecretString": secret})
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, _ := serve(t, func(_ int, w http.ResponseWriter) { say(w, 200, string(body)) })
+		if got, err := get(t, k, time.Minute); got != "sk-1" || err != nil {
+			t.Errorf("of %s: got %q, %v; want sk-1", secret, got, err)
+		}
+	}
+}
+
+// Callers that wait for a fetch share its failure: one request, not one each.
+func TestFailureIsShared(t *testing.T) {
+	const callers = 32
+	var waiting sync.WaitGroup
+	waiting.Add(callers)
+	k, requests := serve(t, func(_ int, w http.ResponseWriter) {
+		waiting.Wait()
+		say(w, 400, `{"__type":"AccessDeniedException"}`)
+	})
+	var all sync.WaitGroup
+	for range callers {
+		all.Go(func() {
+			ctx, record := evidence.With(t.Context())
+			go func() { // until it waits: for the fetch, or in it
+				for record.Position().Phase == "" {
+					runtime.Gosched()
+				}
+				waiting.Done()
+			}()
+			_, err := k.Get(ctx)
+			if f := fault.From(err); f == nil || f.Kind != fault.Upstream || f.Step != fault.StepSecret {
+				t.Errorf("got %v, want an upstream fault in step secret", err)
+			}
+		})
+	}
+	all.Wait()
+	if n := requests.Load(); n > 4 {
+		t.Errorf("got %d requests for %d callers, want one call's", n, callers)
+	}
+}
+
+// When the caller that fetches has no more time, one that waits goes on.
+func TestFetchGoesOn(t *testing.T) {
+	asked := make(chan struct{}, 9)
+	over := make(chan struct{})
+	var quick atomic.Bool
+	k, _ := serve(t, func(_ int, w http.ResponseWriter) {
+		if quick.Load() {
+			say(w, 200, `{"SecretString":"sk-1"}`)
+			return
+		}
+		asked <- struct{}{}
+		<-over
+	})
+	defer close(over)
+	first, stop := context.WithCancel(t.Context())
+	var all sync.WaitGroup
+	all.Go(func() {
+		if _, err := k.Get(first); err == nil {
+			t.Error("the first caller got a key after its time")
+		}
+	})
+	<-asked
+	for range 4 {
+		all.Go(func() {
+			if got, err := get(t, k, time.Minute); got != "sk-1" || err != nil {
+				t.Errorf("one that waited got %q, %v; want sk-1", got, err)
+			}
+		})
+	}
+	quick.Store(true)
+	stop()
+	all.Wait()
+}
+
 // A service that takes the request and says nothing holds nobody longer than
 // the context, not even the caller who waits for another's fetch.
 func TestSilence(t *testing.T) {
@@ -150,11 +239,11 @@ func TestSilence(t *testing.T) {
 	defer close(over)
 	first, stop := context.WithCancel(t.Context())
 	var all sync.WaitGroup
-	all.Go(func() { k.Get(first) }) // has no deadline: holds the turn until the test stops it
+	all.Go(func() { k.Get(first) }) // has no deadline: fetches until the test stops it
 	<-asked
-	_, err := get(t, k, 100*time.Millisecond)
-	if f := fault.From(err); f == nil || f.Kind != fault.Timeout || f.Step != fault.StepSecret {
-		t.Errorf("the second caller got %v, want a timeout in step secret", err)
+	_, err := get(t, k, 500*time.Millisecond)
+	if f := fault.From(err); f == nil || f.Kind != fault.Timeout || f.Step != fault.StepSecret || f.Phase != fault.PhaseBlocked || len(f.Attempts) != 1 {
+		t.Errorf("the second caller got %v, want a timeout in step secret, phase blocked", err)
 	}
 	stop()
 	all.Wait()
