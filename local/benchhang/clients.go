@@ -18,6 +18,7 @@ import (
 	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
 	ragtime "ragtime/shared/openai"
+	"ragtime/shared/provider"
 	"ragtime/shared/step"
 	"ragtime/shared/wire"
 )
@@ -108,7 +109,14 @@ func within(d time.Duration, call func(context.Context) (response, error)) embed
 func operated(t task, over http.RoundTripper) embed {
 
 	client := &http.Client{Transport: over, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	embedder := ragtime.New(t.URL, client, ragtime.Fixed(key), model, dimensions)
+	api, err := provider.Preset(provider.OpenAI)
+	if err == nil {
+		api, err = api.At(t.URL)
+	}
+	if err != nil {
+		return func() error { return err }
+	}
+	embedder := ragtime.New(api, client, ragtime.Fixed(key), model, dimensions)
 	return func() error {
 		ctx, _ := evidence.With(context.Background())
 		ctx, cancel, _, err := deadline.Begin(ctx, t.Deadline)

@@ -32,7 +32,7 @@ func New(c config.Config) Clients {
 		key = secret.New(awsConfig(c, client, c.SecretsURL), c.OpenAIKeySecret)
 	}
 	return Clients{
-		Embedder: openai.New(c.OpenAIBaseURL, client, key, c.EmbeddingModel, c.Dimensions),
+		Embedder: openai.New(c.Provider, client, key, c.EmbeddingModel, c.Dimensions),
 		Table:    dynamo.New(awsConfig(c, client, c.DynamoDBURL), c.Table),
 	}
 }

@@ -9,20 +9,22 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"ragtime/shared/provider"
 )
 
 // Config is what a function process needs to know.
 type Config struct {
-	Region          string // AWS_REGION
-	Table           string // RAGTIME_TABLE
-	OpenAIKey       string // OPENAI_API_KEY; empty where the key is in a secret
-	OpenAIKeySecret string // OPENAI_API_KEY_SECRET: the secret's ARN
-	OpenAIBaseURL   string // OPENAI_BASE_URL; https://api.openai.com/v1
-	EmbeddingModel  string // RAGTIME_EMBEDDING_MODEL; text-embedding-3-small
-	Dimensions      int    // RAGTIME_EMBEDDING_DIMENSIONS; 1536, as the table's vector index has it
-	DynamoDBURL     string // AWS_ENDPOINT_URL_DYNAMODB; empty for AWS's own
-	Resolver        string // RAGTIME_RESOLVER: host:port of a DNS server to ask instead of the system's
-	SecretsURL      string // AWS_ENDPOINT_URL_SECRETS_MANAGER; empty for AWS's own
+	Region          string       // AWS_REGION
+	Table           string       // RAGTIME_TABLE
+	OpenAIKey       string       // OPENAI_API_KEY; empty where the key is in a secret
+	OpenAIKeySecret string       // OPENAI_API_KEY_SECRET: the secret's ARN
+	EmbeddingModel  string       // RAGTIME_EMBEDDING_MODEL; text-embedding-3-small
+	Dimensions      int          // RAGTIME_EMBEDDING_DIMENSIONS; 1536, as the table's vector index has it
+	Provider        provider.API // RAGTIME_PROVIDER, RAGTIME_PROVIDER_SETTINGS, OPENAI_BASE_URL; OpenAI's own
+	DynamoDBURL     string       // AWS_ENDPOINT_URL_DYNAMODB; empty for AWS's own
+	Resolver        string       // RAGTIME_RESOLVER: host:port of a DNS server to ask instead of the system's
+	SecretsURL      string       // AWS_ENDPOINT_URL_SECRETS_MANAGER; empty for AWS's own
 
 	// AWS_XRAY_DAEMON_ADDRESS, as Lambda sets it where tracing is on: an IP address
 	// and port, so that starting asks no resolver. The zero value is no tracing.
@@ -56,9 +58,8 @@ func Read(getenv func(string) string) (Config, error) {
 	c := Config{
 		Region:          need("AWS_REGION"),
 		Table:           need("RAGTIME_TABLE"),
-		OpenAIKey:       getenv("OPENAI_API_KEY"),
+		OpenAIKey:       strings.TrimSpace(getenv("OPENAI_API_KEY")),
 		OpenAIKeySecret: getenv("OPENAI_API_KEY_SECRET"),
-		OpenAIBaseURL:   strings.TrimSuffix(address("OPENAI_BASE_URL", or("OPENAI_BASE_URL", "https://api.openai.com/v1")), "/"),
 		EmbeddingModel:  or("RAGTIME_EMBEDDING_MODEL", "text-embedding-3-small"),
 		DynamoDBURL:     address("AWS_ENDPOINT_URL_DYNAMODB", getenv("AWS_ENDPOINT_URL_DYNAMODB")),
 		SecretsURL:      address("AWS_ENDPOINT_URL_SECRETS_MANAGER", getenv("AWS_ENDPOINT_URL_SECRETS_MANAGER")),
@@ -66,6 +67,9 @@ func Read(getenv func(string) string) (Config, error) {
 		SecretAccessKey: need("AWS_SECRET_ACCESS_KEY"),
 		SessionToken:    getenv("AWS_SESSION_TOKEN"),
 	}
+	var errs []error
+	c.Provider, errs = readProvider(getenv)
+	mistakes = append(mistakes, errs...)
 	if c.Resolver = getenv("RAGTIME_RESOLVER"); c.Resolver != "" {
 		if _, _, err := net.SplitHostPort(c.Resolver); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("RAGTIME_RESOLVER=%q is not host:port", c.Resolver))

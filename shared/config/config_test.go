@@ -15,7 +15,7 @@ func TestRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Dimensions != 1536 || c.EmbeddingModel != "text-embedding-3-small" || c.OpenAIBaseURL != "http://localhost:1/v1" {
+	if c.Dimensions != 1536 || c.EmbeddingModel != "text-embedding-3-small" || c.Provider.BaseURL != "http://localhost:1/v1" {
 		t.Errorf("Read = %+v, want the defaults and the URL without its last slash", c)
 	}
 	if got := c.XRayDaemon.String(); got != "169.254.79.129:2000" {

@@ -13,7 +13,7 @@ import (
 // of its own unless AWS_ENDPOINT_URL_DYNAMODB names one for both; and Secrets
 // Manager, if the key is there.
 func Services(c config.Config) []Service {
-	services := []Service{{"openai", fault.StepEmbed, parse(c.OpenAIBaseURL).JoinPath("models")}}
+	services := []Service{{"openai", fault.StepEmbed, parse(c.Provider.BaseURL).JoinPath("models")}}
 	if c.DynamoDBURL != "" {
 		services = append(services, Service{"dynamodb", fault.StepRead, parse(c.DynamoDBURL)})
 	} else {

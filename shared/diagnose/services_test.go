@@ -10,6 +10,7 @@ import (
 
 	"ragtime/shared/config"
 	"ragtime/shared/diagnose"
+	"ragtime/shared/provider"
 )
 
 func names(c config.Config) map[string]string {
@@ -21,7 +22,7 @@ func names(c config.Config) map[string]string {
 }
 
 func TestServices(t *testing.T) {
-	c := config.Config{Region: "eu-west-1", OpenAIBaseURL: "https://user:secret@gateway.example:8443/v1?key=secret", OpenAIKey: "k"}
+	c := config.Config{Region: "eu-west-1", Provider: provider.API{BaseURL: "https://user:secret@gateway.example:8443/v1?key=secret"}, OpenAIKey: "k"}
 	want := map[string]string{"openai": "https://gateway.example:8443/v1/models", "dynamodb": "https://dynamodb.eu-west-1.amazonaws.com/",
 		"search-dynamodb": "https://search-dynamodb.eu-west-1.amazonaws.com/"}
 	if d := cmp.Diff(names(c), want); d != "" {
@@ -51,7 +52,7 @@ func TestServicesAreWhereTheSDKFindsThem(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := map[string]string{"openai": "https://api.openai.com/v1/models", "dynamodb": find(false), "search-dynamodb": find(true), "secretsmanager": secrets.URI.String() + "/"}
-		if d := cmp.Diff(names(config.Config{Region: region, OpenAIBaseURL: "https://api.openai.com/v1"}), want); d != "" {
+		if d := cmp.Diff(names(config.Config{Region: region, Provider: provider.API{BaseURL: "https://api.openai.com/v1"}}), want); d != "" {
 			t.Errorf("%s (-got +want):\n%s", region, d)
 		}
 	}

@@ -6,18 +6,20 @@ import (
 	"ragtime/shared/chunk"
 )
 
-// OpenAI's limits of one embeddings request
-// (https://platform.openai.com/docs/api-reference/embeddings/create).
+// What one request asks for at the most, whatever the API would take: an answer
+// of that many numbers is 3 MB as base64 and at most 32 MB as text.
 const (
-	maxInputs = 2048
-	maxTokens = 300_000
+	mostNumbers = 512 << 10
+	mostTokens  = 300_000
 )
 
 type span struct{ from, to int }
 
 // batch cuts texts into runs that each fit one request. Counting tokens takes a
 // while, so it minds the deadline.
-func batch(ctx context.Context, texts []string) ([]span, error) {
+func (e *Embedder) batch(ctx context.Context, texts []string) ([]span, error) {
+	maxInputs := atMost(max(1, mostNumbers/e.dimensions), e.api.Inputs)
+	maxTokens := atMost(mostTokens, e.api.Tokens)
 	var out []span
 	from, tokens := 0, 0
 	for i, t := range texts {
@@ -32,4 +34,12 @@ func batch(ctx context.Context, texts []string) ([]span, error) {
 		tokens += n
 	}
 	return append(out, span{from, len(texts)}), nil
+}
+
+// atMost is ours, or the API's limit if it has one below that.
+func atMost(ours, theirs int) int {
+	if theirs == 0 {
+		return ours
+	}
+	return min(ours, theirs)
 }

@@ -18,6 +18,7 @@ import (
 	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
 	"ragtime/shared/openai"
+	"ragtime/shared/provider"
 	"ragtime/shared/wire"
 )
 
@@ -41,9 +42,11 @@ type server struct {
 	*httptest.Server
 	answer func(w http.ResponseWriter, n int, r request)
 
-	mu   sync.Mutex
-	got  []request
-	auth string
+	mu    sync.Mutex
+	got   []request
+	auth  string
+	azure string // the header api-key
+	url   string
 }
 
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -52,7 +55,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	json.Unmarshal(body, &got)
 	s.mu.Lock()
 	s.got = append(s.got, got)
-	s.auth = r.Header.Get("Authorization")
+	s.auth, s.azure, s.url = r.Header.Get("Authorization"), r.Header.Get("Api-Key"), r.URL.String()
 	n := len(s.got)
 	s.mu.Unlock()
 	s.answer(w, n, got)
@@ -66,14 +69,33 @@ func (s *server) requests() []request {
 
 // serve starts a server and makes an embedder of it, wired as in production.
 func serve(t *testing.T, model string, answer func(w http.ResponseWriter, n int, r request)) (*server, *openai.Embedder) {
+	return serveAs(t, provider.OpenAI, "", model, answer)
+}
+
+// serveAs does so with a provider's preset and settings on top of it.
+func serveAs(t *testing.T, preset, settings, model string, answer func(w http.ResponseWriter, n int, r request)) (*server, *openai.Embedder) {
+	return serveWith(t, "sk-test", preset, settings, model, answer)
+}
+
+func serveWith(t *testing.T, key, preset, settings, model string, answer func(w http.ResponseWriter, n int, r request)) (*server, *openai.Embedder) {
 	s := &server{answer: answer}
 	s.Server = httptest.NewServer(s)
 	transport := wire.New(wire.Options{})
 	t.Cleanup(func() { transport.CloseIdleConnections(); s.Close() })
+	api, err := provider.Preset(preset)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if api, err = api.With(settings); err != nil {
+		t.Fatal(err)
+	}
+	if api, err = api.At(s.URL + "/v1?api-version=2024-10-21"); err != nil {
+		t.Fatal(err)
+	}
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
-	return s, openai.New(s.URL+"/v1", client, openai.Fixed("sk-test"), model, dimensions)
+	return s, openai.New(api, client, openai.Fixed(key), model, dimensions)
 }
 
 // embed embeds within d, inside the step that production has around it.

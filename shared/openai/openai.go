@@ -1,21 +1,26 @@
 // Package openai is rag's Embedder over an OpenAI-compatible API.
 //
 // It rides openai-go with that library's retries off (one loop decides: see
-// attempt), and believes nothing that it did not check: the answer must have one
-// vector per text, each with its index, of the model's dimension, finite and
-// not zero.
+// attempt), and with its reading of answers replaced: it loses the status of an
+// answer whose body hangs or has an error of another shape than OpenAI's, and
+// reads whatever comes into memory. Here a refusal is read by its status first
+// (see refusal), and an answer piece by piece, within what the question can need
+// (see decode). Nothing is believed that was not checked: there must be one vector
+// a text, of the model's dimension, finite and not zero.
 package openai
 
 import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	"golang.org/x/sync/errgroup"
 
 	"ragtime/shared/attempt"
+	"ragtime/shared/provider"
 	"ragtime/shared/rag"
 )
 
@@ -37,6 +42,7 @@ func (Fixed) Refused(string) {}
 
 // Embedder makes embeddings with one model. Safe for concurrent use.
 type Embedder struct {
+	api        provider.API
 	service    openai.EmbeddingService
 	key        Key
 	model      string
@@ -50,30 +56,46 @@ var _ rag.Embedder = (*Embedder)(nil)
 // concurrent is how many requests a document's embedding has under way at once.
 const concurrent = 4
 
-// New makes an Embedder for the API at baseURL (such as
-// https://api.openai.com/v1), over the client's transport. The key is asked for
-// at each call. The dimensions are sent to models that take them: all but
-// text-embedding-ada-002.
-func New(baseURL string, client *http.Client, key Key, model string, dimensions int) *Embedder {
+// New makes an Embedder for the API, which has a base URL, over the client's
+// transport. The key is asked for at each call.
+func New(api provider.API, client *http.Client, key Key, model string, dimensions int) *Embedder {
+	options := []option.RequestOption{
+		option.WithBaseURL(api.BaseURL + "/"),
+		option.WithHTTPClient(client),
+		option.WithMaxRetries(0),
+		option.WithMiddleware(refuse),
+	}
+	for name, values := range api.Query {
+		for _, v := range values {
+			options = append(options, option.WithQueryAdd(name, v))
+		}
+	}
 	return &Embedder{
-		service: openai.NewEmbeddingService(
-			option.WithBaseURL(baseURL+"/"), option.WithHTTPClient(client), option.WithMaxRetries(0)),
-		key: key, model: model, dimensions: dimensions,
-		queries: attempt.New(attempt.Options{}), batches: attempt.New(attempt.Options{}),
+		api:        api,
+		service:    openai.NewEmbeddingService(options...),
+		key:        key,
+		model:      model,
+		dimensions: dimensions,
+		queries:    attempt.New(attempt.Options{}),
+		batches:    attempt.New(attempt.Options{}),
 	}
 }
 
-// Model is the model and its dimensions: vectors of another length do not compare.
-func (e *Embedder) Model() string { return e.model + "/" + strconv.Itoa(e.dimensions) }
+// Model names the space that the vectors are in: who makes them, with which
+// model, and their dimensions.
+func (e *Embedder) Model() string {
+	return e.api.Space() + "/" + e.model + "/" + strconv.Itoa(e.dimensions)
+}
 
-// Embed implements rag.Embedder. Texts go in batches within OpenAI's limits, a
-// few at once; the first batch to fail for good ends the others.
+// Embed implements rag.Embedder. Texts go in batches within the API's limits, a
+// few at once; the first batch to fail for good ends the others. The tokens are
+// those of every answer that said them, whether it was used or came too late.
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, int, error) {
 	key, err := e.key.Get(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	batches, err := batch(ctx, texts)
+	batches, err := e.batch(ctx, texts)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -82,25 +104,22 @@ func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, int,
 		policy = e.queries
 	}
 	vectors := make([][]float32, len(texts))
-	tokens := make([]int, len(batches))
+	var tokens atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(concurrent)
-	for i, b := range batches {
+	for _, b := range batches {
 		g.Go(func() error {
-			got, err := attempt.Do(ctx, policy, func(ctx context.Context) (answer, error) {
-				return e.request(ctx, key, texts[b.from:b.to])
+			got, err := attempt.Do(ctx, policy, func(ctx context.Context) ([][]float32, error) {
+				a, err := e.request(ctx, key, texts[b.from:b.to])
+				tokens.Add(int64(a.tokens))
+				return a.vectors, err
 			})
-			copy(vectors[b.from:b.to], got.vectors)
-			tokens[i] = got.tokens
+			copy(vectors[b.from:b.to], got)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, 0, err
 	}
-	total := 0
-	for _, n := range tokens {
-		total += n
-	}
-	return vectors, total, nil
+	return vectors, int(tokens.Load()), nil
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,17 @@ import (
 
 func TestAnswersTaken(t *testing.T) {
 	want := [][]float32{{1, 0, 0}, {0, 2, 0}}
+	const both = `{"index":0,"embedding":[1,0,0]},{"index":1,"embedding":[0,2,0]}`
 	tests := []struct{ name, body string }{
+		{"index 0 left out, as Gemini does", `{"object":"list","data":[{"object":"embedding","embedding":[1,0,0]},{"embedding":[0,2,0],"index":1}],"usage":{"prompt_tokens":7}}`},
+		{"no index at all", `{"data":[{"embedding":[1,0,0]},{"embedding":[0,2,0]}],"usage":{"prompt_tokens":7}}`},
+		{"null index", `{"data":[{"embedding":[1,0,0],"index":null},{"embedding":[0,2,0],"index":null}],"usage":{"prompt_tokens":7}}`},
+		{"usage first", `{"usage":{"prompt_tokens":7},"data":[` + both + `]}`},
+		{"usage with a point", `{"data":[` + both + `],"usage":{"prompt_tokens":7.0}}`},
+		{"usage as text", `{"data":[` + both + `],"usage":{"prompt_tokens":"7"}}`},
+		{"only the total", `{"data":[` + both + `],"usage":{"total_tokens":7}}`},
+		{"indented", "{\n  \"data\": [\n    " + strings.ReplaceAll(both, ",", ",\n        ") + "\n  ],\n \"usage\": {\"prompt_tokens\": 7}\n}\n"},
+		{"members nobody knows", `{"id":"x","extra":{"deep":[[[{}]]]},"data":[` + both + `],"usage":{"prompt_tokens":7},"model":null}`},
 		{"floats", `{"data":[{"index":0,"embedding":[1,0,0]},{"index":1,"embedding":[0,2,0]}],"usage":{"prompt_tokens":7}}`},
 		{"base64", `{"data":[{"index":0,"embedding":"` + pack(1, 0, 0) + `"},{"index":1,"embedding":"` + pack(0, 2, 0) + `"}],"usage":{"prompt_tokens":7}}`},
 		{"shuffled", `{"data":[{"index":1,"embedding":[0,2,0]},{"index":0,"embedding":"` + pack(1, 0, 0) + `"}],"usage":{"prompt_tokens":7}}`},
@@ -38,6 +47,18 @@ func TestAnswersTaken(t *testing.T) {
 	}
 }
 
+// A usage that says nothing is no reason to throw good vectors away.
+func TestUsageThatSaysNothing(t *testing.T) {
+	for _, usage := range []string{``, `,"usage":null`, `,"usage":{}`, `,"usage":"none"`, `,"usage":[1]`, `,"usage":{"prompt_tokens":-1}`,
+		`,"usage":{"prompt_tokens":"many"}`, `,"usage":{"prompt_tokens":1e300}`, `,"usage":{"prompt_tokens":{}}`} {
+		_, e := serve(t, model, say(200, `{"data":[{"embedding":[1,0,0]}]`+usage+`}`))
+		got, tokens, err := embed(t, time.Minute, e, "a")
+		if err != nil || len(got) != 1 || tokens != 0 {
+			t.Errorf("%s: got %v, %d tokens, %v; want the vector and no tokens", usage, got, tokens, err)
+		}
+	}
+}
+
 // What is asked for is two vectors of three dimensions.
 func TestAnswersRefused(t *testing.T) {
 	data := func(a, b string) string { return `{"data":[` + a + `,` + b + `]}` }
@@ -50,12 +71,13 @@ func TestAnswersRefused(t *testing.T) {
 	)
 	tests := []struct{ name, body, want string }{
 		{"one too few", `{"data":[` + ok + `]}`, "1 embeddings came for 2 texts"},
-		{"one too many", data(ok, ok+","+at(1, `[1,0,0]`)), "3 embeddings came for 2 texts"},
+		{"one too many", data(ok, at(1, `[1,0,0]`)+","+at(2, `[1,0,0]`)), "more than 2 embeddings came for 2 texts"},
 		{"none", `{"data":[]}`, "0 embeddings came for 2 texts"},
-		{"null", `null`, "0 embeddings came for 2 texts"},
-		{"no data", `{"object":"list"}`, "0 embeddings came for 2 texts"},
+		{"null", `null`, format},
+		{"null data", `{"data":null}`, format},
+		{"no data", `{"object":"list"}`, "no embedding came for 2 texts"},
 		{"index twice", data(ok, at(0, `[1,0,0]`)), index},
-		{"index missing", data(ok, `{"embedding":[1,0,0]}`), index},
+		{"index of the place that one without has", data(`{"embedding":[1,0,0]}`, at(0, `[1,0,0]`)), index},
 		{"index out of range", data(ok, at(2, `[1,0,0]`)), index},
 		{"index negative", data(ok, at(-1, `[1,0,0]`)), index},
 		{"index fractional", data(ok, `{"index":0.5,"embedding":[1,0,0]}`), format},
@@ -110,42 +132,5 @@ func TestCutOffInTheBody(t *testing.T) {
 	}
 	if n := len(s.requests()); n != 2 {
 		t.Errorf("got %d requests, want 2", n)
-	}
-}
-
-func TestRequest(t *testing.T) {
-	tests := []struct {
-		model string
-		want  *int
-	}{
-		{model, new(dimensions)},
-		{"text-embedding-ada-002", nil},
-	}
-	for _, tt := range tests {
-		t.Run(tt.model, func(t *testing.T) {
-			s, e := serve(t, tt.model, good)
-			if _, _, err := embed(t, time.Minute, e, "one", "two"); err != nil {
-				t.Fatal(err)
-			}
-			want := []request{{Input: []string{"one", "two"}, Model: tt.model, EncodingFormat: "base64", Dimensions: tt.want}}
-			if d := cmp.Diff(want, s.requests()); d != "" {
-				t.Errorf("requests (-want +got):\n%s", d)
-			}
-			if s.auth != "Bearer sk-test" {
-				t.Errorf("got Authorization %q, want the key", s.auth)
-			}
-		})
-	}
-}
-
-func TestRedirectIsNotFollowed(t *testing.T) {
-	s, e := serve(t, model, then(func(w http.ResponseWriter, _ int, _ request) {
-		w.Header().Set("Location", "/v1/embeddings")
-		w.WriteHeader(http.StatusTemporaryRedirect)
-	}, good))
-	_, _, err := embed(t, time.Minute, e, "a")
-	check(t, err, fault.Upstream, "")
-	if n := len(s.requests()); n != 1 {
-		t.Errorf("got %d requests, want 1: the key must not travel", n)
 	}
 }

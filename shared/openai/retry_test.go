@@ -2,6 +2,7 @@ package openai_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +21,20 @@ func TestRefusals(t *testing.T) {
 		{"401", say(401, `{"error":{"code":"invalid_api_key"}}`), fault.Upstream, "the API key was refused (401)", 1},
 		{"403", say(403, `{"error":{}}`), fault.Upstream, "the API key was refused (403)", 1},
 		{"400", say(400, `{"error":{"message":"too long"}}`), fault.Upstream, "answered 400", 1},
-		{"404", say(404, `not found`), fault.Upstream, "answered 404", 1},
+		{"400 of a parameter", say(400, `{"error":{"message":"HUSH","param":"dimensions","code":"unsupported_parameter"}}`), fault.Upstream, "answered 400 (parameter dimensions, code unsupported_parameter): check that RAGTIME_PROVIDER", 1},
+		{"400 as Gemini words it", say(400, `[{"error":{"code":400,"message":"HUSH","status":"INVALID_ARGUMENT"}}]`), fault.Upstream, "answered 400 (type INVALID_ARGUMENT)", 1},
+		{"400 as vLLM words it", say(400, `{"object":"error","message":"HUSH","type":"BadRequestError","param":null,"code":400}`), fault.Upstream, "answered 400 (type BadRequestError)", 1},
+		{"400 with sentences for names", say(400, `{"error":{"param":"HUSH text","code":"HUSH\n","type":{"HUSH":1}}}`), fault.Upstream, "answered 400: check", 1},
+		{"404", say(404, `not found`), fault.Upstream, "answered 404: no such model or path", 1},
+		{"404 as text", say(404, `{"error":"model HUSH not found"}`), fault.Upstream, "answered 404: no such model or path", 1},
+		{"413 as text", say(413, `{"error":"HUSH"}`), fault.Upstream, "answered 413: the request is too large for it", 1},
+		{"401 as text", say(401, `{"error":"HUSH"}`), fault.Upstream, "the API key was refused (401)", 1},
+		{"429 as text", say(429, `{"error":"HUSH"}`, "Retry-After-Ms", "1"), fault.RateLimited, "rate limit", 4},
+		{"500 as text", say(500, `{"error":"HUSH"}`), fault.Unavailable, "answered 500", 4},
+		{"500 with a broken body", say(500, `{"error":`), fault.Unavailable, "answered 500", 4},
+		{"an inactive account", say(429, `{"error":{"type":"billing_not_active","code":"billing_not_active"}}`), fault.QuotaExhausted, "not active", 1},
+		{"an account at its limit", say(400, `{"error":{"type":"invalid_request_error","code":"billing_hard_limit_reached"}}`), fault.QuotaExhausted, "quota is exhausted", 1},
+		{"402", say(402, `{"error":{"message":"HUSH"}}`), fault.QuotaExhausted, "quota is exhausted", 1},
 		{"no model", say(404, `{"error":{"code":"model_not_found"}}`), fault.Upstream, "check RAGTIME_EMBEDDING_MODEL", 1},
 		{"quota", say(429, quota), fault.QuotaExhausted, "quota is exhausted", 1},
 		{"quota, asked to wait", say(429, quota, "Retry-After", "0.01"), fault.QuotaExhausted, "quota is exhausted", 1},
@@ -39,6 +53,9 @@ func TestRefusals(t *testing.T) {
 			f := check(t, err, tt.kind, tt.detail)
 			if n := len(s.requests()); n != tt.requests || len(f.Attempts) != tt.requests {
 				t.Errorf("got %d requests and %d attempts told, want %d", n, len(f.Attempts), tt.requests)
+			}
+			if strings.Contains(f.Error(), "HUSH") {
+				t.Errorf("%v repeats what the API wrote", f)
 			}
 			if f.Step != fault.StepEmbed {
 				t.Errorf("got step %q, want embed", f.Step)
@@ -139,4 +156,51 @@ func TestSilenceEndsWithTheContext(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A refusal whose body hangs is the refusal all the same, at once.
+func TestRefusalWhoseBodyHangs(t *testing.T) {
+	tests := []struct {
+		status   int
+		header   []string
+		kind     fault.Kind
+		detail   string
+		wait     time.Duration
+		requests int
+	}{
+		{401, nil, fault.Upstream, "the API key was refused", 0, 1},
+		{429, []string{"Retry-After", "20"}, fault.RateLimited, "rate limit", 20 * time.Second, 1},
+		{500, nil, fault.Unavailable, "answered 500", 0, 4},
+		{503, []string{"Retry-After", "30"}, fault.Unavailable, "answered 503", 30 * time.Second, 1},
+	}
+	for _, tt := range tests {
+		t.Run(http.StatusText(tt.status), func(t *testing.T) {
+			t.Parallel()
+			over := make(chan struct{})
+			s, e := serve(t, model, func(w http.ResponseWriter, n int, r request) {
+				say(tt.status, `{"error":{"mess`, tt.header...)(w, n, r)
+				w.(http.Flusher).Flush()
+				<-over
+			})
+			_, _, err := embed(t, 10*time.Second, e, "a")
+			close(over)
+			f := check(t, err, tt.kind, tt.detail)
+			if f.RetryAfter != tt.wait || len(s.requests()) != tt.requests {
+				t.Errorf("got RetryAfter %v after %d requests, want %v after %d", f.RetryAfter, len(s.requests()), tt.wait, tt.requests)
+			}
+		})
+	}
+}
+
+// Even where hardly any time is left.
+func TestRefusalWhoseBodyHangsAtTheEnd(t *testing.T) {
+	over := make(chan struct{})
+	_, e := serve(t, model, func(w http.ResponseWriter, n int, r request) {
+		say(401, `{`)(w, n, r)
+		w.(http.Flusher).Flush()
+		<-over
+	})
+	_, _, err := embed(t, 400*time.Millisecond, e, "a")
+	close(over)
+	check(t, err, fault.Upstream, "the API key was refused")
 }

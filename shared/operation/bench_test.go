@@ -28,6 +28,7 @@ import (
 	"ragtime/shared/clients"
 	"ragtime/shared/config"
 	"ragtime/shared/operation"
+	"ragtime/shared/provider"
 	"ragtime/shared/rag"
 	"ragtime/shared/trace"
 )
@@ -117,7 +118,7 @@ func BenchmarkTracing(b *testing.B) {
 	old := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(io.Discard, nil)))
 	b.Cleanup(func() { slog.SetDefault(old) })
-	c := clients.New(config.Config{Region: "eu-west-1", Table: "documents", OpenAIKey: "k", OpenAIBaseURL: services + "/v1",
+	c := clients.New(config.Config{Region: "eu-west-1", Table: "documents", OpenAIKey: "k", Provider: provider.API{BaseURL: services + "/v1", Dimensions: true, Encoding: "base64"},
 		EmbeddingModel: "text-embedding-3-small", Dimensions: 1536, DynamoDBURL: services, AccessKeyID: "a", SecretAccessKey: "s"})
 	tracer := trace.New(netip.MustParseAddrPort(daemon), trace.AWS{Region: "eu-west-1", Table: "documents"})
 	retrieve := func(sampled string) {

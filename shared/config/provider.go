@@ -1,0 +1,26 @@
+package config
+
+import (
+	"fmt"
+
+	"ragtime/shared/provider"
+)
+
+// readProvider reads which API makes the embeddings, where it is, and what it takes.
+func readProvider(getenv func(string) string) (provider.API, []error) {
+	name, changes, baseURL := getenv("RAGTIME_PROVIDER"), getenv("RAGTIME_PROVIDER_SETTINGS"), getenv("OPENAI_BASE_URL")
+	api, err := provider.Preset(name)
+	if err != nil {
+		return api, []error{fmt.Errorf("RAGTIME_PROVIDER: %w", err)}
+	}
+	var mistakes []error
+	api, err = api.With(changes)
+	if err != nil {
+		mistakes = append(mistakes, fmt.Errorf("RAGTIME_PROVIDER_SETTINGS: %w", err))
+	}
+	at, err := api.At(baseURL)
+	if err != nil {
+		mistakes = append(mistakes, fmt.Errorf("OPENAI_BASE_URL %w", err))
+	}
+	return at, mistakes
+}

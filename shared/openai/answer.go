@@ -1,0 +1,215 @@
+package openai
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"ragtime/shared/fault"
+)
+
+const (
+	// perNumber is the most bytes that a number of a vector takes in JSON: 17 digits
+	// with sign, point and exponent are 24, and an indented answer has a line for each.
+	perNumber = 64
+	// perRest is the most bytes that an embedding has beside its numbers, and that
+	// each other member of the answer has.
+	perRest = 16 << 10
+	// maxMembers is how many members an answer may have; OpenAI's has four.
+	maxMembers = 64
+)
+
+// answer is what came for one request.
+type answer struct {
+	vectors [][]float32
+	tokens  int // paid for, as far as the API says
+}
+
+// decode reads an answer to n texts and checks it. It holds one embedding of the
+// body at a time, and reads no more than n of that dimension can need: neither
+// memory nor time grow with what is sent.
+func decode(ctx context.Context, body io.Reader, n, dimensions int) (answer, error) {
+	src := &source{ctx: ctx, body: bufio.NewReaderSize(body, 32<<10)}
+	r := reader{Decoder: json.NewDecoder(src), src: src, n: n, dimensions: dimensions}
+	a, err := r.answer()
+	if err == nil {
+		return a, nil
+	}
+	if src.err != nil { // what the decoder made of it does not matter
+		return answer{}, classify(src.err)
+	}
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return answer{}, f
+	}
+	return answer{}, &fault.Error{Kind: fault.Upstream, Detail: "openai: the answer is not what the embeddings API promises", Cause: err}
+}
+
+// reader reads one answer.
+type reader struct {
+	*json.Decoder
+	src           *source
+	n, dimensions int
+}
+
+func (r *reader) answer() (a answer, err error) {
+	r.src.left = perRest
+	if err := r.delim('{'); err != nil {
+		return a, err
+	}
+	for range maxMembers {
+		if !r.More() {
+			break
+		}
+		r.src.left = perRest
+		key, err := r.Token()
+		if err != nil {
+			return a, err
+		}
+		switch key {
+		case "data":
+			a.vectors, err = r.vectors()
+		case "usage":
+			a.tokens, err = r.usage()
+		default:
+			err = r.Decode(new(json.RawMessage))
+		}
+		if err != nil {
+			return a, err
+		}
+	}
+	if err := r.delim('}'); err != nil {
+		return a, err
+	}
+	if len(a.vectors) == 0 {
+		return a, fault.New(fault.Upstream, "openai: no embedding came for %d texts", r.n)
+	}
+	// To the body's end, so that its connection can be used again.
+	if _, err := r.Token(); err != io.EOF {
+		return a, errors.Join(err, errors.New("something follows the answer"))
+	}
+	return a, nil
+}
+
+// delim reads a brace or bracket.
+func (r *reader) delim(want json.Delim) error {
+	got, err := r.Token()
+	if err == nil && got != want {
+		return errors.New("a JSON value of another type than expected")
+	}
+	return err
+}
+
+// vectors reads the embeddings. One without an index is of the text at its place:
+// Gemini leaves out those that are 0.
+func (r *reader) vectors() ([][]float32, error) {
+	if err := r.delim('['); err != nil {
+		return nil, err
+	}
+	out := make([][]float32, r.n)
+	place := 0
+	for ; r.More(); place++ {
+		if place == r.n {
+			return nil, fault.New(fault.Upstream, "openai: more than %d embeddings came for %d texts", r.n, r.n)
+		}
+		r.src.left = perRest + perNumber*r.dimensions
+		var d struct {
+			Index     *int   `json:"index"`
+			Embedding vector `json:"embedding"`
+		}
+		if err := r.Decode(&d); err != nil {
+			return nil, err
+		}
+		at := place
+		if d.Index != nil {
+			at = *d.Index
+		}
+		if at < 0 || at >= r.n || out[at] != nil {
+			return nil, fault.New(fault.Upstream, "openai: the embeddings' indexes are not 0 to %d, once each", r.n-1)
+		}
+		if err := check(d.Embedding, r.dimensions); err != nil {
+			return nil, err
+		}
+		out[at] = d.Embedding
+	}
+	if err := r.delim(']'); err != nil {
+		return nil, err
+	}
+	if place < r.n {
+		return nil, fault.New(fault.Upstream, "openai: %d embeddings came for %d texts", place, r.n)
+	}
+	return out, nil
+}
+
+// usage reads the tokens that were paid for. What is none does not spoil a good
+// answer: a number with a point, or in a string, is one; anything else is 0.
+func (r *reader) usage() (int, error) {
+	var raw json.RawMessage
+	if err := r.Decode(&raw); err != nil {
+		return 0, err
+	}
+	var said struct {
+		Prompt json.RawMessage `json:"prompt_tokens"`
+		Total  json.RawMessage `json:"total_tokens"`
+	}
+	if json.Unmarshal(raw, &said) != nil {
+		return 0, nil
+	}
+	for _, field := range []json.RawMessage{said.Prompt, said.Total} {
+		n, err := strconv.ParseFloat(strings.Trim(string(field), `"`), 64)
+		if err == nil && n >= 0 && n <= math.MaxInt32 {
+			return int(n), nil
+		}
+	}
+	return 0, nil
+}
+
+func check(v []float32, dimensions int) error {
+	if len(v) != dimensions {
+		return fault.New(fault.Upstream, "openai: an embedding has %d dimensions, want %d: RAGTIME_EMBEDDING_DIMENSIONS and the model do not fit", len(v), dimensions)
+	}
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	if math.IsNaN(sum) || math.IsInf(sum, 0) || sum == 0 {
+		return fault.New(fault.Upstream, "openai: an embedding is zero or not finite")
+	}
+	return nil
+}
+
+// vector decodes both encoding formats: base64 of little-endian float32, and
+// an array of numbers, which servers that do not know base64 send.
+type vector []float32
+
+func (v *vector) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '[' {
+		if bytes.Contains(b, []byte("null")) { // which encoding/json would take for 0
+			return errors.New("an embedding has null among its numbers")
+		}
+		return json.Unmarshal(b, (*[]float32)(v))
+	}
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	raw, err := base64.StdEncoding.DecodeString(s)
+	if err != nil {
+		return err
+	}
+	if len(raw)%4 != 0 {
+		return errors.New("a base64 embedding is no whole number of float32")
+	}
+	*v = make(vector, len(raw)/4)
+	for i := range *v {
+		(*v)[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
+	return nil
+}

@@ -1,0 +1,183 @@
+package openai
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/openai/openai-go/v3/option"
+
+	"ragtime/shared/fault"
+	"ragtime/shared/wire"
+)
+
+const (
+	// patience is how long an error's body may take: its status says nearly all. A
+	// process that does not know the API's latencies yet makes no second attempt in
+	// that time. It is less where less than twice of it is left.
+	patience = 250 * time.Millisecond
+	// maxErrorBody is how much of it is read, in bytes; OpenAI's have less than 1 KiB.
+	maxErrorBody = 16 << 10
+)
+
+// refusal is an answer with a status that is no success.
+type refusal struct {
+	status int
+	header http.Header
+	// What the API says of the reason, where it is a name and no sentence.
+	code, kind, param string
+}
+
+func (r *refusal) Error() string {
+	return fmt.Sprintf("status %d, code %q, type %q, parameter %q", r.status, r.code, r.kind, r.param)
+}
+
+func asRefusal(err error) (*refusal, bool) { return errors.AsType[*refusal](err) }
+
+// refuse is openai-go's middleware: it makes an error of a refusal before
+// openai-go reads it, which would wait for its body without limit, and forget
+// its status where the body is not of OpenAI's shape.
+func refuse(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+	resp, err := next(r)
+	if err != nil || resp.StatusCode >= 200 && resp.StatusCode < 300 {
+		return resp, err
+	}
+	wait := patience
+	if end, ok := r.Context().Deadline(); ok {
+		wait = min(wait, time.Until(end)/2)
+	}
+	giveUp := time.AfterFunc(wait, func() { resp.Body.Close() })
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what came of it counts
+	giveUp.Stop()
+	resp.Body.Close()
+	refused := &refusal{status: resp.StatusCode, header: resp.Header}
+	refused.read(body)
+	return nil, refused
+}
+
+// read finds names in an error's body. OpenAI has them in "error"; Gemini has a
+// list of such; vLLM and TEI have them at the top; Ollama and gateways have a
+// sentence only, which is not ours to repeat: it may have the text in it.
+func (r *refusal) read(body []byte) {
+	type names struct {
+		Code   name `json:"code"`
+		Type   name `json:"type"`
+		Status name `json:"status"`
+		Param  name `json:"param"`
+	}
+	var outer struct {
+		names
+		Error json.RawMessage `json:"error"`
+	}
+	body = bytes.TrimSpace(body)
+	if bytes.HasPrefix(body, []byte("[")) {
+		var list []json.RawMessage
+		if json.Unmarshal(body, &list) != nil || len(list) == 0 {
+			return
+		}
+		body = list[0]
+	}
+	if json.Unmarshal(body, &outer) != nil {
+		return
+	}
+	found := outer.names
+	if bytes.HasPrefix(outer.Error, []byte("{")) {
+		found = names{}
+		if json.Unmarshal(outer.Error, &found) != nil {
+			return
+		}
+	}
+	r.code, r.kind, r.param = string(found.Code), string(found.Type), string(found.Param)
+	if r.kind == "" {
+		r.kind = string(found.Status)
+	}
+}
+
+// name is a string or number of an error's body, kept if it looks like a name in
+// a program; else it is empty, which is no error.
+type name string
+
+const nameBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-[]$"
+
+func (n *name) UnmarshalJSON(b []byte) error {
+	s := strings.Trim(string(b), `"`)
+	if s != "null" && len(s) <= 64 && strings.Trim(s, nameBytes) == "" {
+		*n = name(s)
+	}
+	return nil
+}
+
+// outOfFunds are the codes and types by which OpenAI says that the account pays
+// for no more (https://platform.openai.com/docs/guides/error-codes): waiting does not help.
+var outOfFunds = []string{"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
+
+// fault says what the refusal means for the caller and for another attempt.
+func (r *refusal) fault() *fault.Error {
+	f := &fault.Error{Kind: fault.Upstream, Detail: "openai: answered " + strconv.Itoa(r.status), Cause: r}
+	switch s := r.status; {
+	case slices.Contains(outOfFunds, r.code) || slices.Contains(outOfFunds, r.kind) || s == http.StatusPaymentRequired:
+		f.Kind, f.Detail = fault.QuotaExhausted, "openai: the account's quota is exhausted, or it is not active: see its billing page"
+	case s == http.StatusTooManyRequests:
+		f.Kind, f.Detail = fault.RateLimited, "openai: rate limit reached"
+		f.RetryAfter = wire.RetryAfter(r.header)
+	case s == http.StatusUnauthorized || s == http.StatusForbidden:
+		f.Detail = "openai: the API key was refused (" + strconv.Itoa(s) + "): check OPENAI_API_KEY or the secret behind OPENAI_API_KEY_SECRET"
+	case s >= 500 || s == http.StatusRequestTimeout || s == http.StatusConflict:
+		f.Kind = fault.Unavailable
+		f.RetryAfter = wire.RetryAfter(r.header)
+	case s < 400:
+		f.Detail += r.elsewhere()
+	default:
+		f.Detail += r.named() + r.advice()
+	}
+	return f
+}
+
+// elsewhere says where a redirect points. It is not followed: the key would go there.
+func (r *refusal) elsewhere() string {
+	to, err := url.Parse(r.header.Get("Location"))
+	if err != nil || to.Hostname() == "" {
+		return ", a redirect that is not followed: check OPENAI_BASE_URL"
+	}
+	return fmt.Sprintf(", a redirect to %q that is not followed, since the key would go there: if the API is there, say so in OPENAI_BASE_URL", to.Scheme+"://"+to.Host)
+}
+
+// named says what the API named as the reason.
+func (r *refusal) named() string {
+	var said []string
+	if r.param != "" {
+		said = append(said, "parameter "+r.param)
+	}
+	if code := r.code; code != "" && code != strconv.Itoa(r.status) {
+		said = append(said, "code "+code)
+	} else if r.kind != "" {
+		said = append(said, "type "+r.kind)
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(said, ", ") + ")"
+}
+
+// advice says what usually mends a refusal of this status.
+func (r *refusal) advice() string {
+	switch {
+	case r.code == "model_not_found":
+		return ": no such model; check RAGTIME_EMBEDDING_MODEL"
+	case r.status == http.StatusNotFound:
+		return ": no such model or path; check RAGTIME_EMBEDDING_MODEL and OPENAI_BASE_URL"
+	case r.status == http.StatusRequestEntityTooLarge:
+		return ": the request is too large for it; lower inputs or tokens in RAGTIME_PROVIDER_SETTINGS"
+	case r.status == http.StatusBadRequest || r.status == http.StatusUnprocessableEntity:
+		return ": check that RAGTIME_PROVIDER names who answers there"
+	}
+	return ""
+}

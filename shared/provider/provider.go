@@ -1,0 +1,118 @@
+// Package provider knows how the embeddings APIs differ that call themselves
+// OpenAI-compatible: what each takes beside a model and texts, and how much at once.
+// docs/providers.md has the same table with its sources.
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// API is what is known of one provider's API. A parameter that it is not known
+// to take is not sent: many refuse what they do not know.
+type API struct {
+	Name       string     // of the preset, such as "azure"
+	BaseURL    string     // where it is, without a last slash; empty where every deployment has its own
+	Query      url.Values // goes with every request, such as Azure's api-version
+	KeyHeader  string     // the header that carries the key; empty is Authorization, as a bearer token
+	Dimensions bool       // takes the parameter dimensions, for a model that can shorten its vectors
+	Encoding   string     // the encoding_format to ask for, "base64" or "float"; empty asks for none
+	Inputs     int        // texts a request takes; 0 where no limit is known
+	Tokens     int        // tokens that a request takes, all texts together; 0 where no limit is known
+	Plaintext  bool       // the key may go over http to another machine
+}
+
+// OpenAI is the preset that counts where none is named.
+const OpenAI = "openai"
+
+var presets = map[string]API{
+	OpenAI:      {BaseURL: "https://api.openai.com/v1", Dimensions: true, Encoding: "base64", Inputs: 2048, Tokens: 300_000},
+	"azure":     {KeyHeader: "api-key", Dimensions: true, Encoding: "base64", Inputs: 2048, Tokens: 300_000},
+	"gemini":    {BaseURL: "https://generativelanguage.googleapis.com/v1beta/openai", Inputs: 100},
+	"dashscope": {BaseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Dimensions: true, Encoding: "float", Inputs: 10},
+	"vllm":      {Encoding: "base64"},
+	"ollama":    {Encoding: "base64"},
+	"tei":       {Inputs: 32},
+}
+
+// Names are the presets' names, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(presets)) }
+
+// Preset is the API of that name; "" is OpenAI's.
+func Preset(name string) (API, error) {
+	if name == "" {
+		name = OpenAI
+	}
+	api, ok := presets[name]
+	if !ok {
+		return API{}, fmt.Errorf("%q is no provider known here: use one of %s", name, strings.Join(Names(), ", "))
+	}
+	api.Name = name
+	return api, nil
+}
+
+// setting changes one field of an API to what is written.
+type setting func(api *API, value string) error
+
+var settings = map[string]setting{
+	"dimensions": func(api *API, v string) error { return yesNo(&api.Dimensions, v) },
+	"plaintext":  func(api *API, v string) error { return yesNo(&api.Plaintext, v) },
+	"inputs":     func(api *API, v string) error { return count(&api.Inputs, v) },
+	"tokens":     func(api *API, v string) error { return count(&api.Tokens, v) },
+	"encoding": func(api *API, v string) error {
+		if v != "base64" && v != "float" && v != "none" {
+			return errors.New("must be base64, float or none")
+		}
+		api.Encoding = strings.TrimSuffix(v, "none")
+		return nil
+	},
+	"key_header": func(api *API, v string) error {
+		if strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return errors.New("is not a header's name")
+		}
+		api.KeyHeader = v
+		return nil
+	},
+}
+
+// With is the API with single settings on top of it, such as
+// "inputs=10,encoding=float". Empty changes nothing. All mistakes are reported at once.
+func (api API) With(changes string) (API, error) {
+	var mistakes []error
+	for change := range strings.SplitSeq(changes, ",") {
+		name, value, _ := strings.Cut(change, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if name == "" && value == "" {
+			continue
+		}
+		set := settings[name]
+		if set == nil {
+			mistakes = append(mistakes, fmt.Errorf("%q is no setting: use %s", name, strings.Join(slices.Sorted(maps.Keys(settings)), ", ")))
+		} else if err := set(&api, value); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s=%q %w", name, value, err))
+		}
+	}
+	return api, errors.Join(mistakes...)
+}
+
+func yesNo(field *bool, value string) error {
+	if value != "yes" && value != "no" {
+		return errors.New("must be yes or no")
+	}
+	*field = value == "yes"
+	return nil
+}
+
+func count(field *int, value string) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return errors.New("must be a number from 1 on")
+	}
+	*field = n
+	return nil
+}

@@ -1,0 +1,54 @@
+package provider
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+// At is the API at a base URL; "" is the preset's own. The URL's query is sent
+// with every request. It must be https, since the key goes there: http is only
+// allowed to this machine, and where the setting plaintext says yes.
+func (api API) At(rawURL string) (API, error) {
+	if rawURL == "" {
+		rawURL = api.BaseURL
+	}
+	if rawURL == "" {
+		return API{}, fmt.Errorf("is not set: every deployment of %s has an address of its own", api.Name)
+	}
+	u, err := url.Parse(rawURL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return API{}, errors.New("is not an http or https URL") // url's own error has the whole URL in it
+	}
+	switch {
+	case u.User != nil:
+		return API{}, errors.New("has a user or password in it: the key belongs in OPENAI_API_KEY, or in a secret")
+	case u.Fragment != "":
+		return API{}, errors.New("has a fragment (#), which cannot be sent")
+	case u.Scheme == "http" && !api.Plaintext && !loopback(u.Hostname()):
+		return API{}, fmt.Errorf("is http: the key would go to %s unencrypted; use https, or allow it with RAGTIME_PROVIDER_SETTINGS=plaintext=yes", u.Host)
+	}
+	if api.Query, err = url.ParseQuery(u.RawQuery); err != nil {
+		return API{}, errors.New("has a query that cannot be read")
+	}
+	u.RawQuery, u.ForceQuery = "", false
+	api.BaseURL = strings.TrimRight(u.String(), "/")
+	return api, nil
+}
+
+func loopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}
+
+// Space names what makes the vectors, as far as vectors of one space compare: a
+// preset by its name, so that an address may change; an API that only claims to
+// be like OpenAI's by its host.
+func (api API) Space() string {
+	u, err := url.Parse(api.BaseURL)
+	if api.Name != OpenAI || err != nil || api.BaseURL == presets[OpenAI].BaseURL {
+		return api.Name
+	}
+	return u.Hostname()
+}
