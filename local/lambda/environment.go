@@ -13,12 +13,13 @@ type environment struct {
 	function  Function
 	logStream string
 
-	jobs chan *job     // holds one
+	jobs chan *job     // has room for all that it may be given at once
 	kill chan struct{} // asks run to end the process
 	gone chan struct{} // closed when run has returned
 
-	state string // guarded by Service.mu, as is pid
-	pid   int
+	state  string // guarded by Service.mu, as are pid and active
+	pid    int
+	active int // invocations that it was given and has not ended
 
 	requestID atomic.Value // string: whose log the process is writing
 
@@ -26,6 +27,7 @@ type environment struct {
 	api     *runtimeAPI
 	process *process
 	waiting *nextCall     // the process's request for its next invocation
+	last    *invocation   // the one that was begun last
 	init    time.Duration // how long init took; 0 after the first invocation has reported it
 }
 
@@ -35,7 +37,7 @@ func newEnvironment(s *Service, p *pool) *environment {
 		pool:      p,
 		function:  p.function,
 		logStream: time.Now().UTC().Format("2006/01/02") + "/[" + version + "]" + randomHex(16),
-		jobs:      make(chan *job, 1),
+		jobs:      make(chan *job, p.function.PerProcess),
 		kill:      make(chan struct{}),
 		gone:      make(chan struct{}),
 		state:     "starting",
@@ -50,7 +52,11 @@ func (e *environment) run() {
 	j := <-e.jobs
 	if err := e.initialize(j); err != nil {
 		e.retire()
-		j.deliver(ending{Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream}, err})
+		e.fail(j, err)
+		return
+	}
+	if e.function.PerProcess > 1 {
+		e.serveMany(j)
 		return
 	}
 	for j != nil {
@@ -68,6 +74,11 @@ func (e *environment) run() {
 		j = e.idle()
 	}
 	e.retire()
+}
+
+// fail tells of a job that the process was never given.
+func (e *environment) fail(j *job, err error) {
+	j.deliver(ending{Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream}, err})
 }
 
 func (j *job) deliver(end ending) {

@@ -2,7 +2,7 @@
 // provided.al2023 as real processes, serves them the Runtime API (2018-06-01), freezes them between
 // invocations and kills them at their timeout, so that what breaks in Lambda breaks here too.
 //
-// Each environment (one process and the one invocation it serves at a time) has a Runtime API listener of
+// Each environment (one process and the invocations it serves, one at a time unless Function.PerProcess is more) has a Runtime API listener of
 // its own on a loopback port: AWS_LAMBDA_RUNTIME_API holds a host and a port and no path, so only the port
 // can say which process is asking for its next invocation.
 //
@@ -28,6 +28,7 @@ type Function struct {
 	Timeout     time.Duration     // longest invocation, init not included; 3 s
 	MemoryMB    int               // told to the function and reported, not enforced; 128
 	Concurrency int               // most processes at once; 10
+	PerProcess  int               // most invocations at once in one process, which is never frozen if that is above 1, as on Lambda Managed Instances; 1
 	JSONLogs    bool              // LogFormat JSON: platform lines are JSON, and the function is told so
 }
 
@@ -58,7 +59,7 @@ type Line struct {
 type Environment struct {
 	LogStream string
 	PID       int    // also the id of its process group; 0 until the process has started
-	State     string // "starting", "busy" or "frozen"
+	State     string // "starting", "busy" or "frozen"; "retired" while it ends, where it served several at once
 
 	environment *environment
 }
@@ -149,6 +150,9 @@ func (f Function) withDefaults() (Function, error) {
 	}
 	if f.Concurrency <= 0 {
 		f.Concurrency = 10
+	}
+	if f.PerProcess <= 0 {
+		f.PerProcess = 1
 	}
 	return f, nil
 }

@@ -23,6 +23,13 @@ func (s *Service) dispatch(function string, j *job) error {
 	if p == nil {
 		return ErrNotFound
 	}
+	for e := range p.all {
+		if p.function.PerProcess > 1 && e.active < p.function.PerProcess && e.state != retired {
+			e.active++
+			e.jobs <- j // has room: it holds fewer than are active
+			return nil
+		}
+	}
 	if last := len(p.frozen) - 1; last >= 0 {
 		e := p.frozen[last]
 		p.frozen = p.frozen[:last]
@@ -35,6 +42,7 @@ func (s *Service) dispatch(function string, j *job) error {
 	}
 	e := newEnvironment(s, p)
 	p.all[e] = struct{}{}
+	e.active = 1
 	e.jobs <- j
 	s.running.Go(e.run)
 	return nil
@@ -58,6 +66,34 @@ func (s *Service) withdraw(e *environment) bool {
 	}
 	e.pool.frozen = slices.Delete(e.pool.frozen, i, i+1)
 	return true
+}
+
+// retired is the state of an environment that is given nothing any more.
+const retired = "retired"
+
+// close makes e one that is given nothing any more.
+func (s *Service) close(e *environment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.state = retired
+}
+
+// closeIdle does so if e serves nothing.
+func (s *Service) closeIdle(e *environment) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e.active > 0 {
+		return false
+	}
+	e.state = retired
+	return true
+}
+
+// done makes room in e for another invocation.
+func (s *Service) done(e *environment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e.active--
 }
 
 // forget removes e, whose process is gone, and so makes room for another.

@@ -21,8 +21,9 @@ type runtimeAPI struct {
 	server *http.Server
 	served chan struct{} // closed when the server has returned
 
-	mu      sync.Mutex
-	current *invocation // the one that may be answered, or was the last to be
+	mu    sync.Mutex
+	begun bool                   // an invocation was handed out
+	open  map[string]*invocation // by request id: those that may be answered, or were the last to be
 }
 
 // nextCall is a process's request for an invocation. Its taker sends one on give, or nil to refuse.
@@ -68,6 +69,7 @@ func newRuntimeAPI() (*runtimeAPI, error) {
 		address:    listener.Addr().String(),
 		nexts:      make(chan *nextCall),
 		initErrors: make(chan initError, 1),
+		open:       make(map[string]*invocation),
 		served:     make(chan struct{}),
 	}
 	mux := http.NewServeMux()
@@ -94,11 +96,19 @@ func (a *runtimeAPI) close() {
 	<-a.served
 }
 
-// begin makes inv the invocation that can be answered.
+// begin makes inv an invocation that can be answered.
 func (a *runtimeAPI) begin(inv *invocation) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.current = inv
+	a.begun = true
+	a.open[inv.requestID] = inv
+}
+
+// end makes inv one that nobody knows.
+func (a *runtimeAPI) end(inv *invocation) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.open, inv.requestID)
 }
 
 func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
@@ -171,7 +181,7 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mu.Lock()
-	begun := a.current != nil
+	begun := a.begun
 	a.mu.Unlock()
 	if !begun {
 		select {
@@ -184,21 +194,22 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	refuse(w, http.StatusForbidden, "InvalidStateTransition", "init is over")
 }
 
-// answer settles the current invocation. It reports false, having refused, when id is not the current
-// invocation's or that one was answered before.
+// answer settles an invocation. It reports false, having refused, when none of that id is open or it was
+// answered before.
 func (a *runtimeAPI) answer(w http.ResponseWriter, id string, got answer) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	inv := a.open[id]
 	switch {
-	case a.current == nil || a.current.requestID != id:
+	case inv == nil:
 		refuse(w, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return false
-	case a.current.answered:
+	case inv.answered:
 		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the invocation has been answered already")
 		return false
 	}
-	a.current.answered = true
-	a.current.answers <- got
+	inv.answered = true
+	inv.answers <- got
 	return true
 }
 

@@ -16,17 +16,13 @@ const settle = 100 * time.Millisecond
 // is there for another; it is frozen then, and gone otherwise.
 func (e *environment) serve(j *job) (end ending, alive bool) {
 	began := time.Now()
-	inv := &invocation{
-		job:      j,
-		arn:      e.function.arn(e.service.options.Region),
-		deadline: began.Add(e.function.Timeout),
-		answers:  make(chan answer, 1),
-	}
-	result := Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream, Init: e.init}
-	e.init = 0
-
+	inv, result := e.accept(j, began)
 	e.requestID.Store(j.requestID)
 	e.logStart(j)
+	if e.last != nil {
+		e.api.end(e.last)
+	}
+	e.last = inv
 	e.api.begin(inv)
 	e.process.thaw()
 	got, failure := e.await(inv, func(a answer) {
@@ -45,6 +41,19 @@ func (e *environment) serve(j *job) (end ending, alive bool) {
 		return got.ending(result), failure == nil
 	}
 	return ending{result, failure}, failure == nil
+}
+
+// accept makes an invocation of a job, and the beginning of its result.
+func (e *environment) accept(j *job, began time.Time) (*invocation, Result) {
+	inv := &invocation{
+		job:      j,
+		arn:      e.function.arn(e.service.options.Region),
+		deadline: began.Add(e.function.Timeout),
+		answers:  make(chan answer, 1),
+	}
+	result := Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream, Init: e.init}
+	e.init = 0
+	return inv, result
 }
 
 // ending is what the invoker gets for a.

@@ -63,6 +63,9 @@ func (f Function) variables(o Options, runtimeAPI, logStream string) []string {
 		"PATH":                            "/usr/local/bin:/usr/bin/:/bin:/opt/bin",
 		"LANG":                            "en_US.UTF-8",
 	}
+	if f.PerProcess > 1 {
+		set["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(f.PerProcess)
+	}
 	if f.JSONLogs {
 		set["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
 		set["AWS_LAMBDA_LOG_LEVEL"] = "INFO" // Lambda's default application log level with LogFormat JSON

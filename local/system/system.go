@@ -40,6 +40,7 @@ type Options struct {
 	OpenAIKey     string            // with a key the real OpenAI is used, else the stand-in
 	OpenAIBaseURL string            // with a key: another OpenAI-compatible API
 	CertFile      string            // with a key: what its API's certificate is checked with (PEM); empty is what the system trusts
+	PerProcess    int               // invocations that one function process serves at once, as lambda.Function.PerProcess; 1
 	SecretKey     bool              // the functions fetch the key from Secrets Manager, as they do when deployed
 	Log           func(lambda.Line) // every line that functions and platform log
 	// WrapDynamoDB stands between the functions and the table, for tests that make it fail.
@@ -148,7 +149,7 @@ func (s *System) functions(o Options, env map[string]string) error {
 			}
 		}
 		functions = append(functions, lambda.Function{Name: f.Name, Binary: binary,
-			Env: merged, Timeout: f.Timeout, MemoryMB: f.MemoryMB, JSONLogs: true})
+			Env: merged, Timeout: f.Timeout, MemoryMB: f.MemoryMB, PerProcess: o.PerProcess, JSONLogs: true})
 	}
 	var err error
 	s.Lambda, err = lambda.New(functions, lambda.Options{Region: region, XRayDaemon: s.XRay.Addr(), Log: func(l lambda.Line) {

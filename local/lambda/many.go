@@ -1,0 +1,138 @@
+package lambda
+
+import (
+	"fmt"
+	"time"
+)
+
+// many leads an environment that serves several invocations at once.
+type many struct {
+	*environment
+	queue  []*job      // accepted, waiting for a call
+	calls  []*nextCall // the process's requests for an invocation that wait
+	active int         // invocations that the process has
+
+	ended   chan struct{} // one for each invocation that ended
+	overdue chan struct{} // an invocation passed the timeout
+}
+
+// serveMany runs invocations beside one another, the first of which is there, until the process ends, is
+// idle for long, or is to be killed. The process asks for as many at once as it may serve
+// (AWS_LAMBDA_MAX_CONCURRENCY). It is not frozen: on Lambda Managed Instances it would not be.
+//
+// An invocation that passes the timeout takes the process, and all that it serves, with it.
+func (e *environment) serveMany(first *job) {
+	defer e.retire()
+	m := &many{
+		environment: e,
+		queue:       []*job{first},
+		calls:       []*nextCall{e.waiting},
+		ended:       make(chan struct{}, e.function.PerProcess),
+		overdue:     make(chan struct{}, e.function.PerProcess),
+	}
+	m.lead()
+	e.service.close(e)
+	e.process.kill()
+	for ; m.active > 0; m.active-- {
+		<-m.ended
+	}
+	for len(e.jobs) > 0 { // closed: nobody adds to it
+		m.queue = append(m.queue, <-e.jobs)
+	}
+	for _, j := range m.queue {
+		e.fail(j, m.lost(j))
+	}
+}
+
+// lead hands out jobs until the environment is to end.
+func (m *many) lead() {
+	idle := time.NewTimer(m.service.options.IdleTimeout)
+	defer idle.Stop()
+	for {
+		m.handOut()
+		idle.Reset(m.service.options.IdleTimeout)
+		select {
+		case j := <-m.jobs:
+			m.queue = append(m.queue, j)
+		case call := <-m.api.nexts:
+			m.calls = append(m.calls, call)
+		case <-m.ended:
+			m.active--
+		case <-idle.C:
+			if m.service.closeIdle(m.environment) {
+				return
+			}
+		case <-m.process.exited:
+			return
+		case <-m.overdue:
+			return
+		case <-m.kill:
+			return
+		case <-m.service.closing:
+			return
+		}
+	}
+}
+
+// handOut gives the process what it asks for, as far as there are jobs.
+func (m *many) handOut() {
+	for len(m.queue) > 0 && len(m.calls) > 0 {
+		j, call := m.queue[0], m.calls[0]
+		m.calls = m.calls[1:]
+		inv, result := m.accept(j, time.Now())
+		m.api.begin(inv)
+		select {
+		case call.give <- inv:
+			m.queue = m.queue[1:]
+			m.active++
+			m.logStart(j)
+			go m.follow(inv, result)
+		case <-call.gone: // the process may ask again
+			m.api.end(inv)
+		}
+	}
+}
+
+// follow sees an invocation to its end.
+func (m *many) follow(inv *invocation, result Result) {
+	began := time.Now()
+	timeout := time.NewTimer(m.function.Timeout)
+	defer timeout.Stop()
+	var got *answer
+	var failure error
+	select {
+	case a := <-inv.answers:
+		got = &a
+	case <-m.process.exited:
+		failure = m.lost(inv.job)
+		select {
+		case a := <-inv.answers: // given before the end
+			got = &a
+		default:
+		}
+	case <-timeout.C:
+		failure = newError(inv.requestID, "Sandbox.Timedout", fmt.Sprintf(
+			"RequestId: %s Error: Task timed out after %.2f seconds", inv.requestID, m.function.Timeout.Seconds()))
+		m.overdue <- struct{}{}
+	}
+	m.api.end(inv)
+	result.Duration = time.Since(began)
+	m.logEnd(result, got, failure)
+	end := ending{result, failure}
+	if got != nil {
+		end = got.ending(result)
+	}
+	m.service.done(m.environment) // before the result is out: whoever gets it finds room
+	inv.deliver(end)
+	m.ended <- struct{}{}
+}
+
+// lost is why a job failed whose process is gone.
+func (m *many) lost(j *job) error {
+	select {
+	case <-m.service.closing:
+		return ErrClosed
+	default:
+		return m.exitError(j)
+	}
+}
