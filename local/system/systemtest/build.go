@@ -14,6 +14,18 @@ import (
 // folder with template.yaml beside them. The folder is gone after the test.
 func Build(t testing.TB) string {
 	t.Helper()
+	return build(t, []string{"CGO_ENABLED=0"})
+}
+
+// BuildRace does so with the race detector in the functions: what it finds it
+// writes to their log, as "DATA RACE". It needs a C compiler.
+func BuildRace(t testing.TB) string {
+	t.Helper()
+	return build(t, nil, "-race")
+}
+
+func build(t testing.TB, env []string, flags ...string) string {
+	t.Helper()
 	mod, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -33,8 +45,8 @@ func Build(t testing.TB) string {
 		"build/diagnose/bootstrap": "./functions/diagnose",
 		"build/ragtime":            "./cmd/ragtime",
 	} {
-		c := exec.Command("go", "build", "-o", filepath.Join(root, target), source)
-		c.Dir, c.Env = project, append(os.Environ(), "CGO_ENABLED=0")
+		c := exec.Command("go", append(append([]string{"build"}, flags...), "-o", filepath.Join(root, target), source)...)
+		c.Dir, c.Env = project, append(os.Environ(), env...)
 		if out, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("build %s: %v\n%s", source, err, out)
 		}
