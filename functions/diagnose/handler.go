@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/config"
 	"ragtime/shared/diagnose"
 	"ragtime/shared/trace"
 )
@@ -16,9 +17,15 @@ type handler struct {
 	options  diagnose.Options
 }
 
-func newHandler(s []diagnose.Service, o diagnose.Options, t *trace.Tracer) func(context.Context, apigw.Event) (apigw.Reply, error) {
+func newHandler(s []diagnose.Service, o diagnose.Options, from config.Tenancy, t *trace.Tracer) apigw.Func {
 	h := handler{s, o}
-	return apigw.Handler("diagnose", t, apigw.Routes{"POST /diagnose": h.diagnose})
+	return apigw.API{
+		Name:    "diagnose",
+		Tracer:  t,
+		Tenancy: from,
+		Routes:  apigw.Routes{"POST /diagnose": h.diagnose},
+		Direct:  apigw.Direct{Route: "POST /diagnose"},
+	}.Serve
 }
 
 type answer struct {

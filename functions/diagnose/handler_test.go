@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"log/slog"
 	"net"
@@ -13,10 +12,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.uber.org/goleak"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/apigw/apigwtest"
+	"ragtime/shared/config"
 	"ragtime/shared/diagnose"
 	"ragtime/shared/fault"
 )
@@ -29,14 +29,10 @@ func send(t *testing.T, services []diagnose.Service, body string) (apigw.Reply, 
 	var log bytes.Buffer
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
-	e := apigw.Event{HTTPMethod: "POST", Resource: "/diagnose", Body: body, Headers: map[string]string{"Content-Type": "application/json", "Prefer": "wait=1"}}
-	e.RequestContext.Identity.AccountID = "123"
-	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
+	e := apigwtest.Event{HTTPMethod: "POST", Resource: "/diagnose", Body: body, Headers: map[string]string{"Content-Type": "application/json", "Prefer": "wait=1"}}
+	e.RequestContext.Identity.AccountID = apigwtest.Account
 	o := diagnose.Options{Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
-	reply, err := newHandler(services, o, nil)(ctx, e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	reply := apigwtest.Send(t, t.Context(), newHandler(services, o, config.Tenancy{}, nil), e)
 	lines := map[string][]map[string]any{}
 	for d := json.NewDecoder(&log); d.More(); {
 		var l map[string]any
@@ -108,8 +104,20 @@ func TestRequest(t *testing.T) {
 
 // The handler has no route but its own.
 func TestRoute(t *testing.T) {
-	reply, err := newHandler(nil, diagnose.Options{}, nil)(context.Background(), apigw.Event{HTTPMethod: "GET", Resource: "/diagnose"})
-	if err != nil || reply.StatusCode != 404 {
-		t.Errorf("GET got %d, %v; want 404", reply.StatusCode, err)
+	reply := apigwtest.Send(t, t.Context(), newHandler(nil, diagnose.Options{}, config.Tenancy{}, nil), apigwtest.Event{HTTPMethod: "GET", Resource: "/diagnose"})
+	if reply.StatusCode != 404 {
+		t.Errorf("GET got %d, want 404", reply.StatusCode)
 	}
 }
+
+var calls = []apigwtest.Call{{Method: "POST", Resource: "/diagnose"}}
+
+func handlerOf(from config.Tenancy) apigw.Func {
+	return newHandler(nil, diagnose.Options{}, from, nil)
+}
+
+func nobody() []string { return nil } // diagnose asks for no documents
+
+func TestForgedEvents(t *testing.T) { apigwtest.Forged(t, calls, handlerOf, nobody) }
+
+func TestAnyEvent(t *testing.T) { apigwtest.AnyEvent(t, calls, handlerOf, nobody) }

@@ -21,5 +21,5 @@ func main() {
 		os.Exit(1)
 	}
 	t := trace.New(cfg.XRayDaemon, trace.AWS{Region: cfg.Region, Table: cfg.Table})
-	lambda.StartHandlerFunc(newHandler(diagnose.Services(cfg), diagnose.Options{Resolver: cfg.Resolver}, t))
+	lambda.StartHandlerFunc(newHandler(diagnose.Services(cfg), diagnose.Options{Resolver: cfg.Resolver}, cfg.Tenancy, t))
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/config"
 	"ragtime/shared/operation"
 	"ragtime/shared/rag"
 	"ragtime/shared/trace"
@@ -15,12 +16,18 @@ type handler struct {
 	store    rag.Writer
 }
 
-func newHandler(e rag.Embedder, w rag.Writer, t *trace.Tracer) func(context.Context, apigw.Event) (apigw.Reply, error) {
+func newHandler(e rag.Embedder, w rag.Writer, from config.Tenancy, t *trace.Tracer) apigw.Func {
 	h := handler{e, w}
-	return apigw.Handler("embed", t, apigw.Routes{
-		"PUT /documents/{document_id}":    h.put,
-		"DELETE /documents/{document_id}": h.delete,
-	})
+	return apigw.API{
+		Name:    "embed",
+		Tracer:  t,
+		Tenancy: from,
+		Routes: apigw.Routes{
+			"PUT /documents/{document_id}":    h.put,
+			"DELETE /documents/{document_id}": h.delete,
+		},
+		Direct: apigw.Direct{Route: "PUT /documents/{document_id}", Fields: []string{"document_id", "text"}},
+	}.Serve
 }
 
 type putBody struct {

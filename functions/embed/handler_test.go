@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/apigw/apigwtest"
+	"ragtime/shared/config"
 	"ragtime/shared/fault"
 )
 
@@ -17,7 +19,7 @@ func TestPut(t *testing.T) {
 	body := `{"text":"` + marker + ` rings.","title":"T","collection":"c","metadata":{"k":"v"}}`
 	tests := []struct {
 		name  string
-		event apigw.Event
+		event apigwtest.Event
 	}{
 		{"JSON", request("PUT", "a~1", "application/json", body)},
 		{"plain text", request("PUT", "a~1", "text/plain", marker+" rings.")},
@@ -44,7 +46,7 @@ func TestPut(t *testing.T) {
 					t.Errorf("put %d (-want +got):\n%s", i, d)
 				}
 			}
-			if want := "replace account:123 a~1"; w.calls[len(w.calls)-1] != want {
+			if want := "replace account:123456789012 a~1"; w.calls[len(w.calls)-1] != want {
 				t.Errorf("got calls %v, want %q at the end", w.calls, want)
 			}
 		})
@@ -77,7 +79,7 @@ func TestPutRefused(t *testing.T) {
 		{"no JSON", marker, "body"},
 		{"array", `["` + marker + `"]`, "body"},
 		{"null", `null`, "body"},
-		{"no UTF-8", "{\"text\":\"" + marker + "\xff\"}", "body"},
+		{"no UTF-8", "{\"text\":\"" + marker + "\xff\"}", "text"},
 		{"nested 10,000 deep", field(`"metadata":` + strings.Repeat(`{"k":`, 10_000) + "1" + strings.Repeat("}", 10_000)), "body"},
 		{"unknown", field(`"txet":"` + marker + `"`), "txet"},
 		{"tenant", field(`"tenant":"` + marker + `"`), "tenant"},
@@ -136,7 +138,7 @@ func TestPutRefused(t *testing.T) {
 }
 
 func TestTextBodyRefused(t *testing.T) {
-	encoded := func(media, body string) apigw.Event {
+	encoded := func(media, body string) apigwtest.Event {
 		e := request("PUT", "a", media, body)
 		e.IsBase64Encoded = true
 		return e
@@ -144,14 +146,14 @@ func TestTextBodyRefused(t *testing.T) {
 	b64 := base64.StdEncoding.EncodeToString
 	tests := []struct {
 		name   string
-		event  apigw.Event
+		event  apigwtest.Event
 		status int
 		field  string
 	}{
 		{"empty", request("PUT", "a", "text/plain", ""), 400, "text"},
 		{"blank", request("PUT", "a", "text/markdown", "\n \n"), 400, "text"},
 		{"NUL", request("PUT", "a", "text/plain", marker+"\x00"), 400, "text"},
-		{"no UTF-8", request("PUT", "a", "text/plain", marker+"\xff"), 400, "body"},
+		{"no UTF-8", request("PUT", "a", "text/plain", marker+"\xff"), 400, "text"},
 		{"broken base64", encoded("text/plain", marker+"!"), 400, "body"},
 		{"no UTF-8 in base64", encoded("text/plain", b64([]byte(marker+"\xff"))), 400, "body"},
 		{"broken base64 of JSON", encoded("application/json", `{"text":"`+marker+`"}`), 400, "body"},
@@ -202,4 +204,20 @@ func TestDelete(t *testing.T) {
 	if r := send(t, w, request("DELETE", "a", "", "")); r.StatusCode != 409 {
 		t.Errorf("got %d %s, want 409", r.StatusCode, r.Body)
 	}
+}
+
+var calls = []apigwtest.Call{
+	{Method: "PUT", Resource: "/documents/{document_id}", DocumentID: "a", Body: `{"text":"a"}`},
+	{Method: "DELETE", Resource: "/documents/{document_id}", DocumentID: "a"},
+}
+
+// Whatever an event claims to be, it changes no documents but its caller's own.
+func TestForgedEvents(t *testing.T) {
+	w := &world{}
+	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(w, w, from, nil) }, w.asked)
+}
+
+func TestAnyEvent(t *testing.T) {
+	w := &world{}
+	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(w, w, from, nil) }, w.asked)
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.uber.org/goleak"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/apigw/apigwtest"
+	"ragtime/shared/config"
 	"ragtime/shared/rag"
 )
 
@@ -65,23 +66,19 @@ func (w *world) Delete(_ context.Context, tenant, id string) error {
 	return w.err
 }
 
-// request is an event as API Gateway sends it, of the account 123.
-func request(method, id, media, body string) apigw.Event {
-	e := apigw.Event{HTTPMethod: method, Resource: "/documents/{document_id}", Body: body,
+// request is an event as API Gateway sends it, of apigwtest.Account.
+func request(method, id, media, body string) apigwtest.Event {
+	e := apigwtest.Event{HTTPMethod: method, Resource: "/documents/{document_id}", Body: body,
 		PathParameters: map[string]string{"document_id": id}, Headers: map[string]string{"Content-Type": media}}
-	e.RequestContext.Identity.AccountID = "123"
+	e.RequestContext.Identity.AccountID = apigwtest.Account
 	return e
 }
 
 // send handles the event, and checks that the log has no trace of any marker.
-func send(t *testing.T, w *world, e apigw.Event) apigw.Reply {
+func send(t *testing.T, w *world, e apigwtest.Event) apigw.Reply {
 	t.Helper()
 	logged.Reset()
-	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
-	reply, err := newHandler(w, w, nil)(ctx, e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	reply := apigwtest.Send(t, t.Context(), newHandler(w, w, config.Tenancy{}, nil), e)
 	if log := logged.String(); strings.Contains(log, marker) || strings.Count(log, "operation finished") != 1 {
 		t.Errorf("the log has content of the request, or not one finish line:\n%s", log)
 	}
@@ -108,4 +105,13 @@ func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
 	if len(w.calls) > 0 || len(w.embedded) > 0 {
 		t.Errorf("got calls %v and %d texts embedded, want none", w.calls, len(w.embedded))
 	}
+}
+
+// asked gives the tenants whose documents were asked for since it was called last.
+func (w *world) asked() (tenants []string) {
+	for _, c := range w.calls {
+		tenants = append(tenants, strings.Fields(c)[1])
+	}
+	w.calls = nil
+	return tenants
 }

@@ -30,7 +30,7 @@ func TestGet(t *testing.T) {
 	if d := cmp.Diff(shown, got); d != "" {
 		t.Errorf("document (-want +got):\n%s", d)
 	}
-	if want := []string{"get account:123 a"}; !cmp.Equal(want, w.calls) {
+	if want := []string{"get account:123456789012 a"}; !cmp.Equal(want, w.calls) {
 		t.Errorf("got calls %v, want %v", w.calls, want)
 	}
 	w.err = fault.New(fault.NotFound, "no such document")
@@ -68,7 +68,7 @@ func TestList(t *testing.T) {
 			if d := cmp.Diff(tt.want, r.Body); d != "" || r.StatusCode != 200 {
 				t.Errorf("got %d (-want +got):\n%s", r.StatusCode, d)
 			}
-			if want := []string{"list account:123 c"}; !cmp.Equal(want, tt.world.calls) {
+			if want := []string{"list account:123456789012 c"}; !cmp.Equal(want, tt.world.calls) {
 				t.Errorf("got calls %v, want %v", tt.world.calls, want)
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/config"
 	"ragtime/shared/fault"
 	"ragtime/shared/operation"
 	"ragtime/shared/rag"
@@ -23,13 +24,19 @@ type handler struct {
 	store    reader
 }
 
-func newHandler(e rag.Embedder, s reader, t *trace.Tracer) func(context.Context, apigw.Event) (apigw.Reply, error) {
+func newHandler(e rag.Embedder, s reader, from config.Tenancy, t *trace.Tracer) apigw.Func {
 	h := handler{e, s}
-	return apigw.Handler("retrieve", t, apigw.Routes{
-		"POST /retrieve":               h.retrieve,
-		"GET /documents":               h.list,
-		"GET /documents/{document_id}": h.get,
-	})
+	return apigw.API{
+		Name:    "retrieve",
+		Tracer:  t,
+		Tenancy: from,
+		Routes: apigw.Routes{
+			"POST /retrieve":               h.retrieve,
+			"GET /documents":               h.list,
+			"GET /documents/{document_id}": h.get,
+		},
+		Direct: apigw.Direct{Route: "POST /retrieve", Fields: []string{"query"}},
+	}.Serve
 }
 
 type retrieveBody struct {

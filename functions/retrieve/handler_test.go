@@ -8,6 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ragtime/shared/apigw"
+	"ragtime/shared/apigw/apigwtest"
+	"ragtime/shared/config"
 	"ragtime/shared/fault"
 	"ragtime/shared/rag"
 )
@@ -47,7 +50,7 @@ func TestRetrieve(t *testing.T) {
 			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("answer (-want +got):\n%s", d)
 			}
-			tt.want.Tenant = "account:123"
+			tt.want.Tenant = "account:123456789012"
 			if d := cmp.Diff([]search{tt.want}, w.searches); d != "" {
 				t.Errorf("searches (-want +got):\n%s", d)
 			}
@@ -74,7 +77,7 @@ func TestRetrieveRefused(t *testing.T) {
 		{"no body", ``, "body"},
 		{"no JSON", marker, "body"},
 		{"array", `["` + marker + `"]`, "body"},
-		{"no UTF-8", "{\"query\":\"" + marker + "\xff\"}", "body"},
+		{"no UTF-8", "{\"query\":\"" + marker + "\xff\"}", "query"},
 		{"nested 10,000 deep", field(`"filter":` + strings.Repeat(`{"filter":`, 10_000) + "1" + strings.Repeat("}", 10_000)), "body"},
 		{"unknown", field(`"topk":5`), "topk"},
 		{"tenant", field(`"tenant":"` + marker + `"`), "tenant"},
@@ -150,4 +153,21 @@ func TestRetrieveFails(t *testing.T) {
 	if r.StatusCode != 503 || !strings.Contains(r.Body, `"step":"embed"`) || strings.Contains(r.Body, "private") {
 		t.Errorf("got %d %s, want 503 in step embed", r.StatusCode, r.Body)
 	}
+}
+
+var calls = []apigwtest.Call{
+	{Method: "GET", Resource: "/documents/{document_id}", DocumentID: "a"},
+	{Method: "GET", Resource: "/documents"},
+	{Method: "POST", Resource: "/retrieve", Body: `{"query":"a"}`},
+}
+
+// Whatever an event claims to be, it reads no documents but its caller's own.
+func TestForgedEvents(t *testing.T) {
+	w := &world{documents: []rag.Document{{ID: "a"}}}
+	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(w, w, from, nil) }, w.asked)
+}
+
+func TestAnyEvent(t *testing.T) {
+	w := &world{documents: []rag.Document{{ID: "a"}}}
+	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(w, w, from, nil) }, w.asked)
 }

@@ -23,5 +23,5 @@ func main() {
 	}
 	c := clients.New(cfg)
 	t := trace.New(cfg.XRayDaemon, trace.AWS{Region: cfg.Region, Table: cfg.Table})
-	lambda.StartHandlerFunc(newHandler(c.Embedder, c.Table, t))
+	lambda.StartHandlerFunc(newHandler(c.Embedder, c.Table, cfg.Tenancy, t))
 }

@@ -9,10 +9,11 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.uber.org/goleak"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/apigw/apigwtest"
+	"ragtime/shared/config"
 	"ragtime/shared/rag"
 )
 
@@ -74,22 +75,18 @@ func (w *world) List(_ context.Context, tenant string, limit int, cursor string)
 // marker stands in every body's content, so that it shows where content leaks.
 const marker = "xyzzymarker"
 
-// request is an event as API Gateway sends it, of the account 123.
-func request(method, resource, body string) apigw.Event {
-	e := apigw.Event{HTTPMethod: method, Resource: resource, Body: body, Headers: map[string]string{"Content-Type": "application/json"}}
-	e.RequestContext.Identity.AccountID = "123"
+// request is an event as API Gateway sends it, of apigwtest.Account.
+func request(method, resource, body string) apigwtest.Event {
+	e := apigwtest.Event{HTTPMethod: method, Resource: resource, Body: body, Headers: map[string]string{"Content-Type": "application/json"}}
+	e.RequestContext.Identity.AccountID = apigwtest.Account
 	return e
 }
 
 // send handles the event, and checks that the log has no trace of the marker.
-func send(t *testing.T, w *world, e apigw.Event) apigw.Reply {
+func send(t *testing.T, w *world, e apigwtest.Event) apigw.Reply {
 	t.Helper()
 	logged.Reset()
-	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
-	reply, err := newHandler(w, w, nil)(ctx, e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	reply := apigwtest.Send(t, t.Context(), newHandler(w, w, config.Tenancy{}, nil), e)
 	if log := logged.String(); strings.Contains(log, marker) || strings.Count(log, "operation finished") != 1 {
 		t.Errorf("the log has content of the request, or not one finish line:\n%s", log)
 	}
@@ -113,4 +110,18 @@ func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
 	if len(w.calls) > 0 {
 		t.Errorf("got calls %v, want none", w.calls)
 	}
+}
+
+// asked gives the tenants whose documents were asked for since it was called last.
+func (w *world) asked() (tenants []string) {
+	for _, s := range w.searches {
+		tenants = append(tenants, s.Tenant)
+	}
+	for _, c := range w.calls {
+		if f := strings.Fields(c); len(f) > 1 {
+			tenants = append(tenants, f[1])
+		}
+	}
+	w.searches, w.calls = nil, nil
+	return tenants
 }

@@ -7,10 +7,10 @@ import (
 	"os"
 	"testing"
 
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"go.uber.org/goleak"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/apigw/apigwtest"
 )
 
 func TestMain(m *testing.M) {
@@ -19,21 +19,21 @@ func TestMain(m *testing.M) {
 }
 
 // post is a JSON request of an identified caller.
-func post(body string) apigw.Event {
-	e := apigw.Event{HTTPMethod: "POST", Resource: "/things", Body: body, Headers: map[string]string{"content-type": "application/json"}}
-	e.RequestContext.Identity.AccountID = "000000000000"
+func post(body string) apigwtest.Event {
+	e := apigwtest.Event{HTTPMethod: "POST", Resource: "/things", Body: body, Headers: map[string]string{"content-type": "application/json"}}
+	e.RequestContext.Identity.AccountID = apigwtest.Account
 	return e
 }
 
+// api has one route, POST /things.
+func api(route apigw.Route) apigw.API {
+	return apigw.API{Name: "test", Routes: apigw.Routes{"POST /things": route}, Direct: apigw.Direct{Route: "POST /things", Fields: []string{"name"}}}
+}
+
 // serve sends the event through a handler of one route, POST /things.
-func serve(t *testing.T, ctx context.Context, e apigw.Event, route apigw.Route) apigw.Reply {
+func serve(t *testing.T, ctx context.Context, e any, route apigw.Route) apigw.Reply {
 	t.Helper()
-	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
-	reply, err := apigw.Handler("test", nil, apigw.Routes{"POST /things": route})(ctx, e)
-	if err != nil {
-		t.Fatalf("got error %v, want every failure as an answer", err)
-	}
-	return reply
+	return apigwtest.Send(t, ctx, api(route).Serve, e)
 }
 
 // ok is a route that only succeeds.

@@ -1,7 +1,6 @@
 package apigw
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 
@@ -26,7 +25,9 @@ type Problem struct {
 	TraceID   string          `json:"trace_id,omitempty"`
 }
 
-func problem(op *operation.Operation) Reply {
+// problem makes the answer of an operation that failed; challenge is the
+// WWW-Authenticate of one that failed for want of an identity.
+func problem(op *operation.Operation, challenge string) Reply {
 	f := op.Fault
 	p := Problem{Type: "urn:ragtime:problem:" + f.Kind.String(), Title: f.Kind.Title(), Status: f.Kind.Status(),
 		Detail: f.Detail, Instance: op.ID, Operation: op.Name, Field: f.Field, Step: f.Step, Phase: f.Phase,
@@ -39,7 +40,7 @@ func problem(op *operation.Operation) Reply {
 		reply.Headers["Retry-After"] = strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds())))
 	}
 	if f.Kind == fault.Unauthorized {
-		reply.Headers["WWW-Authenticate"] = fmt.Sprintf("AWS4-HMAC-SHA256 realm=%q", "ragtime")
+		reply.Headers["WWW-Authenticate"] = challenge
 	}
 	reply.Body = marshal(p)
 	return reply

@@ -1,26 +1,37 @@
-// Package apigw serves operations over API Gateway's REST proxy events: event
-// to typed request, result to response, fault to problem document (RFC 9457).
+// Package apigw serves operations to API Gateway, function URLs, and whoever
+// invokes a function directly: event to typed request, result to response, fault
+// to problem document (RFC 9457). It decides whose documents a request may see.
 package apigw
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"ragtime/shared/config"
 	"ragtime/shared/fault"
 	"ragtime/shared/operation"
 	"ragtime/shared/trace"
 )
 
 type (
-	// Event and Reply are what Lambda hands in and takes back.
-	Event = events.APIGatewayProxyRequest
-	Reply = events.APIGatewayProxyResponse
+	// Func is a Lambda handler of any event. Its answer is a Reply to what a gateway
+	// or a load balancer sent, and to a warm-up; a JSON object to everything else.
+	Func = func(context.Context, json.RawMessage) (any, error)
+
+	// Reply answers a gateway. It has what payload 1.0 and payload 2.0 share.
+	Reply struct {
+		StatusCode      int               `json:"statusCode"`
+		Headers         map[string]string `json:"headers"`
+		Body            string            `json:"body"`
+		IsBase64Encoded bool              `json:"isBase64Encoded"` // never
+	}
 
 	// Route answers one kind of request.
 	Route func(context.Context, *Request) (Response, error)
@@ -33,42 +44,90 @@ type (
 		Status int
 		Body   any // marshalled to JSON
 	}
+
+	// API is what one function serves. Name names its operations. A nil Tracer traces none.
+	API struct {
+		Name    string
+		Tracer  *trace.Tracer
+		Tenancy config.Tenancy
+		Routes  Routes
+		Direct  Direct
+	}
 )
 
-// Handler makes a Lambda handler of routes, each request one operation of the
-// given name, traced by the tracer (nil: by none). It never returns an error:
-// every failure is an answer.
-func Handler(name string, tracer *trace.Tracer, routes Routes) func(context.Context, Event) (Reply, error) {
-	return func(ctx context.Context, e Event) (Reply, error) {
-		wish := wait(e)
-		var reply Reply
-		op := operation.Run(ctx, tracer, name, wish, func(ctx context.Context) error {
-			route, ok := routes[e.HTTPMethod+" "+e.Resource]
-			if !ok {
-				return fault.New(fault.NotFound, "no route for %s %s", e.HTTPMethod, e.Resource)
-			}
-			tenant, err := tenant(e)
-			if err != nil {
-				return err
-			}
-			out, err := route(ctx, &Request{Tenant: tenant, OperationID: operation.ID(ctx), event: e})
-			if err != nil {
-				return err
-			}
-			reply = success(out) // in here: a value that is no JSON is the operation's fault
-			return nil
-		})
-		if op.Fault != nil {
-			reply = problem(op)
-		}
-		reply.Headers["Ragtime-Operation-Id"] = op.ID
-		reply.Headers["Server-Timing"] = timing(op)
-		reply.Headers["Cache-Control"] = "no-store"
-		if wish > 0 && op.Budget == wish {
-			reply.Headers["Preference-Applied"] = "wait=" + strconv.Itoa(int(wish/time.Second))
-		}
-		return reply, nil
+// Serve is the function's handler, a Func. Every event but a warm-up is one
+// operation. It never returns an error: every failure is an answer.
+func (a API) Serve(ctx context.Context, event json.RawMessage) (any, error) {
+	c, mistake := a.Direct.read(event)
+	if c.kind == kindWarmUp && mistake == nil {
+		slog.InfoContext(ctx, "warm", "operation", a.Name)
+		return Reply{StatusCode: 200, Headers: map[string]string{"Content-Type": "application/json"}, Body: `{"warm":true}`}, nil
 	}
+	wish := c.wish()
+	var reply Reply
+	op := operation.Run(ctx, a.Tracer, a.Name, wish, func(ctx context.Context) error {
+		out, err := a.answer(ctx, c, mistake)
+		if err != nil {
+			return err
+		}
+		reply = success(out) // in here: a value that is no JSON is the operation's fault
+		return nil
+	})
+	if op.Fault != nil {
+		reply = problem(op, rule{a.Tenancy}.challenge())
+	}
+	if !c.proxied {
+		if reply.Body == "" {
+			reply.Body = "{}"
+		}
+		return json.RawMessage(reply.Body), nil
+	}
+	reply.Headers["Ragtime-Operation-Id"] = op.ID
+	reply.Headers["Server-Timing"] = timing(op)
+	reply.Headers["Cache-Control"] = "no-store"
+	if wish > 0 && op.Budget == wish {
+		reply.Headers["Preference-Applied"] = "wait=" + strconv.Itoa(int(wish/time.Second))
+	}
+	return reply, nil
+}
+
+func (a API) answer(ctx context.Context, c call, mistake error) (Response, error) {
+	switch {
+	case c.kind == kindForeign:
+		return Response{}, a.Direct.expected(c.got)
+	case mistake != nil:
+		return Response{}, mistake
+	}
+	route, err := a.Routes.find(&c)
+	if err != nil {
+		return Response{}, err
+	}
+	tenant, err := a.tenant(ctx, c)
+	if err != nil {
+		return Response{}, err
+	}
+	return route(ctx, &Request{Tenant: tenant, OperationID: operation.ID(ctx), call: c})
+}
+
+// tenant applies the rule. The log tells of every refusal which identities were
+// there and which one the rule wants, but none of their values: who it was is in the
+// gateway's own log, under the request's id there.
+func (a API) tenant(ctx context.Context, c call) (tenant string, err error) {
+	r := rule{a.Tenancy}
+	if c.kind == kindDirect {
+		var arn string
+		if lc, ok := lambdacontext.FromContext(ctx); ok {
+			arn = lc.InvokedFunctionArn
+		}
+		tenant, err = r.direct(arn)
+	} else {
+		tenant, err = r.tenant(c)
+	}
+	if err != nil {
+		slog.WarnContext(ctx, "identity refused", "operation", a.Name, "operation_id", operation.ID(ctx), "reason", fault.From(err).Detail,
+			"tenant_from", r.String(), "identities", c.who.kinds(), "event", string(c.kind), "api_id", printable(c.api), "gateway_request_id", printable(c.event))
+	}
+	return tenant, err
 }
 
 func success(r Response) Reply {
@@ -98,10 +157,10 @@ func timing(op *operation.Operation) string {
 	return strings.Join(append(metrics, fmt.Sprintf("total;dur=%.1f", float64(op.Elapsed.Microseconds())/1000)), ", ")
 }
 
-// wait is the client's wish: "Prefer: wait=10" (RFC 7240), in seconds. What is
-// no positive number is no wish; a preference is never an error.
-func wait(e Event) time.Duration {
-	for _, v := range headers(e, "Prefer") {
+// wish is the time that the client is ready to wait: "Prefer: wait=10" (RFC 7240),
+// in seconds. What is no positive number is no wish; a preference is never an error.
+func (c call) wish() time.Duration {
+	for _, v := range c.headers["prefer"] {
 		for p := range strings.SplitSeq(v, ",") {
 			p, _, _ = strings.Cut(p, ";") // what follows are parameters of the preference
 			name, value, _ := strings.Cut(p, "=")

@@ -12,48 +12,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ragtime/shared/apigw"
+	"ragtime/shared/apigw/apigwtest"
 	"ragtime/shared/attempt"
 	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
 	"ragtime/shared/step"
 )
-
-func TestTenant(t *testing.T) {
-	type m = map[string]any
-	tests := []struct {
-		name       string
-		authorizer m
-		account    string
-		want       string // empty: 401
-	}{
-		{"nobody", nil, "", ""},
-		{"account", nil, "123", "account:123"},
-		{"Lambda authorizer's tenant", m{"tenant": "acme", "principalId": "p"}, "123", "tenant:acme"},
-		{"Lambda authorizer's principal", m{"principalId": "p"}, "123", "principal:p"},
-		{"Cognito tenant", m{"claims": m{"custom:tenant": "acme", "sub": "s"}}, "123", "tenant:acme"},
-		{"Cognito subject", m{"claims": m{"sub": "s"}}, "123", "principal:s"},
-		{"tenant before claims", m{"tenant": "a", "claims": m{"custom:tenant": "b"}}, "", "tenant:a"},
-		{"empty values", m{"tenant": "", "principalId": "", "claims": m{"sub": ""}}, "123", "account:123"},
-		{"odd types", m{"tenant": 1, "claims": "x"}, "", ""},
-		{"same name, other kind", m{"tenant": "123"}, "123", "tenant:123"},
-	}
-	for _, tt := range tests {
-		var got string
-		e := post("")
-		e.Headers["X-Tenant"], e.QueryStringParameters = "evil", map[string]string{"tenant": "evil"}
-		e.RequestContext.Authorizer, e.RequestContext.Identity.AccountID = tt.authorizer, tt.account
-		r := serve(t, t.Context(), e, func(_ context.Context, r *apigw.Request) (apigw.Response, error) {
-			got = r.Tenant
-			return apigw.Response{Status: 204}, nil
-		})
-		if got != tt.want {
-			t.Errorf("%s: got tenant %q, want %q", tt.name, got, tt.want)
-		}
-		if tt.want == "" && (r.StatusCode != 401 || r.Headers["WWW-Authenticate"] == "") {
-			t.Errorf("%s: got %d %v, want 401 with WWW-Authenticate", tt.name, r.StatusCode, r.Headers)
-		}
-	}
-}
 
 // Preference-Applied is sent only where the wish is what bounded the operation.
 func TestPrefer(t *testing.T) {
@@ -140,7 +104,7 @@ func TestEveryAnswer(t *testing.T) {
 	unknown.Resource = "/nothing"
 	tests := []struct {
 		name   string
-		event  apigw.Event
+		event  apigwtest.Event
 		route  apigw.Route
 		status int
 		detail string // of the problem; empty: a success

@@ -1,34 +1,152 @@
 package apigw
 
-import "ragtime/shared/fault"
+import (
+	"encoding/json"
+	"regexp"
+	"slices"
 
-// tenant is whose documents a request may see. It comes from the identity that
-// API Gateway verified, never from anything in the request that a caller is free
-// to choose. In this order:
+	"ragtime/shared/config"
+	"ragtime/shared/fault"
+)
+
+// tenantHeader is the header by which a trusted backend names a tenant, in lower case.
+const tenantHeader = "ragtime-tenant"
+
+// maxTenant is the longest name of a tenant, in characters. Names are ASCII, and
+// have no character that a key of the table uses.
+const maxTenant = 128
+
+var (
+	tenantName = regexp.MustCompile(`^[A-Za-z0-9._~@+=:/|-]+$`)
+	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
+
+	// What IAM calls unique ids: of a user, and of a role with the name of the session,
+	// which whoever assumes the role chooses.
+	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+	userID  = regexp.MustCompile(`^AIDA[A-Z0-9]{8,60}$`)
+	roleID  = regexp.MustCompile(`^(AROA[A-Z0-9]{8,60}):.`)
+	realmOf = map[string]string{config.FromClaim: "Bearer", config.FromAuthorizer: "Bearer"}
+)
+
+// rule says whose documents a request may see. It fails closed: what it needs and
+// does not find is refused, and never taken from another place.
+type rule struct{ config.Tenancy }
+
+func (r rule) iamAccount() bool { return r.From == "" || r.From == config.FromAccount }
+
+// challenge is the WWW-Authenticate of the rule's 401.
+func (r rule) challenge() string {
+	if s := realmOf[r.From]; s != "" {
+		return s + ` realm="ragtime"`
+	}
+	return `AWS4-HMAC-SHA256 realm="ragtime"`
+}
+
+// tenant gives the tenant of a request that came through a gateway:
 //
-//	a Lambda or Cognito authorizer's "tenant" (Cognito: "custom:tenant")   tenant:<value>
-//	the authorizer's principal                                             principal:<id>
-//	the AWS account of a request signed with AWS credentials               account:<id>
+//	account           account:<the caller's AWS account>
+//	caller            caller:<unique id of the caller's role or user>
+//	header            tenant:<Ragtime-Tenant, of an IAM caller>
+//	claim:<name>      tenant:<the claim of a verified token>
+//	authorizer:<key>  tenant:<what the Lambda authorizer says>
 //
-// The prefix keeps an account and a tenant of the same name apart.
-func tenant(e Event) (string, error) {
-	a := e.RequestContext.Authorizer
-	claims, _ := a["claims"].(map[string]any)
-	for _, c := range []struct {
-		from        map[string]any
-		key, prefix string
-	}{
-		{a, "tenant", "tenant:"},
-		{claims, "custom:tenant", "tenant:"},
-		{claims, "sub", "principal:"},
-		{a, "principalId", "principal:"},
-	} {
-		if v, ok := c.from[c.key].(string); ok && v != "" {
-			return c.prefix + v, nil
+// The prefix keeps an account, a role and a tenant of the same name apart. The
+// fault is Unauthorized where the gateway verified no identity of the rule's kind,
+// Forbidden where the identity has not what the rule needs, and Invalid where the
+// caller named a tenant that cannot be one.
+func (r rule) tenant(c call) (string, error) {
+	if r.Local != "" && c.who.nobody() {
+		return r.Local, nil
+	}
+	switch r.From {
+	case config.FromClaim:
+		if c.who.claims == nil {
+			return "", fault.New(fault.Unauthorized, "the request has no verified token: send one in the Authorization header")
 		}
+		return named("the token's claim "+r.Name, c.who.claims[r.Name])
+	case config.FromAuthorizer:
+		if c.who.context == nil {
+			return "", fault.New(fault.Unauthorized, "no Lambda authorizer verified the request")
+		}
+		return named("the authorizer's "+r.Name, c.who.context[r.Name])
 	}
-	if id := e.RequestContext.Identity.AccountID; id != "" {
-		return "account:" + id, nil
+	if c.who.account == "" {
+		return "", fault.New(fault.Unauthorized, "the request has no AWS identity: sign it with AWS credentials")
 	}
-	return "", fault.New(fault.Unauthorized, "the request has no identity: sign it with AWS credentials")
+	if !accountID.MatchString(c.who.account) {
+		return "", fault.New(fault.Forbidden, "the caller's AWS account is not 12 digits")
+	}
+	switch r.From {
+	case "", config.FromAccount:
+		return "account:" + c.who.account, nil
+	case config.FromCaller:
+		return r.caller(c.who)
+	case config.FromHeader:
+		return r.header(c)
+	}
+	return "", fault.New(fault.Forbidden, "no rule tells whose documents the request may see")
+}
+
+// caller tells callers apart by IAM's unique ids, which a user or role of the
+// same name that is made later does not get. All sessions of a role are one tenant.
+func (rule) caller(who identity) (string, error) {
+	if who.pooled {
+		return "", fault.New(fault.Forbidden, "the caller came through a Cognito identity pool, whose users share one role: RAGTIME_TENANT_FROM=caller cannot tell them apart")
+	}
+	if m := roleID.FindStringSubmatch(who.caller); m != nil {
+		return "caller:" + m[1], nil
+	}
+	if userID.MatchString(who.caller) {
+		return "caller:" + who.caller, nil
+	}
+	return "", fault.New(fault.Forbidden, "the caller is neither an IAM user nor an assumed role")
+}
+
+// header takes the name that an IAM caller gives. It is the caller's to mend, so
+// a name that cannot be one is a bad request.
+func (rule) header(c call) (string, error) {
+	const name = "Ragtime-Tenant"
+	if c.who.caller == "" || c.who.arn == "" {
+		return "", fault.New(fault.Forbidden, "the header %s is taken from callers with an IAM identity only", name)
+	}
+	values := slices.Compact(slices.Sorted(slices.Values(c.named)))
+	switch {
+	case len(values) == 0:
+		return "", fault.New(fault.Forbidden, "the request does not say in the header %s for which tenant it is", name)
+	case len(values) > 1:
+		return "", fault.Bad(name, "must be given once")
+	}
+	if problem := unfit(values[0]); problem != "" {
+		return "", fault.Bad(name, "%s", problem)
+	}
+	return "tenant:" + values[0], nil
+}
+
+// named takes a name that an authorizer gives. It is not the caller's to mend, so
+// one that cannot be a tenant is forbidden.
+func named(what string, raw json.RawMessage) (string, error) {
+	var v string
+	switch {
+	case raw == nil || string(raw) == "null":
+		return "", fault.New(fault.Forbidden, "%s, which names the tenant, is missing", what)
+	case json.Unmarshal(raw, &v) != nil:
+		return "", fault.New(fault.Forbidden, "%s, which names the tenant, is not a string", what)
+	}
+	if problem := unfit(v); problem != "" {
+		return "", fault.New(fault.Forbidden, "%s, which names the tenant, %s", what, problem)
+	}
+	return "tenant:" + v, nil
+}
+
+// unfit says what keeps a name from being a tenant's; "" for nothing.
+func unfit(name string) string {
+	switch {
+	case name == "":
+		return "must not be empty"
+	case len(name) > maxTenant:
+		return "must have at most 128 characters"
+	case !tenantName.MatchString(name):
+		return "may have only A-Z a-z 0-9 . _ ~ @ + = : / | -"
+	}
+	return ""
 }

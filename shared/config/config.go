@@ -26,6 +26,8 @@ type Config struct {
 	Resolver        string       // RAGTIME_RESOLVER: host:port of a DNS server to ask instead of the system's
 	SecretsURL      string       // AWS_ENDPOINT_URL_SECRETS_MANAGER; empty for AWS's own
 
+	Tenancy Tenancy // RAGTIME_TENANT_FROM; account
+
 	// AWS_XRAY_DAEMON_ADDRESS, as Lambda sets it where tracing is on: an IP address
 	// and port, so that starting asks no resolver. The zero value is no tracing.
 	XRayDaemon netip.AddrPort
@@ -85,6 +87,9 @@ func Read(getenv func(string) string) (Config, error) {
 	var err error
 	if c.Dimensions, err = strconv.Atoi(dimensions); err != nil || c.Dimensions < 1 || c.Dimensions > 4096 {
 		mistakes = append(mistakes, fmt.Errorf("RAGTIME_EMBEDDING_DIMENSIONS=%q is not a number from 1 to 4096", dimensions))
+	}
+	if c.Tenancy, err = tenancy(getenv); err != nil {
+		mistakes = append(mistakes, err)
 	}
 	if c.OpenAIKey == "" && c.OpenAIKeySecret == "" {
 		mistakes = append(mistakes, errors.New("neither OPENAI_API_KEY nor OPENAI_API_KEY_SECRET is set"))

@@ -1,0 +1,260 @@
+package apigw
+
+import (
+	"encoding/json"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"ragtime/shared/fault"
+)
+
+// kind is what an event is. One that no other names is foreign.
+type kind string
+
+const (
+	kindREST    kind = "payload 1.0"       // of a REST API, or of an HTTP API that asks for it
+	kindHTTP    kind = "payload 2.0"       // of an HTTP API or a function URL
+	kindDirect  kind = "direct invocation" // the fields of one call, from whoever IAM lets invoke the function
+	kindWarmUp  kind = "warm-up"           // a ping or a schedule, which wants no work
+	kindForeign kind = "foreign"           // something else: refused, with what was expected
+)
+
+// call is one request, from whichever kind of event.
+type call struct {
+	kind    kind
+	proxied bool   // the answer goes to a gateway or a load balancer: it needs a status and headers
+	got     string // of a foreign event: what it seems to be
+
+	method string
+	route  string // the route that the gateway chose, as "GET /documents/{document_id}"; "" or another where it chose none of ours
+	paths  []string
+	params map[string]string
+
+	headers map[string][]string // by lower-case name
+	named   []string            // every value of Ragtime-Tenant, from wherever the event has headers
+	query   map[string][]string
+	body    string
+	encoded bool // the body is base64
+
+	who   identity
+	event string // the gateway's id of the request, for logs
+	api   string
+}
+
+// identity is what the gateway verified of a caller. It comes from the places
+// that the gateway alone writes, and never from requestContext.accountId, which
+// names the owner of the API.
+type identity struct {
+	account, caller, arn string                     // of an IAM caller
+	pooled               bool                       // an IAM caller whose role a Cognito identity pool lent
+	claims               map[string]json.RawMessage // of a token that a Cognito or JWT authorizer verified; nil without
+	context              map[string]json.RawMessage // what a Lambda authorizer said; nil without
+}
+
+// nobody tells whether the gateway verified nothing at all.
+func (i identity) nobody() bool {
+	return i.account == "" && i.caller == "" && i.arn == "" && i.claims == nil && i.context == nil
+}
+
+// kinds are the kinds of identity that are there, for logs.
+func (i identity) kinds() string {
+	var found []string
+	for _, k := range []struct {
+		name string
+		ok   bool
+	}{
+		{"iam", i.account != "" || i.caller != "" || i.arn != ""},
+		{"claims", i.claims != nil},
+		{"authorizer", i.context != nil},
+	} {
+		if k.ok {
+			found = append(found, k.name)
+		}
+	}
+	if found == nil {
+		return "none"
+	}
+	return strings.Join(found, ", ")
+}
+
+// read makes a call of an event. The error is a fault of kind Invalid; the call
+// then tells its kind at least, so that the answer can have its shape.
+func (d Direct) read(event json.RawMessage) (call, error) {
+	o := newObject(event)
+	rc := object{failed: o.failed}
+	if raw, ok := o.fields["requestContext"]; ok && strings.HasPrefix(string(raw), "{") {
+		rc = o.object("requestContext")
+	}
+	c := call{kind: kindForeign}
+	switch {
+	case o.has("methodArn") || o.has("routeArn"): // looks much like a request, but asks for a policy
+		c.got = "a request for an API Gateway authorizer"
+	case rc.has("elb"):
+		c.proxied, c.got = true, "a request of an Application Load Balancer"
+	case rc.has("connectionId"):
+		c.proxied, c.got = true, "a message of a WebSocket API"
+	case rc.has("http") && o.has("httpMethod"):
+		c.proxied, c.got = true, "of payload 1.0 and 2.0 at once"
+	case rc.has("http"):
+		c = call{kind: kindHTTP, proxied: true}
+		c.readHTTP(o, rc)
+	case o.has("httpMethod"):
+		c = call{kind: kindREST, proxied: true}
+		c.readREST(o, rc)
+	case warmUp(o):
+		c.kind = kindWarmUp
+	case d.takes(o):
+		c = call{kind: kindDirect}
+		d.fill(&c, event, o)
+	default:
+		c.got = describe(o)
+	}
+	return c, *o.failed
+}
+
+// readREST reads payload 1.0.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+func (c *call) readREST(o, rc object) {
+	c.method, c.body, c.encoded = o.text("httpMethod"), o.text("body"), o.flag("isBase64Encoded")
+	c.route = c.method + " " + o.text("resource")
+	c.paths = withoutStage(o.text("path"), rc.text("stage"))
+	c.params = o.texts("pathParameters")
+	single, multi := o.texts("headers"), o.lists("multiValueHeaders")
+	c.readHeaders(single, multi)
+	c.query = map[string][]string{}
+	for name, v := range o.texts("queryStringParameters") {
+		c.query[name] = []string{v}
+	}
+	maps.Copy(c.query, o.lists("multiValueQueryStringParameters"))
+
+	id := rc.object("identity")
+	c.who = identity{account: id.text("accountId"), caller: id.text("caller"), arn: id.text("userArn"), pooled: id.has("cognitoIdentityId")}
+	auth := rc.object("authorizer")
+	switch {
+	case auth.has("claims"):
+		c.who.claims = auth.object("claims").fields
+	case len(auth.fields) > 0 && !onlyNull(auth):
+		c.who.context = auth.fields
+	}
+	c.event, c.api = rc.text("requestId"), rc.text("apiId")
+}
+
+// onlyNull tells of an HTTP API without an authorizer, which says so with
+// {"claims": null, "scopes": null} in payload 1.0.
+func onlyNull(o object) bool {
+	for name := range o.fields {
+		if o.has(name) {
+			return false
+		}
+	}
+	return true
+}
+
+// readHTTP reads payload 2.0. A header or a parameter that was sent twice is
+// joined by commas in it.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
+// https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
+func (c *call) readHTTP(o, rc object) {
+	http := rc.object("http")
+	c.method, c.body, c.encoded = http.text("method"), o.text("body"), o.flag("isBase64Encoded")
+	c.route = o.text("routeKey")
+	c.paths = withoutStage(o.text("rawPath"), rc.text("stage"))
+	c.params = o.texts("pathParameters")
+	c.readHeaders(o.texts("headers"), nil)
+	// The raw query tells a parameter that was sent twice from one with a comma in it.
+	if q, err := url.ParseQuery(o.text("rawQueryString")); err == nil {
+		c.query = q
+	} else {
+		o.fail("rawQueryString", "is not a valid query string")
+	}
+
+	auth := rc.object("authorizer")
+	iam := auth.object("iam")
+	c.who = identity{account: iam.text("accountId"), caller: iam.text("callerId"), arn: iam.text("userArn"), pooled: iam.has("cognitoIdentity")}
+	if auth.has("jwt") {
+		c.who.claims = auth.object("jwt").object("claims").fields
+	}
+	if auth.has("lambda") {
+		c.who.context = auth.object("lambda").fields
+	}
+	c.event, c.api = rc.text("requestId"), rc.text("apiId")
+}
+
+// readHeaders keeps the headers by lower-case name. Where a name is in both
+// fields, the many values count.
+func (c *call) readHeaders(single map[string]string, multi map[string][]string) {
+	c.headers = map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(multi)) {
+		key := strings.ToLower(name)
+		c.headers[key] = append(c.headers[key], multi[name]...)
+	}
+	many := maps.Clone(c.headers)
+	for _, name := range slices.Sorted(maps.Keys(single)) {
+		key := strings.ToLower(name)
+		if key == tenantHeader {
+			c.named = append(c.named, single[name])
+		}
+		if _, ok := many[key]; !ok {
+			c.headers[key] = append(c.headers[key], single[name])
+		}
+	}
+	c.named = append(c.named, many[tenantHeader]...)
+}
+
+// withoutStage gives the paths that a request may mean: as it is, and without the
+// stage, which an HTTP API leaves in front.
+func withoutStage(path, stage string) []string {
+	if rest, ok := strings.CutPrefix(path, "/"+stage); ok && stage != "" && strings.HasPrefix(rest, "/") {
+		return []string{path, rest}
+	}
+	return []string{path}
+}
+
+// warmUp tells of events that only want the process to be there: EventBridge's
+// schedules, and the pings of serverless-plugin-warmup and lambda-warmer.
+func warmUp(o object) bool {
+	is := func(name, want string) bool { return string(o.fields[name]) == `"`+want+`"` }
+	return is("detail-type", "Scheduled Event") && (is("source", "aws.events") || is("source", "aws.scheduler")) ||
+		is("source", "serverless-plugin-warmup") ||
+		string(o.fields["warmer"]) == "true"
+}
+
+var sourceName = regexp.MustCompile(`^aws[.:][a-z0-9.:-]{1,40}$`)
+
+// describe says what an event seems to be that no function here takes, in words
+// that do not come from its sender.
+func describe(o object) string {
+	var record struct {
+		A string `json:"eventSource"`
+		B string `json:"EventSource"` // SNS
+	}
+	var records []json.RawMessage
+	if json.Unmarshal(o.fields["Records"], &records) == nil && len(records) > 0 && json.Unmarshal(records[0], &record) == nil {
+		for _, s := range []string{record.A, record.B} {
+			if sourceName.MatchString(s) {
+				return "records of " + s
+			}
+		}
+		return "records"
+	}
+	var source string
+	if json.Unmarshal(o.fields["source"], &source) == nil && sourceName.MatchString(source) && o.has("detail-type") {
+		return "an EventBridge event of " + source
+	}
+	switch {
+	case o.fields == nil:
+		return "no JSON object"
+	case len(o.fields) == 0:
+		return "an empty object"
+	}
+	return "an object of another kind"
+}
+
+// expected is the fault of an event that is no call.
+func (d Direct) expected(got string) error {
+	return fault.New(fault.Invalid, "the event is %s; this function takes requests of API Gateway (REST API, HTTP API) and of a function URL, "+
+		"EventBridge schedules and warm-up pings, and, invoked directly, %s", got, d.example())
+}

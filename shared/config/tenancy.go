@@ -1,0 +1,99 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Where a tenant comes from: the words of RAGTIME_TENANT_FROM.
+const (
+	FromAccount    = "account"    // the AWS account of an IAM caller; the default
+	FromCaller     = "caller"     // the role or user of an IAM caller
+	FromHeader     = "header"     // the Ragtime-Tenant header of an IAM caller
+	FromClaim      = "claim"      // claim:<name>, of a token that the gateway verified; claim alone is claim:sub
+	FromAuthorizer = "authorizer" // authorizer:<key>, of a Lambda authorizer's context
+)
+
+// Tenancy is the one rule by which a function knows whose documents a request
+// may see. The zero value is account.
+type Tenancy struct {
+	From string // one of the words above; empty is account
+	Name string // of the claim or the key
+
+	// Local is the tenant of requests without any identity, under `sam local`,
+	// which verifies nobody. Deployed it is empty, and they are refused.
+	Local string
+}
+
+// localTenant is whom `sam local` acts for: the tenant of unsigned requests to
+// the system that `make run` starts, so that both see the same documents.
+const localTenant = "account:000000000000"
+
+// String is the rule as RAGTIME_TENANT_FROM has it.
+func (t Tenancy) String() string {
+	switch {
+	case t.From == "":
+		return FromAccount
+	case t.Name != "":
+		return t.From + ":" + t.Name
+	}
+	return t.From
+}
+
+var tenancyName = regexp.MustCompile(`^[A-Za-z0-9_:./-]{1,128}$`)
+
+// ownClaims are OpenID Connect's claims that users write themselves: Cognito lets
+// an app client write all of them unless it is told otherwise. Whoever may write
+// such a claim could make himself any tenant.
+// https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims
+var ownClaims = []string{"address", "birthdate", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name",
+	"nickname", "phone_number", "picture", "preferred_username", "profile", "website", "zoneinfo"}
+
+// tenancy reads the rule.
+func tenancy(getenv func(string) string) (Tenancy, error) {
+	const variable = "RAGTIME_TENANT_FROM"
+	v := getenv(variable)
+	from, name, named := strings.Cut(v, ":")
+	t := Tenancy{From: from, Name: name}
+	switch {
+	case v == "":
+		t.From = FromAccount
+	case v == FromClaim:
+		t.Name = "sub"
+	case (v == FromAccount || v == FromCaller || v == FromHeader):
+	case named && (from == FromClaim || from == FromAuthorizer):
+		if !tenancyName.MatchString(name) {
+			return t, fmt.Errorf("%s=%q: what follows %s: must be 1 to 128 of A-Z a-z 0-9 _ : . / -", variable, shorten(v), from)
+		}
+		if from == FromClaim && slices.Contains(ownClaims, name) {
+			return t, fmt.Errorf("%s=%s: users write that claim themselves, so it cannot tell whose documents they see; use claim:sub, or one that only you set", variable, v)
+		}
+	default:
+		return t, fmt.Errorf("%s=%q must be account, caller, header, claim:<name> or authorizer:<key>", variable, shorten(v))
+	}
+	return t, t.local(getenv)
+}
+
+// local sets the tenant of `sam local`, which says of itself AWS_SAM_LOCAL. A
+// function in the cloud can be given that variable by mistake, but not the log
+// stream of `sam local` (aws-sam-cli, env_vars.py): Lambda sets that variable
+// itself, to another value, and lets nobody configure it.
+func (t *Tenancy) local(getenv func(string) string) error {
+	if getenv("AWS_SAM_LOCAL") == "" {
+		return nil
+	}
+	if getenv("AWS_LAMBDA_LOG_STREAM_NAME") != "$LATEST" {
+		return fmt.Errorf("AWS_SAM_LOCAL is set, but this is not sam local: take the variable away; it would let requests without an identity in")
+	}
+	t.Local = localTenant
+	return nil
+}
+
+func shorten(v string) string {
+	if len(v) > 64 {
+		return v[:64] + "..."
+	}
+	return v
+}
