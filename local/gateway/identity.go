@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"crypto/sha256"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/binary"
 	"fmt"
@@ -90,6 +91,13 @@ func accountOf(accessKey string) string {
 	return fmt.Sprintf("%012d", 1+binary.BigEndian.Uint64(sum[:])%(accounts-1))
 }
 
+// uniqueID gives an access key id the unique id of an IAM user, AIDA and 16 letters
+// and digits, the same every time.
+func uniqueID(accessKey string) string {
+	sum := sha256.Sum256([]byte("user " + accessKey))
+	return "AIDA" + base32.StdEncoding.EncodeToString(sum[:10])
+}
+
 // digest is how API Gateway shows a header it refuses, so that no secret is echoed.
 func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
@@ -103,10 +111,9 @@ func (c caller) identity(sourceIP, userAgent string) identity {
 	}
 	if c != (caller{}) {
 		arn := "arn:aws:iam::" + c.accountID + ":user/" + c.accessKey
-		// The real caller and user are the user's unique id, AIDA...; here the
-		// access key id is the one name a user has.
+		unique := uniqueID(c.accessKey)
 		id.AccountID, id.AccessKey, id.Caller, id.User, id.UserArn =
-			&c.accountID, &c.accessKey, &c.accessKey, &c.accessKey, &arn
+			&c.accountID, &c.accessKey, &unique, &unique, &arn
 	}
 	return id
 }

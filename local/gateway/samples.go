@@ -7,16 +7,54 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
 
-// Sample is a recorded request, for `sam local invoke` and for tests.
+// Sample is a recorded event, for `sam local invoke` and for tests.
 type Sample struct {
 	Name     string // its file is events/<Name>.json
 	Function string // the [Function.Name] that takes it
 	Event    []byte // the indented JSON of the event, ending in a newline
 	Status   int    // the expected status of the answer
+	Finds    string // the document whose passage must come first; empty where the answer has no passages
+	Direct   bool   // a direct invocation: the answer is the body alone
+}
+
+// Check says what is wrong with a function's answer to the sample's event.
+func (s Sample) Check(answer []byte) error {
+	var reply struct {
+		StatusCode int    `json:"statusCode"`
+		Body       string `json:"body"`
+	}
+	if err := json.Unmarshal(answer, &reply); err != nil {
+		return fmt.Errorf("the answer is no JSON object: %w", err)
+	}
+	if s.Direct {
+		var problem struct {
+			Status int `json:"status"` // of a problem document; a success has none, or a word
+		}
+		reply.StatusCode, reply.Body = http.StatusOK, string(answer)
+		if json.Unmarshal(answer, &problem) == nil && problem.Status != 0 {
+			reply.StatusCode = problem.Status
+		}
+	}
+	if reply.StatusCode != s.Status {
+		return fmt.Errorf("answered %d, want %d: %s", reply.StatusCode, s.Status, reply.Body)
+	}
+	var found struct {
+		Passages []struct {
+			DocumentID string `json:"document_id"`
+		} `json:"passages"`
+	}
+	if s.Finds == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(reply.Body), &found); err != nil || len(found.Passages) == 0 || found.Passages[0].DocumentID != s.Finds {
+		return fmt.Errorf("answered %s, want a passage of %s first", reply.Body, s.Finds)
+	}
+	return nil
 }
 
 // sampleRequest is a Sample before the gateway has seen it.
@@ -25,10 +63,12 @@ type sampleRequest struct {
 	tenant               string // access key id; "" does not sign
 	contentType, body    string
 	status               int
+	finds                string
 }
 
 const (
 	jsonType = "application/json"
+	silver   = "hearthside-silver-2026"
 
 	healthPlan = `{
   "text": "The Hearthside Silver plan has an annual deductible of $1,500 for one person and $3,000 for a family. Until the deductible is met, members pay the full cost of most services. Preventive care is covered in full from the first day. After the deductible, the plan pays 80 percent of covered services, up to an out-of-pocket maximum of $6,000 a year.",
@@ -59,28 +99,28 @@ Visits to doctors in the network do. Preventive care costs you nothing, so it do
 // one after the other to an empty table: what is read was put before, by the
 // same tenant, and deleting comes last.
 var sampleRequests = []sampleRequest{
-	{"embed-put", "PUT", "/documents/hearthside-silver-2026", "", jsonType, healthPlan, 200},
-	{"embed-put-markdown", "PUT", "/documents/deductible-faq", "", "text/markdown; charset=utf-8", healthFAQ, 200},
-	{"embed-put-other-tenant", "PUT", "/documents/wayfare-travel", "bob", jsonType, travelPolicy, 200},
-	{"embed-put-bad-field", "PUT", "/documents/hearthside-silver-2026", "", jsonType,
-		`{"text": "The deductible is $1,500.", "colection": "benefits"}`, 400},
-	{"embed-put-empty-text", "PUT", "/documents/hearthside-silver-2026", "", jsonType, `{"text": ""}`, 400},
-	{"embed-put-bad-id", "PUT", "/documents/a..b%2F..", "", jsonType, `{"text": "The deductible is $1,500."}`, 400},
+	{"embed-put", "PUT", "/documents/" + silver, "", jsonType, healthPlan, 200, ""},
+	{"embed-put-markdown", "PUT", "/documents/deductible-faq", "", "text/markdown; charset=utf-8", healthFAQ, 200, ""},
+	{"embed-put-other-tenant", "PUT", "/documents/wayfare-travel", "bob", jsonType, travelPolicy, 200, ""},
+	{"embed-put-bad-field", "PUT", "/documents/" + silver, "", jsonType,
+		`{"text": "The deductible is $1,500.", "colection": "benefits"}`, 400, ""},
+	{"embed-put-empty-text", "PUT", "/documents/" + silver, "", jsonType, `{"text": ""}`, 400, ""},
+	{"embed-put-bad-id", "PUT", "/documents/a..b%2F..", "", jsonType, `{"text": "The deductible is $1,500."}`, 400, ""},
 	{"retrieve-query", "POST", "/retrieve", "", jsonType,
-		`{"query": "How much is the deductible for a family?"}`, 200},
+		`{"query": "How much is the deductible for a family?"}`, 200, silver},
 	{"retrieve-filter", "POST", "/retrieve", "", jsonType,
-		`{"query": "What do I pay before the insurer pays?", "top_k": 3, "filter": {"collection": "benefits", "metadata": {"year": "2026"}}, "min_score": 0.1}`, 200},
+		`{"query": "What is the annual deductible for one person?", "top_k": 3, "filter": {"collection": "benefits", "metadata": {"year": "2026"}}, "min_score": 0.1}`, 200, silver},
 	{"retrieve-other-tenant", "POST", "/retrieve", "bob", jsonType,
-		`{"query": "How much is the deductible for a family?"}`, 200},
+		`{"query": "How much is the deductible for a family?"}`, 200, "wayfare-travel"},
 	{"retrieve-top-k-zero", "POST", "/retrieve", "", jsonType,
-		`{"query": "How much is the deductible?", "top_k": 0}`, 400},
-	{"retrieve-bad-json", "POST", "/retrieve", "", jsonType, `{"query": "How much is the`, 400},
-	{"retrieve-list", "GET", "/documents?limit=10", "", "", "", 200},
-	{"retrieve-get", "GET", "/documents/hearthside-silver-2026", "", "", "", 200},
-	{"retrieve-get-missing", "GET", "/documents/no-such-document", "", "", "", 404},
-	{"retrieve-get-other-tenant", "GET", "/documents/hearthside-silver-2026", "bob", "", "", 404},
-	{"diagnose", "POST", "/diagnose", "", "", "", 200},
-	{"embed-delete", "DELETE", "/documents/hearthside-silver-2026", "", "", "", 204},
+		`{"query": "How much is the deductible?", "top_k": 0}`, 400, ""},
+	{"retrieve-bad-json", "POST", "/retrieve", "", jsonType, `{"query": "How much is the`, 400, ""},
+	{"retrieve-list", "GET", "/documents?limit=10", "", "", "", 200, ""},
+	{"retrieve-get", "GET", "/documents/" + silver, "", "", "", 200, ""},
+	{"retrieve-get-missing", "GET", "/documents/no-such-document", "", "", "", 404, ""},
+	{"retrieve-get-other-tenant", "GET", "/documents/" + silver, "bob", "", "", 404, ""},
+	{"diagnose", "POST", "/diagnose", "", "", "", 200, ""},
+	{"embed-delete", "DELETE", "/documents/" + silver, "", "", "", 204, ""},
 }
 
 // Samples builds the sample events for a template, with the code that builds
@@ -102,7 +142,9 @@ func Samples(t *Template) ([]Sample, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	return samples, nil
+	// What is deleted last must still be there for the others.
+	last := len(samples) - 1
+	return slices.Concat(samples[:last], otherSamples(), samples[last:]), nil
 }
 
 // sampleTime is when every sample was sent.
@@ -142,5 +184,5 @@ func (s sampleRequest) sample(t *Template, router *router) (Sample, error) {
 		return Sample{}, err
 	}
 	pretty.WriteByte('\n')
-	return Sample{Name: s.name, Function: function.Name, Event: pretty.Bytes(), Status: s.status}, nil
+	return Sample{Name: s.name, Function: function.Name, Event: pretty.Bytes(), Status: s.status, Finds: s.finds}, nil
 }

@@ -34,7 +34,7 @@ func TestInvokeContext(t *testing.T) {
 	if want := "8476a536-e9f4-11e8-9739-2dfe598c3fcd"; got.ID != want || r.RequestID != want {
 		t.Errorf("request ids %q, %q, want %q", got.ID, r.RequestID, want)
 	}
-	if want := "arn:aws:lambda:eu-central-1:123456789012:function:f"; got.ARN != want {
+	if want := "arn:aws:lambda:eu-central-1:000000000000:function:f"; got.ARN != want {
 		t.Errorf("ARN %q, want %q", got.ARN, want)
 	}
 	if got.Trace != trace || r.TraceID != trace {

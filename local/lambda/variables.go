@@ -10,8 +10,8 @@ import (
 	"strconv"
 )
 
-// account is the AWS account that ARNs name.
-const account = "123456789012"
+// account is the AWS account that ARNs name: the one that unsigned requests to the local gateway are of.
+const account = "000000000000"
 
 func (f Function) arn(region string) string {
 	return "arn:aws:lambda:" + region + ":" + account + ":function:" + f.Name
