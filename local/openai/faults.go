@@ -11,9 +11,12 @@ import (
 	"ragtime/local/network"
 )
 
-// Faults are OpenAI's own ways to fail: its refusals, and embeddings that are
-// not what its API promises. permuted is what it may do and a client must bear.
-func Faults() []network.Kind {
+// Faults are OpenAI's own ways to fail, and those of APIs that are nearly its own.
+func Faults() []network.Kind { return append(failures(), variants()...) }
+
+// failures are OpenAI's refusals, and embeddings that are not what its API
+// promises. permuted is what it may do and a client must bear.
+func failures() []network.Kind {
 	return []network.Kind{
 		refused("rate-limited", "429, another try after 1 s", rateLimited, "1"),
 		refused("rate-limited-long", "429, another try after 120 s", rateLimited, "120"),

@@ -68,7 +68,7 @@ func TestFaults(t *testing.T) {
 			return len(v) == 1536 && math.IsNaN(float64(v[0]))
 		},
 	}
-	for _, k := range Faults() {
+	for _, k := range failures() {
 		for _, format := range []string{"float", "base64"} {
 			t.Run(k.Name+" "+format, func(t *testing.T) {
 				if err := h.Set(network.Fault{Name: k.Name}); err != nil {

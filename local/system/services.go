@@ -34,7 +34,11 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 	}
 	s.close = append(s.close, s.Network.Close)
 	s.Network.Plain = plain
-	env = map[string]string{"RAGTIME_RESOLVER": s.Network.Resolver()}
+	env = map[string]string{
+		"RAGTIME_RESOLVER":          s.Network.Resolver(),
+		"RAGTIME_PROVIDER":          o.Provider,
+		"RAGTIME_PROVIDER_SETTINGS": o.Settings,
+	}
 	serve := func(variable, path, service string, h http.Handler, own ...network.Kind) {
 		if err != nil {
 			return
