@@ -48,7 +48,7 @@ var forbidden = map[string][]string{
 	"github.com/aws/aws-xray-sdk-go":       {"shared/trace"},
 	"github.com/failsafe-go/failsafe-go":   {"local/benchhang"},
 	"github.com/aws/aws-lambda-go/lambda$": {"functions/"},
-	"modernc.org/sqlite":                   {"local/dynamo"},
+	"go.etcd.io/bbolt":                     {"local/dynamo"},
 }
 
 type pkg struct {

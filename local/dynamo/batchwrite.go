@@ -8,32 +8,48 @@ const maxBatchWrite = 25
 // batchWrite is one put or delete of a BatchWriteItem.
 type batchWrite struct {
 	put, key item // one of them
+	change   change
 }
 
-// batchWriteItem writes all of a batch in one transaction. DynamoDB may write
-// a part and give back the rest as unprocessed; that never happens here.
-func (db *DB) batchWriteItem(_ context.Context, body string) ([]byte, error) {
-	names, batches, err := parseBatchWrite(body)
+// tableWrites is one table's part of a BatchWriteItem.
+type tableWrites struct {
+	*meter
+	name   string
+	writes []batchWrite
+	left   []batchWrite // what is throttled
+}
+
+// batchWriteItem writes what is not throttled of a batch in one transaction. If
+// all of it is throttled, the call is refused.
+func (db *DB) batchWriteItem(ctx context.Context, body string) ([]byte, error) {
+	parts, want, err := parseBatchWrite(body)
 	if err != nil {
 		return nil, err
 	}
 	var tables []*table
-	var todo []func(*tx) error
-	for i, name := range names {
-		t, err := db.table(name)
+	for _, part := range parts {
+		t, err := db.table(part.name)
 		if err != nil {
 			return nil, err
 		}
 		tables = append(tables, t)
-		writes, err := t.prepare(batches[i])
-		if err != nil {
+		part.meter = t.meter(ctx, true)
+		if err := part.prepare(); err != nil {
 			return nil, err
 		}
-		todo = append(todo, writes...)
+	}
+	done, left := 0, 0
+	for _, part := range parts {
+		part.throttle()
+		done += len(part.writes)
+		left += len(part.left)
+	}
+	if done == 0 && left > 0 {
+		return nil, parts[0].throttled()
 	}
 	err = db.update(tables, func(w *tx) error {
-		for _, write := range todo {
-			if err := write(w); err != nil {
+		for _, part := range parts {
+			if err := part.write(w); err != nil {
 				return err
 			}
 		}
@@ -42,69 +58,126 @@ func (db *DB) batchWriteItem(_ context.Context, body string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []byte(`{"UnprocessedItems":{}}`), nil
-}
-
-// prepare checks one table's part of a batch before any of it is written.
-func (t *table) prepare(batch []batchWrite) ([]func(*tx) error, error) {
-	var todo []func(*tx) error
-	seen := map[itemKey]bool{}
-	for _, b := range batch {
-		var key itemKey
-		if b.put != nil {
-			r, err := t.row(b.put, itemTooLarge)
-			if err != nil {
-				return nil, err
-			}
-			key = r.key
-			todo = append(todo, func(w *tx) error { return w.put(t, r) })
-		} else {
-			var err error
-			if key, err = t.keyOf(b.key); err != nil {
-				return nil, err
-			}
-			todo = append(todo, func(w *tx) error { return w.delete(t, key) })
-		}
-		if seen[key] {
-			return nil, invalid("Provided list of item keys contains duplicates")
-		}
-		seen[key] = true
+	answer := []byte(`{"UnprocessedItems":{`)
+	var all []consumption
+	for _, part := range parts {
+		answer = part.appendLeft(answer)
+		all = append(all, part.consumption)
 	}
-	return todo, nil
+	return want.addAll(append(answer, "}}"...), all), nil
 }
 
-func parseBatchWrite(body string) (names []string, batches [][]batchWrite, err error) {
+// prepare checks the part before any of it is written.
+func (p *tableWrites) prepare() error {
+	seen := map[itemKey]bool{}
+	for i := range p.writes {
+		b := &p.writes[i]
+		var err error
+		if b.put != nil {
+			b.change, err = p.table.putting(b.put)
+		} else {
+			b.change, err = p.table.deleting(b.key)
+		}
+		switch {
+		case err != nil:
+			return err
+		case seen[b.change.key]:
+			return invalid("Provided list of item keys contains duplicates")
+		}
+		seen[b.change.key] = true
+	}
+	return nil
+}
+
+// throttle keeps those that are let through.
+func (p *tableWrites) throttle() {
+	var through []batchWrite
+	for _, b := range p.writes {
+		if p.admit(b.change.key, b.change.leastUnits()) {
+			through = append(through, b)
+		} else {
+			p.left = append(p.left, b)
+		}
+	}
+	p.writes = through
+}
+
+func (p *tableWrites) write(w *tx) error {
+	for _, b := range p.writes {
+		old := w.before(p.table, b.change.key)
+		size := old.size
+		after, indexed, err := w.change(b.change, old)
+		if err != nil {
+			return err
+		}
+		cost := writeUnits(size, 0)
+		if after != nil {
+			cost = writeUnits(size, after.size)
+		}
+		p.spend(b.change.key, cost-b.change.leastUnits())
+		p.indexed += indexed
+	}
+	return nil
+}
+
+// appendLeft writes what is throttled as the request had it.
+func (p *tableWrites) appendLeft(b []byte) []byte {
+	if len(p.left) == 0 {
+		return b
+	}
+	if b[len(b)-1] != '{' {
+		b = append(b, ',')
+	}
+	b = append(appendString(b, p.name), `:[`...)
+	for i, w := range p.left {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if w.put != nil {
+			b = append(appendItem(append(b, `{"PutRequest":{"Item":`...), w.put), "}}"...)
+		} else {
+			b = append(appendItem(append(b, `{"DeleteRequest":{"Key":`...), w.key), "}}"...)
+		}
+	}
+	return append(b, ']')
+}
+
+func parseBatchWrite(body string) (parts []*tableWrites, want consumed, err error) {
 	r := &reader{text: body}
 	r.object(func(name string) {
-		if name != "RequestItems" {
+		switch name {
+		case "RequestItems":
+			r.object(func(name string) {
+				part := &tableWrites{name: tableName(name)}
+				r.array(func() { part.writes = append(part.writes, r.batchWrite()) })
+				parts = append(parts, part)
+			})
+		case "ReturnConsumedCapacity":
+			want = consumed(r.str())
+		default:
 			r.skip()
-			return
 		}
-		r.object(func(name string) {
-			var batch []batchWrite
-			r.array(func() { batch = append(batch, r.batchWrite()) })
-			names = append(names, tableName(name))
-			batches = append(batches, batch)
-		})
 	})
 	if r.end(); r.err != nil {
-		return nil, nil, r.err
+		return nil, "", r.err
 	}
-	total := 0
-	for _, batch := range batches {
-		total += len(batch)
-		if len(batch) == 0 || len(batch) > maxBatchWrite {
-			names = nil
-		}
+	if err := want.check(); err != nil {
+		return nil, "", err
+	}
+	total, wrong := 0, len(parts) == 0
+	for _, part := range parts {
+		n := len(part.writes)
+		total += n
+		wrong = wrong || n == 0 || n > maxBatchWrite
 	}
 	switch {
-	case len(names) == 0:
-		return nil, nil, constraint("'{...}'", "requestItems",
+	case wrong:
+		return nil, "", constraint("'{...}'", "requestItems",
 			"Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length greater than or equal to 1]")
 	case total > maxBatchWrite:
-		return nil, nil, invalid("Too many items requested for the BatchWriteItem call")
+		return nil, "", invalid("Too many items requested for the BatchWriteItem call")
 	}
-	return names, batches, nil
+	return parts, want, nil
 }
 
 func (r *reader) batchWrite() batchWrite {

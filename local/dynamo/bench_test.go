@@ -27,7 +27,7 @@ func BenchmarkSearch20k(b *testing.B) {
 	}
 	query := randomVector()
 	for b.Loop() {
-		if len(x.nearest(query, mark{}, nil, 10)) != 10 {
+		if found, _ := x.nearest(query, mark{}, nil, 10); len(found) != 10 {
 			b.Fatal("too few found")
 		}
 	}
@@ -59,7 +59,7 @@ func batchBody(round int) string {
 // commit; the aim is well under 50 ms.
 func BenchmarkBatchWrite(b *testing.B) {
 	db := open(b, b.TempDir())
-	create(b, serve(b, db), vectorTable("items", embeddingSize, "COSINE", allProjected))
+	create(b, serve(b, db), vectorTable("items", embeddingSize, allProjected))
 	bodies := make([]string, 8)
 	for i := range bodies {
 		bodies[i] = batchBody(i)
@@ -81,7 +81,7 @@ func BenchmarkOpen20k(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	create(b, serve(b, db), vectorTable("items", embeddingSize, "COSINE", allProjected))
+	create(b, serve(b, db), vectorTable("items", embeddingSize, allProjected))
 	for i := range 800 {
 		if _, err := db.batchWriteItem(b.Context(), batchBody(i)); err != nil {
 			b.Fatal(err)

@@ -1,172 +1,142 @@
 // Package dynamo is a DynamoDB-compatible HTTP endpoint for a developer's
-// machine: tables, items, queries and vector search, kept in SQLite.
+// machine: tables, items, queries and vector search, kept in one file.
 //
 // It speaks the JSON protocol of DynamoDB's 2012-08-10 API, so that the AWS
 // SDKs work against it unchanged, and answers with DynamoDB's own errors. It
-// does CreateTable (with vector indexes), DescribeTable, ListTables,
-// DeleteTable, UpdateTimeToLive, DescribeTimeToLive, GetItem, PutItem,
-// UpdateItem, DeleteItem, BatchGetItem, BatchWriteItem, Query and
-// SearchVectors; everything else is an UnknownOperationException. Signatures
-// are not checked, and consumed capacity is not reported.
+// does what Ragtime's adapter asks of DynamoDB, and what a developer needs to
+// look into the table; everything else is refused. Signatures are not checked.
 //
 // It differs from DynamoDB where a single machine can do better: every read is
-// consistent, a batch is written whole or not at all, tables are active at
-// once, and a vector index shows a write as soon as that is acknowledged. An
-// expired item stays visible until it is deleted, as in DynamoDB; that happens
-// when the database is opened, and with a write at most once a minute.
+// consistent, tables are active at once, and a vector index shows a write as
+// soon as that is acknowledged. Nothing is throttled unless a limit is switched
+// on, see Limits. An expired item stays visible until it is deleted, as in
+// DynamoDB; that happens when the database is opened, and with a write at most
+// once a minute.
 package dynamo
 
 import (
-	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // DB is an open database and its HTTP endpoint. It is safe for concurrent use.
 type DB struct {
-	write, read *sql.DB // the same for a database in memory
-	lock        *sql.DB // holds the folder; nil for a database in memory
-	one         map[bool]*sql.Stmt
+	file    *bolt.DB
+	writes  chan *write
+	stopped chan struct{} // closed when the last write is committed
 
-	writing sync.Mutex // held by the one write that is going on
-	swept   time.Time  // when expired items were last deleted; guarded by writing
+	swept time.Time // when expired items were last deleted; only writes see it
 
 	mu     sync.RWMutex
-	tables map[string]*table // written only while writing is held too
+	tables map[string]*table // changed only by writes
 }
 
 // table is a table's definition with what follows from it. It never changes:
-// a new time to live makes a new table, which shares the indexes.
+// a new time to live makes a new table, which shares the index.
 type table struct {
 	definition
-	id               int64
-	vectorAttributes []vectorAttribute
-	indexes          []*vectorIndex // as VectorIndexes
+	id    uint64
+	index *vectorIndex // nil without one
+
+	expires map[itemKey]int64 // Unix seconds; only writes see it
 }
 
-func newTable(id int64, d definition) *table {
-	t := &table{definition: d, id: id}
-	for i := range t.VectorIndexes {
-		v := &t.VectorIndexes[i]
-		t.indexes = append(t.indexes, newVectorIndex(v))
-		if !t.isVector(v.VectorAttribute.AttributeName) {
-			t.vectorAttributes = append(t.vectorAttributes, vectorAttribute{v.VectorAttribute.AttributeName, v.Dimensions, v.IndexName})
-		}
+func newTable(id uint64, d definition) *table {
+	t := &table{definition: d, id: id, expires: map[itemKey]int64{}}
+	if len(d.VectorIndexes) > 0 {
+		t.index = newVectorIndex(&t.VectorIndexes[0])
 	}
 	return t
 }
 
-func (t *table) isVector(name string) bool {
-	for _, a := range t.vectorAttributes {
-		if a.name == name {
-			return true
-		}
+// remember keeps in memory what is known of the item that is now at key: its
+// entry of the vector index, the zero entry for none, and when it expires, 0
+// for never.
+func (t *table) remember(key itemKey, e entry, expires int64) {
+	if t.index != nil {
+		t.index.put(key, e)
 	}
-	return false
+	if expires == 0 {
+		delete(t.expires, key)
+	} else {
+		t.expires[key.clone()] = expires
+	}
 }
 
 // Open opens the database in the folder dir, which it makes if need be, and
-// reads its vector indexes into memory. With dir "" the database is in memory
-// and gone after Close. One process at a time can have a folder open; the
-// others are to use it over HTTP.
+// reads its vector indexes into memory. With dir "" the database is gone after
+// Close. One process at a time can have a folder open; the others are to use
+// it over HTTP.
 //
-// An acknowledged write survives the end of the process, however that ends.
-// It may not survive a loss of power within the last seconds: SQLite writes
-// ahead without waiting for the disk.
+// An acknowledged write is on the disk: it survives the end of the process,
+// however that ends, and a loss of power.
 func Open(dir string) (*DB, error) {
-	db := &DB{tables: map[string]*table{}}
-	err := db.open(dir)
-	if err == nil {
-		err = db.load()
+	db := &DB{tables: map[string]*table{}, writes: make(chan *write), stopped: make(chan struct{})}
+	var err error
+	if db.file, err = openFile(dir); err != nil {
+		return nil, fmt.Errorf("open DynamoDB data in %q: %w", dir, err)
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open DynamoDB data in %q: %w", dir, err), db.Close())
+	if err := db.load(); err != nil {
+		return nil, errors.Join(fmt.Errorf("open DynamoDB data in %q: %w", dir, err), db.file.Close())
 	}
+	go db.commitWrites()
 	return db, nil
 }
 
-// load reads the tables and fills their vector indexes.
+// load makes the buckets of a new file, or reads the tables, and of their items
+// what is kept in memory.
 func (db *DB) load() error {
-	rows, err := db.write.Query("SELECT id, definition FROM tables")
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var id int64
-		var text []byte
-		var d definition
-		if err := rows.Scan(&id, &text); err != nil {
-			return err
-		}
-		if err := json.Unmarshal(text, &d); err != nil {
-			return fmt.Errorf("definition of table %d: %w", id, err)
-		}
-		db.tables[d.TableName] = newTable(id, d)
-	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-		return err
-	}
-	if err := db.update(nil, func(*tx) error { return nil }); err != nil { // deletes what expired
-		return err
-	}
-	for _, t := range db.tables {
-		if err := db.loadIndexes(t); err != nil {
-			return fmt.Errorf("vector indexes of table %s: %w", t.TableName, err)
-		}
-	}
-	return nil
-}
-
-func (db *DB) loadIndexes(t *table) error {
-	if len(t.indexes) == 0 {
-		return nil
-	}
-	rows, err := db.write.Query("SELECT pk, sk, item, vectors FROM items WHERE table_id = ? AND vectors IS NOT NULL", t.id)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var pk, sk, packed sql.RawBytes
-		var text string
-		if err := rows.Scan(&pk, &sk, &text, &packed); err != nil {
-			return err
-		}
-		it, err := t.decodeItem(text, nil)
+	err := db.file.Update(func(in *bolt.Tx) error {
+		definitions, err := in.CreateBucketIfNotExists(tablesBucket)
 		if err != nil {
 			return err
 		}
-		vectors, _ := t.unpackVectors(packed)
-		key := itemKey{string(pk), string(sk)}
-		for i, e := range t.entriesOf(it, vectors) {
-			t.indexes[i].put(key, e)
+		if _, err := in.CreateBucketIfNotExists(itemsBucket); err != nil {
+			return err
 		}
+		return definitions.ForEach(func(name, text []byte) error {
+			var d definition
+			if err := json.Unmarshal(text, &d); err != nil {
+				return fmt.Errorf("definition of table %s: %w", name, err)
+			}
+			t := newTable(d.ID, d)
+			db.tables[d.TableName] = t
+			return t.load(in)
+		})
+	})
+	if err != nil {
+		return err
 	}
-	return rows.Err()
+	return db.transaction(func(*tx) error { return nil }) // deletes what expired
+}
+
+// load reads what is kept in memory of the table's items.
+func (t *table) load(in *bolt.Tx) error {
+	return t.items(in).ForEach(func(key, b []byte) error {
+		s := decodeStored(b)
+		it, err := t.decode(s, false)
+		if err != nil {
+			return err
+		}
+		vector := s.floats()
+		if list, ok := it[t.vectorName()]; ok {
+			vector, _ = floats(list.list)
+		}
+		t.remember(parseKey(key), t.entryOf(it, vector), t.expiry(it))
+		return nil
+	})
 }
 
 // Close ends the use of the database. Requests must have ended before.
 func (db *DB) Close() error {
-	var errs []error
-	for _, s := range db.one {
-		errs = append(errs, s.Close())
-	}
-	if db.read != db.write {
-		errs = append(errs, closePool(db.read))
-	}
-	return errors.Join(append(errs, closePool(db.write), closePool(db.lock))...)
-}
-
-func closePool(d *sql.DB) error {
-	if d == nil {
-		return nil
-	}
-	return d.Close()
+	close(db.writes)
+	<-db.stopped
+	return db.file.Close()
 }
 
 // table finds a table for an operation on items.
@@ -193,8 +163,14 @@ func (db *DB) setTable(name string, t *table) {
 	}
 }
 
-// get reads one item, nil if there is none; with its vectors only if asked.
-func (db *DB) get(ctx context.Context, t *table, key itemKey, vectors bool) (item, error) {
-	it, _, err := t.scanItem(db.one[vectors].QueryRowContext(ctx, t.id, []byte(key.hash), []byte(key.sort)))
-	return it, err
+// get reads one item, nil if there is none, and its size; with its vector only
+// if asked.
+func (db *DB) get(t *table, key itemKey, vector bool) (it item, size int, err error) {
+	err = db.file.View(func(in *bolt.Tx) error {
+		s := t.stored(in, key)
+		size = s.size
+		it, err = t.decode(s, vector)
+		return err
+	})
+	return it, size, err
 }

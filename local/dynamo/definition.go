@@ -9,6 +9,7 @@ import (
 // definition is what CreateTable fixed of a table, in the protocol's shape and
 // as it is stored.
 type definition struct {
+	ID                    uint64 `json:",omitempty"` // of its items' bucket, no parameter
 	TableName             string
 	KeySchema             []keyElement
 	AttributeDefinitions  []attributeDefinition
@@ -48,7 +49,6 @@ type projected struct {
 
 // DynamoDB's limits to vector indexes.
 const (
-	maxVectorIndexes = 5
 	maxDimensions    = 4096
 	maxInlineFilters = 18
 	maxTopK          = 100

@@ -12,6 +12,8 @@ type apiError struct {
 	kind    string
 	message string
 	old     item // with ReturnValuesOnConditionCheckFailure ALL_OLD
+
+	throttled []throttlingReason
 }
 
 func (e *apiError) Error() string { return e.kind + ": " + e.message }
@@ -46,10 +48,4 @@ func invalidParameter(format string, args ...any) *apiError {
 
 func malformed(format string, args ...any) *apiError {
 	return badRequest("SerializationException", format, args...)
-}
-
-func conditionFailed(old item) *apiError {
-	e := badRequest("ConditionalCheckFailedException", "The conditional request failed")
-	e.old = old
-	return e
 }

@@ -10,9 +10,11 @@ import (
 func Faults() []network.Kind {
 	return []network.Kind{
 		refused("throttled", "400 ThrottlingException, as of an on-demand table that grows too fast", badRequest("ThrottlingException",
-			"Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly.")),
+			throttledMessage)),
 		refused("server-error", "500 InternalServerError", &apiError{
 			status: http.StatusInternalServerError, kind: "InternalServerError", message: "Internal server error"}),
+		{Name: "partition-limited", Wrap: MaxPartition.Limit(),
+			Meaning: "each partition key takes 1,000 write and 3,000 read units a second, as DynamoDB's do; what is over that is throttled"},
 	}
 }
 

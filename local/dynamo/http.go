@@ -31,6 +31,7 @@ var operations = map[string]func(*DB, context.Context, string) ([]byte, error){
 	"ListTables":         (*DB).listTables,
 	"PutItem":            onItems((*DB).putItem),
 	"Query":              onItems((*DB).query),
+	"Scan":               onItems((*DB).scan),
 	"SearchVectors":      onItems((*DB).searchVectors),
 	"UpdateItem":         onItems((*DB).updateItem),
 	"UpdateTimeToLive":   (*DB).updateTimeToLive,
@@ -104,12 +105,19 @@ func errorBody(err error) (status int, body []byte) {
 		e = &apiError{status: http.StatusInternalServerError, kind: "InternalServerError", message: err.Error()}
 	}
 	answer := struct {
-		Type    string          `json:"__type"`
-		Message string          `json:"message"`
-		Item    json.RawMessage `json:",omitempty"`
+		Type    string             `json:"__type"`
+		Message string             `json:"message"`
+		Item    json.RawMessage    `json:",omitempty"`
+		Reasons []throttlingReason `json:"ThrottlingReasons,omitempty"`
+		Others  []throttlingReason `json:"throttlingReasons,omitempty"` // as ThrottlingException spells it
 	}{Type: e.typeName(), Message: e.message}
 	if e.old != nil {
 		answer.Item = appendItem(nil, e.old)
+	}
+	if e.kind == "ThrottlingException" {
+		answer.Others = e.throttled
+	} else {
+		answer.Reasons = e.throttled
 	}
 	if body, err = json.Marshal(answer); err != nil {
 		return http.StatusInternalServerError, []byte("{}")

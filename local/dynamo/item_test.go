@@ -18,7 +18,7 @@ var sameAttrs = cmp.Options{cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(
 
 func TestItemRoundTrip(t *testing.T) {
 	c := start(t)
-	create(t, c, vectorTable("items", 3, "COSINE", allProjected))
+	create(t, c, vectorTable("items", 3, allProjected))
 	full := attrs{
 		"pk": str("a"), "sk": str("quotes \" \\ \n\u2028 ü 漢 \x01"),
 		"number":  num("-123.45600"),

@@ -24,45 +24,17 @@ func dot(a, b []float32) float32 {
 	return (s0 + s1) + (s2 + s3) + ((s4 + s5) + (s6 + s7))
 }
 
-// squaredDistance is the square of the Euclidean distance. It sums differences
-// since |a|²+|b|²-2ab cancels badly for vectors that are close.
-func squaredDistance(a, b []float32) float32 {
-	var s0, s1, s2, s3 float32
-	for len(a) >= 4 && len(b) >= 4 {
-		x, y := a[:4:4], b[:4:4]
-		d0, d1, d2, d3 := x[0]-y[0], x[1]-y[1], x[2]-y[2], x[3]-y[3]
-		s0 += d0 * d0
-		s1 += d1 * d1
-		s2 += d2 * d2
-		s3 += d3 * d3
-		a, b = a[4:], b[4:]
-	}
-	for i := range min(len(a), len(b)) {
-		d := a[i] - b[i]
-		s0 += d * d
-	}
-	return (s0 + s1) + (s2 + s3)
-}
-
 func norm(v []float32) float32 { return float32(math.Sqrt(float64(dot(v, v)))) }
 
-// exactScore is the score that DynamoDB's distance function gives, computed in
-// double precision. A vector of length zero has no direction: its COSINE
-// distance to anything is 1.
-func exactScore(function string, a, b []float32) float64 {
-	var inner, aa, bb, squares float64
+// distance is the cosine distance, 0 to 2, in double precision. A vector of
+// length zero has no direction: its distance to anything is 1.
+func distance(a, b []float32) float64 {
+	var inner, aa, bb float64
 	for i := range a {
 		x, y := float64(a[i]), float64(b[i])
 		inner += x * y
 		aa += x * x
 		bb += y * y
-		squares += (x - y) * (x - y)
-	}
-	switch function {
-	case "DOT_PRODUCT":
-		return inner
-	case "EUCLIDEAN":
-		return math.Sqrt(squares)
 	}
 	if aa == 0 || bb == 0 {
 		return 1

@@ -1,5 +1,7 @@
 package dynamo
 
+import "strings"
+
 // DynamoDB's limits to keys, in bytes.
 const (
 	maxHashKey = 2048
@@ -10,6 +12,9 @@ const (
 // the order of their bytes is the order of the keys; sort is "" in a table
 // without a sort key.
 type itemKey struct{ hash, sort string }
+
+// clone is a copy to keep: a request's key shares memory with the whole request.
+func (k itemKey) clone() itemKey { return itemKey{strings.Clone(k.hash), strings.Clone(k.sort)} }
 
 // keyOf is the key that Key in a request names: the key attributes, no other.
 func (d *definition) keyOf(key item) (itemKey, error) {
@@ -57,7 +62,7 @@ func encodeKeyPart(name string, v value, limit int, tooLong string) (string, err
 	case v.kind == kindN:
 		return string(sortableNumber(v.text)), nil
 	case v.text == "":
-		what := map[kind]string{kindS: "string", kindB: "binary"}[v.kind]
+		what, _ := v.empty()
 		return "", invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", what, name)
 	case len(v.text) > limit:
 		return "", invalidParameter("%s", tooLong)
@@ -72,4 +77,10 @@ func (d *definition) keyAttributes(it item) item {
 		key[k.AttributeName] = it[k.AttributeName]
 	}
 	return key
+}
+
+// empty tells whether v is an empty string, or empty bytes, which no key can be.
+func (v value) empty() (what string, empty bool) {
+	what = map[kind]string{kindS: "string", kindB: "binary"}[v.kind]
+	return what, what != "" && v.text == ""
 }

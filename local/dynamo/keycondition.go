@@ -2,62 +2,70 @@ package dynamo
 
 import "slices"
 
-// bound limits the encoded sort key of a Query.
-type bound struct {
-	op   string // an SQL comparison
-	than string
+// bounds of encoded sort keys: from the one, and if it ends, to before the
+// other. A string's successor is itself and a zero byte.
+type bounds struct {
+	from, to string
+	ends     bool
 }
 
-// keyCondition reads c into p: equality of the partition key, and at most one
+// and is what is within both.
+func (b bounds) and(c bounds) bounds {
+	out := bounds{from: max(b.from, c.from), to: b.to, ends: b.ends || c.ends}
+	if c.ends && (!b.ends || c.to < b.to) {
+		out.to = c.to
+	}
+	return out
+}
+
+// keyCondition takes c apart: equality of the partition key, and at most one
 // condition on the sort key.
-func (t *table) keyCondition(c condition, p *page) error {
+func (t *table) keyCondition(c condition) (hash string, sorts bounds, err error) {
 	terms, err := conjuncts("KeyConditionExpression", c)
 	if err != nil {
-		return err
+		return "", bounds{}, err
 	}
 	seen := map[string]bool{}
 	for _, c := range terms {
 		name, op, values, err := keyTerm(c)
 		if err != nil {
-			return err
+			return "", bounds{}, err
 		}
 		if !t.isKey(name) {
 			continue // the missing key is the error then
 		}
 		if seen[name] {
-			return invalid("KeyConditionExpressions must only contain one condition per key")
+			return "", bounds{}, invalid("KeyConditionExpressions must only contain one condition per key")
 		}
 		seen[name] = true
 		for _, v := range values {
 			if v.kind != t.attributeType(name) {
-				return invalidParameter("Condition parameter type does not match schema type")
+				return "", bounds{}, invalidParameter("Condition parameter type does not match schema type")
 			}
 		}
 		if name == t.hashKey() {
 			if op != "=" {
-				return invalid("Query key condition not supported")
+				return "", bounds{}, invalid("Query key condition not supported")
 			}
-			if p.hash, err = encodeKeyPart(name, values[0], maxHashKey, "Size of hashkey has exceeded the maximum size limit of2048 bytes"); err != nil {
-				return err
+			if hash, err = encodeKeyPart(name, values[0], maxHashKey, "Size of hashkey has exceeded the maximum size limit of2048 bytes"); err != nil {
+				return "", bounds{}, err
 			}
 			continue
 		}
-		if p.bounds, err = sortBounds(op, values); err != nil {
-			return err
-		}
+		sorts = sortBounds(op, values)
 	}
 	switch {
 	case !seen[t.hashKey()]:
-		return invalid("Query condition missed key schema element: %s", t.hashKey())
+		return "", bounds{}, invalid("Query condition missed key schema element: %s", t.hashKey())
 	case len(terms) > len(t.KeySchema):
-		return invalid("Conditions can be of length 1 or 2 only")
+		return "", bounds{}, invalid("Conditions can be of length 1 or 2 only")
 	case len(terms) == 2 && !seen[t.sortKey()]:
 		if t.sortKey() == "" {
-			return invalid("Query key condition not supported")
+			return "", bounds{}, invalid("Query key condition not supported")
 		}
-		return invalid("Query condition missed key schema element: %s", t.sortKey())
+		return "", bounds{}, invalid("Query condition missed key schema element: %s", t.sortKey())
 	}
-	return nil
+	return hash, sorts, nil
 }
 
 // conjuncts takes an expression apart at its ANDs; other connectives have no
@@ -114,7 +122,7 @@ func keyTerm(c condition) (name, op string, values []value, err error) {
 	return p[0].name, op, values, nil
 }
 
-func sortBounds(op string, values []value) ([]bound, error) {
+func sortBounds(op string, values []value) bounds {
 	encoded := make([]string, len(values))
 	for i, v := range values {
 		encoded[i] = v.text
@@ -122,17 +130,23 @@ func sortBounds(op string, values []value) ([]bound, error) {
 			encoded[i] = string(sortableNumber(v.text))
 		}
 	}
+	v := encoded[0]
 	switch op {
+	case "=":
+		return bounds{v, v + "\x00", true}
+	case "<":
+		return bounds{"", v, true}
+	case "<=":
+		return bounds{"", v + "\x00", true}
+	case ">":
+		return bounds{from: v + "\x00"}
 	case "BETWEEN":
-		return []bound{{">=", encoded[0]}, {"<=", encoded[1]}}, nil
+		return bounds{v, encoded[1] + "\x00", true}
 	case "begins_with":
-		bounds := []bound{{">=", encoded[0]}}
-		if end := afterPrefix(encoded[0]); end != "" {
-			bounds = append(bounds, bound{"<", end})
-		}
-		return bounds, nil
+		end := afterPrefix(v)
+		return bounds{v, end, end != ""}
 	}
-	return []bound{{op, encoded[0]}}, nil
+	return bounds{from: v} // >=
 }
 
 // afterPrefix is the least string above all those that begin with prefix; ""

@@ -53,7 +53,7 @@ func TestKill(t *testing.T) {
 		t.Fatal("the server did not say its address")
 	}
 	c := clientOf(lines.Text())
-	create(t, c, vectorTable("kill", 4, "COSINE", allProjected))
+	create(t, c, vectorTable("kill", 4, allProjected))
 
 	const writers, before = 4, 100
 	var acknowledged [writers][]string
@@ -97,7 +97,7 @@ func TestKill(t *testing.T) {
 			total++
 		}
 	}
-	if got := db.tables["kill"].indexes[0].count(); got < total || got > total+writers {
+	if got, _ := db.tables["kill"].index.count(); got < total || got > total+writers {
 		t.Errorf("got %d items in the index, want the %d acknowledged and at most %d more", got, total, writers)
 	}
 }

@@ -110,7 +110,7 @@ func tableWithSort(name string, sort types.ScalarAttributeType) *dynamodb.Create
 
 // vectorTable is a plainTable with an index "near" on the attribute embedding:
 // HASH pk, inline filters doc and group, projection as given.
-func vectorTable(name string, dimensions int64, distance types.VectorDistanceFunction, projection types.Projection) *dynamodb.CreateTableInput {
+func vectorTable(name string, dimensions int64, projection types.Projection) *dynamodb.CreateTableInput {
 	in := plainTable(name)
 	in.AttributeDefinitions = append(in.AttributeDefinitions,
 		types.AttributeDefinition{AttributeName: aws.String("doc"), AttributeType: types.ScalarAttributeTypeS},
@@ -118,7 +118,7 @@ func vectorTable(name string, dimensions int64, distance types.VectorDistanceFun
 	in.VectorIndexes = []types.VectorIndex{{
 		IndexName:        aws.String("near"),
 		Dimensions:       &dimensions,
-		DistanceFunction: distance,
+		DistanceFunction: types.VectorDistanceFunction("COSINE"),
 		VectorAttribute:  &types.VectorAttributeDefinition{AttributeName: aws.String("embedding")},
 		Projection:       &projection,
 		SearchSchema: []types.SearchSchemaElement{

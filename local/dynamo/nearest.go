@@ -11,7 +11,7 @@ import (
 // hit is an item that a search found.
 type hit struct {
 	key   itemKey
-	score float64 // as DynamoDB gives it: a distance, or the dot product
+	score float64 // the distance
 }
 
 // candidate is a row that may be among the nearest; the lower its rank the
@@ -28,36 +28,32 @@ const serialWork = 1 << 18
 // nearest finds the k vectors nearest to query, nearest first, among those of
 // hash whose filters are the wanted ones; a zero mark in wanted lets any value
 // pass. Equal scores come in the order of their keys; which of several that tie
-// for the last place is found is arbitrary.
-func (x *vectorIndex) nearest(query []float32, hash mark, wanted []mark, k int) []hit {
+// for the last place is found is arbitrary. Examined are the bytes of all of
+// the partition: DynamoDB, whose index is approximate, examines less of a large one.
+func (x *vectorIndex) nearest(query []float32, hash mark, wanted []mark, k int) (found []hit, examined int) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	p := x.partitions[hash]
 	if p == nil {
-		return nil
+		return nil, 0
 	}
-	s := scan{p, x.DistanceFunction, query, norm(query), wanted, k}
+	s := scan{p, query, norm(query), wanted, k}
 	hits := make([]hit, 0, k)
 	for _, c := range s.run() {
-		hits = append(hits, hit{p.keys[c.row], exactScore(x.DistanceFunction, query, p.vector(c.row))})
+		hits = append(hits, hit{p.keys[c.row], distance(query, p.vector(c.row))})
 	}
 	slices.SortFunc(hits, func(a, b hit) int {
-		order := cmp.Compare(a.score, b.score)
-		if x.DistanceFunction == "DOT_PRODUCT" {
-			order = -order
-		}
-		return cmp.Or(order, strings.Compare(a.key.hash, b.key.hash), strings.Compare(a.key.sort, b.key.sort))
+		return cmp.Or(cmp.Compare(a.score, b.score), strings.Compare(a.key.hash, b.key.hash), strings.Compare(a.key.sort, b.key.sort))
 	})
-	return hits[:min(k, len(hits))]
+	return hits[:min(k, len(hits))], p.total
 }
 
 type scan struct {
 	*partition
-	function string
-	query    []float32
-	norm     float32
-	wanted   []mark
-	k        int
+	query  []float32
+	norm   float32
+	wanted []mark
+	k      int
 }
 
 // run gives the k nearest candidates of each worker, in no order: they hold
@@ -96,18 +92,11 @@ func (s scan) pass(row int) bool {
 }
 
 func (s scan) rank(row int) float32 {
-	v := s.vector(row)
-	switch s.function {
-	case "EUCLIDEAN":
-		return squaredDistance(s.query, v)
-	case "DOT_PRODUCT":
-		return -dot(s.query, v)
-	}
 	lengths := s.norm * s.norms[row]
 	if lengths == 0 {
 		return 0 // as distance 1
 	}
-	return -dot(s.query, v) / lengths
+	return -dot(s.query, s.vector(row)) / lengths
 }
 
 // keepNearest adds c to heap, whose first element is its farthest, and keeps

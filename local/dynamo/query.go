@@ -1,22 +1,24 @@
 package dynamo
 
 import (
+	"bytes"
 	"context"
 	"strconv"
+
+	bolt "go.etcd.io/bbolt"
 )
 
-// maxPage is how many bytes of items one Query reads.
+// maxPage is how many bytes of items one Query or Scan reads.
 const maxPage = 1 << 20
 
-// page is what a Query reads, in order.
+// page is what a Query or Scan reads, in order.
 type page struct {
-	table    *table
-	hash     string
-	bounds   []bound // on the sort key
-	after    *string // ExclusiveStartKey's sort key
-	backward bool
-	limit    int // 0 for none
-	vectors  bool
+	table     *table
+	from, to  []byte // stored keys: from the one, to before the other
+	backward  bool
+	limit     int // 0 for none
+	vector    bool
+	countOnly bool
 }
 
 func (db *DB) query(ctx context.Context, t *table, q *request) ([]byte, error) {
@@ -27,7 +29,32 @@ func (db *DB) query(ctx context.Context, t *table, q *request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	count, err := q.checkSelect()
+	p, err := t.page(q, e)
+	if err != nil {
+		return nil, err
+	}
+	hash, err := t.partition(q, e, p)
+	if err != nil {
+		return nil, err
+	}
+	m := t.meter(ctx, false)
+	if !m.admit(itemKey{hash: hash}, 0) {
+		return nil, m.throttled()
+	}
+	answer, size, err := db.readPage(p, e)
+	if err != nil {
+		return nil, err
+	}
+	m.spend(itemKey{hash: hash}, readUnits(size, q.consistent))
+	return q.consumed.add(answer, m.consumption), nil
+}
+
+// scan reads a table from one end to the other, for people: it is not throttled.
+func (db *DB) scan(ctx context.Context, t *table, q *request) ([]byte, error) {
+	if q.index != "" {
+		return nil, t.refuseIndex(q.index)
+	}
+	e, err := q.parse([]string{"FilterExpression"}, "ProjectionExpression")
 	if err != nil {
 		return nil, err
 	}
@@ -35,36 +62,44 @@ func (db *DB) query(ctx context.Context, t *table, q *request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.vectors = !count && e.projection == nil || t.namesVector(e)
-	items, scanned, last, err := db.readPage(ctx, p, e.filter)
+	if q.start != nil {
+		start, err := t.startKey(q)
+		if err != nil {
+			return nil, err
+		}
+		p.from = append(start.bytes(), 0)
+	}
+	answer, size, err := db.readPage(p, e)
 	if err != nil {
 		return nil, err
 	}
-	answer := []byte(`{"Count":` + strconv.Itoa(len(items)) + `,"ScannedCount":` + strconv.Itoa(scanned))
-	if !count {
-		answer = append(answer, `,"Items":[`...)
-		for i, it := range items {
-			if i > 0 {
-				answer = append(answer, ',')
-			}
-			answer = appendItem(answer, e.projection.apply(it))
-		}
-		answer = append(answer, ']')
-	}
-	if last != nil {
-		answer = append(answer, `,"LastEvaluatedKey":`...)
-		answer = appendItem(answer, last)
-	}
-	return append(answer, '}'), nil
+	return q.consumed.add(answer, consumption{table: t, units: readUnits(size, q.consistent)}), nil
 }
 
 func (t *table) refuseIndex(name string) error {
-	for _, x := range t.indexes {
-		if x.IndexName == name {
-			return invalid("Query is not supported on a vector index, only SearchVectors: %s", name)
-		}
+	if t.index != nil && t.index.IndexName == name {
+		return invalid("A vector index can only be searched with SearchVectors: %s", name)
 	}
 	return invalid("The table does not have the specified index: %s", name)
+}
+
+// page is the part of a request that Query and Scan have in common.
+func (t *table) page(q *request, e *expressions) (*page, error) {
+	if err := q.consumed.check(); err != nil {
+		return nil, err
+	}
+	p := &page{table: t, backward: q.backward}
+	var err error
+	if p.countOnly, err = q.checkSelect(); err != nil {
+		return nil, err
+	}
+	if q.limit != nil {
+		if p.limit = *q.limit; p.limit < 1 {
+			return nil, constraint("'"+strconv.Itoa(p.limit)+"'", "limit", "Member must have value greater than or equal to 1")
+		}
+	}
+	p.vector = !p.countOnly && e.projection == nil || t.namesVector(e)
+	return p, nil
 }
 
 // checkSelect checks Select against the projection; count asks for no items.
@@ -84,34 +119,45 @@ func (q *request) checkSelect() (count bool, err error) {
 	return q.selects == "COUNT", nil
 }
 
-func (t *table) page(q *request, e *expressions) (*page, error) {
+// partition sets the page's bounds to what the key condition names.
+func (t *table) partition(q *request, e *expressions, p *page) (hash string, err error) {
 	if e.keys == nil {
-		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+		return "", invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
-	p := &page{table: t, backward: q.backward}
-	if q.limit != nil {
-		if p.limit = *q.limit; p.limit < 1 {
-			return nil, constraint("'"+strconv.Itoa(p.limit)+"'", "limit", "Member must have value greater than or equal to 1")
-		}
-	}
-	if err := t.keyCondition(e.keys, p); err != nil {
-		return nil, err
+	hash, sorts, err := t.keyCondition(e.keys)
+	if err != nil {
+		return "", err
 	}
 	if err := t.checkFilter(e); err != nil {
-		return nil, err
+		return "", err
 	}
-	if q.start == nil {
-		return p, nil
+	if q.start != nil {
+		start, err := t.startKey(q)
+		switch {
+		case err != nil:
+			return "", err
+		case start.hash != hash:
+			return "", invalid("The provided starting key is outside query boundaries based on provided conditions")
+		case q.backward:
+			sorts = sorts.and(bounds{to: start.sort, ends: true})
+		default:
+			sorts = sorts.and(bounds{from: start.sort + "\x00"})
+		}
 	}
+	p.from = itemKey{hash, sorts.from}.bytes()
+	p.to = itemKey{hash, sorts.to}.bytes()
+	if !sorts.ends {
+		p.to = []byte(escapeZero.Replace(hash) + afterHash)
+	}
+	return hash, nil
+}
+
+func (t *table) startKey(q *request) (itemKey, error) {
 	start, err := t.keyOf(q.start)
 	if err != nil {
-		return nil, invalid("The provided starting key is invalid: %s", err.(*apiError).message)
+		return start, invalid("The provided starting key is invalid: %s", err.(*apiError).message)
 	}
-	if start.hash != p.hash {
-		return nil, invalid("The provided starting key is outside query boundaries based on provided conditions")
-	}
-	p.after = &start.sort
-	return p, nil
+	return start, nil
 }
 
 // checkFilter refuses a filter on the key, which only the key condition knows.
@@ -125,51 +171,78 @@ func (t *table) checkFilter(e *expressions) error {
 }
 
 // readPage reads items until the limit or a megabyte is reached, or none is
-// left; it gives those that pass the filter, the number it read, and the key
-// of the last one it read if there may be more.
-func (db *DB) readPage(ctx context.Context, p *page, filter condition) (items []item, scanned int, last item, err error) {
-	where, args := p.where()
-	rows, err := db.read.QueryContext(ctx, selectItems(p.vectors)+where, args...)
+// left. It answers with those that pass the filter, the number it read, and the
+// key of the last one it read if there may be more; size is of all that it read.
+func (db *DB) readPage(p *page, e *expressions) (answer []byte, size int, err error) {
+	items := []byte{'['}
+	count, scanned := 0, 0
+	var last item
+	err = db.file.View(func(in *bolt.Tx) error {
+		var previous item
+		for b := range p.walk(in) {
+			s := decodeStored(b)
+			if size+s.size > maxPage && scanned > 0 {
+				last = p.table.keyAttributes(previous)
+				return nil
+			}
+			it, err := p.table.decode(s, p.vector)
+			if err != nil {
+				return err
+			}
+			scanned++
+			size += s.size
+			if e.filter == nil || e.filter.test(it) {
+				if count++; !p.countOnly {
+					if len(items) > 1 {
+						items = append(items, ',')
+					}
+					items = appendItem(items, e.projection.apply(it))
+				}
+			}
+			if scanned == p.limit {
+				last = p.table.keyAttributes(it)
+				return nil
+			}
+			previous = it
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, 0, nil, err
+		return nil, 0, err
 	}
-	defer rows.Close()
-	room := maxPage
-	var previous item
-	for rows.Next() {
-		it, size, err := p.table.scanItem(rows)
-		if err != nil {
-			return nil, 0, nil, err
-		}
-		if room -= size; room < 0 && scanned > 0 {
-			return items, scanned, p.table.keyAttributes(previous), nil
-		}
-		scanned++
-		if filter == nil || filter.test(it) {
-			items = append(items, it)
-		}
-		if scanned == p.limit {
-			return items, scanned, p.table.keyAttributes(it), nil
-		}
-		previous = it
+	answer = []byte(`{"Count":` + strconv.Itoa(count) + `,"ScannedCount":` + strconv.Itoa(scanned) + `}`)
+	if !p.countOnly {
+		answer = addMember(answer, "Items", append(items, ']'))
 	}
-	return items, scanned, nil, rows.Err()
+	if last != nil {
+		answer = addMember(answer, "LastEvaluatedKey", appendItem(nil, last))
+	}
+	return answer, size, nil
 }
 
-// where is the rest of a query after selectItems.
-func (p *page) where() (string, []any) {
-	s, args := "", []any{p.table.id, []byte(p.hash)}
-	for _, b := range p.bounds {
-		s += " AND sk " + b.op + " ?"
-		args = append(args, []byte(b.than))
+// walk gives the stored items of the page's range, in order.
+func (p *page) walk(in *bolt.Tx) func(yield func([]byte) bool) {
+	return func(yield func([]byte) bool) {
+		items := p.table.items(in)
+		if items == nil {
+			return
+		}
+		c := items.Cursor()
+		step, k, b := c.Next, []byte(nil), []byte(nil)
+		if p.backward {
+			step = c.Prev
+			if k, _ = c.Seek(p.to); k == nil {
+				k, b = c.Last()
+			} else {
+				k, b = c.Prev()
+			}
+		} else {
+			k, b = c.Seek(p.from)
+		}
+		for ; k != nil && bytes.Compare(k, p.from) >= 0 && (p.to == nil || bytes.Compare(k, p.to) < 0); k, b = step() {
+			if !yield(b) {
+				return
+			}
+		}
 	}
-	order, beyond := " ORDER BY sk", ">"
-	if p.backward {
-		order, beyond = " ORDER BY sk DESC", "<"
-	}
-	if p.after != nil {
-		s += " AND sk " + beyond + " ?"
-		args = append(args, []byte(*p.after))
-	}
-	return s + order, args
 }

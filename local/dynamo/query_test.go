@@ -150,6 +150,48 @@ func TestQueryPages(t *testing.T) {
 	}
 }
 
+// TestScan: pages of a scan give each item of each partition once.
+func TestScan(t *testing.T) {
+	c := start(t)
+	create(t, c, plainTable("items"))
+	create(t, c, plainTable("other"))
+	want := map[string]bool{}
+	for i := range 30 {
+		pk, sk := fmt.Sprintf("p\x00%d", i%4), fmt.Sprint(i)
+		put(t, c, "items", attrs{"pk": str(pk), "sk": str(sk), "odd": num(fmt.Sprint(i % 2))})
+		want[pk+" "+sk] = true
+	}
+	in := &dynamodb.ScanInput{TableName: ptr("items"), Limit: ptr(int32(7)), ProjectionExpression: ptr("pk, sk")}
+	got := map[string]bool{}
+	for pages := 1; ; pages++ {
+		out, err := c.Scan(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, it := range out.Items {
+			key := text(it["pk"]) + " " + text(it["sk"])
+			if got[key] || len(it) != 2 {
+				t.Errorf("got %v, twice: %t", it, got[key])
+			}
+			got[key] = true
+		}
+		if in.ExclusiveStartKey = out.LastEvaluatedKey; in.ExclusiveStartKey == nil {
+			if pages != 5 {
+				t.Errorf("got %d pages, want 5", pages)
+			}
+			break
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("items (-want +got):\n%s", diff)
+	}
+	out, err := c.Scan(t.Context(), &dynamodb.ScanInput{TableName: ptr("items"), Select: types.SelectCount,
+		FilterExpression: ptr("odd = :one"), ExpressionAttributeValues: attrs{":one": num("1")}})
+	if err != nil || out.Count != 15 || out.ScannedCount != 30 || out.Items != nil {
+		t.Errorf("got %d of %d counted and %d items, %v; want 15 of 30, and no items", out.Count, out.ScannedCount, len(out.Items), err)
+	}
+}
+
 func TestProjection(t *testing.T) {
 	c := start(t)
 	create(t, c, plainTable("items"))

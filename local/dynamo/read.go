@@ -1,20 +1,18 @@
 package dynamo
 
-import (
-	"context"
-	"slices"
-)
+import "context"
 
-// wantsVectors reports whether the items read need their vectors: to leave
-// them packed saves most of the work.
-func (t *table) wantsVectors(e *expressions) bool { return e.projection == nil || t.namesVector(e) }
+// wantsVector reports whether the items read need their vectors: to leave them
+// packed saves most of the work.
+func (t *table) wantsVector(e *expressions) bool { return e.projection == nil || t.namesVector(e) }
 
-// namesVector reports whether an expression names a vector attribute.
-func (t *table) namesVector(e *expressions) bool {
-	return slices.ContainsFunc(t.vectorAttributes, func(a vectorAttribute) bool { return e.heads[a.name] })
-}
+// namesVector reports whether an expression names the vector attribute.
+func (t *table) namesVector(e *expressions) bool { return t.index != nil && e.heads[t.vectorName()] }
 
 func (db *DB) getItem(ctx context.Context, t *table, q *request) ([]byte, error) {
+	if err := q.consumed.check(); err != nil {
+		return nil, err
+	}
 	e, err := q.parse(nil, "ProjectionExpression")
 	if err != nil {
 		return nil, err
@@ -23,11 +21,16 @@ func (db *DB) getItem(ctx context.Context, t *table, q *request) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	it, err := db.get(ctx, t, key, t.wantsVectors(e))
+	m := t.meter(ctx, false)
+	if !m.admit(key, 0) {
+		return nil, m.throttled()
+	}
+	it, size, err := db.get(t, key, t.wantsVector(e))
 	if err != nil {
 		return nil, err
 	}
-	return answerItem("Item", e.projection.apply(it), it != nil), nil
+	m.spend(key, readUnits(size, q.consistent))
+	return q.consumed.add(answerItem("Item", e.projection.apply(it), it != nil), m.consumption), nil
 }
 
 // answerItem is an object with one member, an item; empty unless found.
@@ -35,9 +38,7 @@ func answerItem(member string, it item, found bool) []byte {
 	if !found {
 		return []byte("{}")
 	}
-	b := append([]byte(`{"`), member...)
-	b = append(b, `":`...)
-	return append(appendItem(b, it), '}')
+	return addMember([]byte("{}"), member, appendItem(nil, it))
 }
 
 // maxBatchGet is how many keys one BatchGetItem can have, and maxAnswer how
@@ -50,126 +51,147 @@ const (
 // batchGet is one table's part of a BatchGetItem.
 type batchGet struct {
 	*request
-	table  *table
+	*meter
 	parsed *expressions
 	ids    []itemKey
+	left   []item // keys that are throttled, or beyond maxAnswer
 }
 
 func (db *DB) batchGetItem(ctx context.Context, body string) ([]byte, error) {
-	parts, err := db.parseBatchGet(body)
+	parts, want, err := db.parseBatchGet(ctx, body)
 	if err != nil {
 		return nil, err
 	}
 	answer := []byte(`{"Responses":{`)
 	left := []byte(`},"UnprocessedKeys":{`)
-	room := maxAnswer
+	var all []consumption
+	room, done, throttled := maxAnswer, 0, 0
 	for i, part := range parts {
 		if i > 0 {
 			answer = append(answer, ',')
 		}
-		answer = appendString(answer, part.table.TableName)
-		answer = append(answer, ':', '[')
-		first := true
+		answer = append(appendString(answer, part.meter.table.TableName), ':', '[')
 		for j, id := range part.ids {
 			if room <= 0 {
-				left = appendUnprocessed(left, part, j)
-				break
+				part.left = append(part.left, part.keys[j])
+				continue
 			}
-			it, err := db.get(ctx, part.table, id, part.table.wantsVectors(part.parsed))
+			if !part.admit(id, 0) {
+				part.left = append(part.left, part.keys[j])
+				throttled++
+				continue
+			}
+			it, size, err := db.get(part.meter.table, id, part.meter.table.wantsVector(part.parsed))
 			if err != nil {
 				return nil, err
 			}
+			done++
+			part.spend(id, readUnits(size, part.consistent))
 			if it == nil {
 				continue
 			}
-			room -= it.size()
-			if !first {
+			room -= size
+			if answer[len(answer)-1] != '[' {
 				answer = append(answer, ',')
 			}
-			first = false
 			answer = appendItem(answer, part.parsed.projection.apply(it))
 		}
 		answer = append(answer, ']')
+		left = part.appendLeft(left)
+		all = append(all, part.consumption)
 	}
-	return append(append(answer, left...), "}}"...), nil
+	if done == 0 && throttled > 0 {
+		return nil, parts[0].throttled()
+	}
+	return want.addAll(append(append(answer, left...), "}}"...), all), nil
 }
 
-// appendUnprocessed writes the part's keys from the given one on, with all
-// that a client needs to ask for them again.
-func appendUnprocessed(b []byte, part batchGet, from int) []byte {
+// appendLeft writes the keys that are left, with all that a client needs to ask
+// for them again.
+func (p *batchGet) appendLeft(b []byte) []byte {
+	if len(p.left) == 0 {
+		return b
+	}
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}
-	b = appendString(b, part.table.TableName)
-	b = append(b, `:{"Keys":[`...)
-	for i, key := range part.keys[from:] {
+	b = append(appendString(b, p.meter.table.TableName), `:{"Keys":[`...)
+	for i, key := range p.left {
 		if i > 0 {
 			b = append(b, ',')
 		}
 		b = appendItem(b, key)
 	}
 	b = append(b, ']')
-	if text, ok := part.expressions["ProjectionExpression"]; ok {
+	if p.consistent {
+		b = append(b, `,"ConsistentRead":true`...)
+	}
+	if text, ok := p.expressions["ProjectionExpression"]; ok {
 		b = appendString(append(b, `,"ProjectionExpression":`...), text)
 	}
-	if part.names != nil {
+	if p.names != nil {
 		b = append(b, `,"ExpressionAttributeNames":`...)
-		names, _ := encode(part.names) // strings always encode
+		names, _ := encode(p.names) // strings always encode
 		b = append(b, names...)
 	}
 	return append(b, '}')
 }
 
-func (db *DB) parseBatchGet(body string) ([]batchGet, error) {
+func (db *DB) parseBatchGet(ctx context.Context, body string) (parts []*batchGet, want consumed, err error) {
 	r := &reader{text: body}
-	var parts []batchGet
 	r.object(func(name string) {
-		if name != "RequestItems" {
+		switch name {
+		case "RequestItems":
+			r.object(func(name string) {
+				q := r.request()
+				q.table = tableName(name)
+				parts = append(parts, &batchGet{request: q})
+			})
+		case "ReturnConsumedCapacity":
+			want = consumed(r.str())
+		default:
 			r.skip()
-			return
 		}
-		r.object(func(name string) {
-			q := r.request()
-			q.table = tableName(name)
-			parts = append(parts, batchGet{request: q})
-		})
 	})
 	if r.end(); r.err != nil {
-		return nil, r.err
+		return nil, "", r.err
+	}
+	if err := want.check(); err != nil {
+		return nil, "", err
 	}
 	if len(parts) == 0 {
-		return nil, constraint("'{}'", "requestItems", "Member must have length greater than or equal to 1")
+		return nil, "", constraint("'{}'", "requestItems", "Member must have length greater than or equal to 1")
 	}
 	total := 0
-	for i := range parts {
-		part := &parts[i]
-		var err error
-		if part.table, err = db.table(part.request.table); err != nil {
-			return nil, err
+	for _, part := range parts {
+		t, err := db.table(part.request.table)
+		if err != nil {
+			return nil, "", err
 		}
+		part.meter = t.meter(ctx, false)
 		if part.parsed, err = part.parse(nil, "ProjectionExpression"); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		n := len(part.keys)
 		if total += n; n == 0 || n > maxBatchGet {
-			return nil, constraint("'[...]'", "requestItems."+part.request.table+".member.keys",
+			return nil, "", constraint("'[...]'", "requestItems."+part.request.table+".member.keys",
 				"Member must have length less than or equal to 100, Member must have length greater than or equal to 1")
 		}
 		seen := map[itemKey]bool{}
 		for _, key := range part.keys {
-			id, err := part.table.keyOf(key)
+			id, err := t.keyOf(key)
 			if err != nil {
-				return nil, err
+				return nil, "", err
 			}
 			if seen[id] {
-				return nil, invalid("Provided list of item keys contains duplicates")
+				return nil, "", invalid("Provided list of item keys contains duplicates")
 			}
 			seen[id] = true
 			part.ids = append(part.ids, id)
 		}
 	}
 	if total > maxBatchGet {
-		return nil, invalid("Too many items requested for the BatchGetItem call")
+		return nil, "", invalid("Too many items requested for the BatchGetItem call")
 	}
-	return parts, nil
+	return parts, want, nil
 }

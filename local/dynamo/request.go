@@ -22,6 +22,8 @@ type request struct {
 	returns      string // ReturnValues
 	onFailure    string // ReturnValuesOnConditionCheckFailure
 	keys         []item // BatchGetItem, one table's
+	consistent   bool
+	consumed     consumed
 }
 
 // legacy are parameters that expressions replaced in 2014. To ignore one, a
@@ -70,6 +72,10 @@ func (r *reader) request() *request {
 			r.array(func() { q.vector = append(q.vector, r.value()) })
 		case "ScanIndexForward":
 			q.backward = !r.boolean()
+		case "ConsistentRead":
+			q.consistent = r.boolean()
+		case "ReturnConsumedCapacity":
+			q.consumed = consumed(r.str())
 		case "Select":
 			q.selects = r.str()
 		case "ReturnValues":

@@ -1,7 +1,7 @@
 package dynamo
 
 import (
-	"database/sql"
+	"encoding/binary"
 	"math"
 	"strconv"
 	"strings"
@@ -10,16 +10,15 @@ import (
 // maxItem is DynamoDB's limit to an item's size in bytes.
 const maxItem = 400 << 10
 
-// row is an item as it is stored. Embeddings are most of the data: each vector
-// attribute is in vectors as float32, and left out of the text if its decimal
-// numbers can be had back from there exactly.
+// row is an item that is to be stored.
 type row struct {
 	key     itemKey
-	size    int           // by DynamoDB's rules
-	expires sql.NullInt64 // Unix seconds, if the table has a time to live
-	text    string        // the item as JSON
-	vectors []byte        // of all vector attributes, see packVectors
-	entries []entry       // one for each vector index of the table
+	it      item
+	size    int    // as it is billed
+	text    []byte // the item as JSON, less the vector if that is packed
+	vector  []byte // packed
+	entry   entry  // of the table's vector index
+	expires int64  // Unix seconds, 0 for never
 }
 
 // row checks an item and prepares it for storage. tooLarge is the message for
@@ -29,81 +28,87 @@ func (t *table) row(it item, tooLarge string) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &row{key: key, size: it.size(), expires: t.expiry(it)}
-	if r.size > maxItem {
+	size, billed := t.sizes(it)
+	if size > maxItem {
 		return nil, invalid("%s", tooLarge)
 	}
-	vectors, err := t.vectorsOf(it)
+	vector, err := t.vectorOf(it)
 	if err != nil {
 		return nil, err
 	}
-	for i := range t.VectorIndexes {
-		if err := t.checkSearchSchema(&t.VectorIndexes[i], it); err != nil {
-			return nil, err
-		}
+	if err := t.checkSearchSchema(it); err != nil {
+		return nil, err
 	}
-	r.entries = t.entriesOf(it, vectors)
-	var omit map[string]bool
-	r.vectors, omit = t.packVectors(it, vectors)
-	r.text = string(appendItem(nil, it.without(omit)))
+	r := &row{key: key, it: it, size: billed, entry: t.entryOf(it, vector), expires: t.expiry(it)}
+	name := t.vectorName()
+	if vector != nil && exact(it[name].list, vector) {
+		r.vector = packFloats(vector)
+		it = it.without(name)
+	}
+	r.text = appendItem(nil, it)
 	return r, nil
 }
 
 // checkSearchSchema refuses an item whose value for the search schema is of
-// another type than declared, as for the key of a secondary index.
-func (t *table) checkSearchSchema(v *vectorDefinition, it item) error {
-	for _, e := range v.SearchSchema {
+// another type than declared, or whose HASH is empty.
+func (t *table) checkSearchSchema(it item) error {
+	if t.index == nil {
+		return nil
+	}
+	for _, e := range t.index.SearchSchema {
 		got, ok := it[e.AttributeName]
-		if want := t.attributeType(e.AttributeName); ok && got.kind != want {
-			return invalidParameter("Type mismatch for Index Key %s Expected: %s Actual: %s IndexName: %s", e.AttributeName, want, got.kind, v.IndexName)
+		if !ok {
+			continue
+		}
+		if want := t.attributeType(e.AttributeName); got.kind != want {
+			return invalid("One or more parameter values were invalid. Attribute '%s' type mismatch. Expected: %s, Actual: %s. IndexName: %s",
+				e.AttributeName, want, got.kind, t.index.IndexName)
+		}
+		if what, empty := got.empty(); empty && e.SearchSchemaElementType == "HASH" {
+			return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
+				"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", what, t.index.IndexName, e.AttributeName)
 		}
 	}
 	return nil
 }
 
-func (it item) without(names map[string]bool) item {
-	if len(names) == 0 {
-		return it
-	}
+func (it item) without(name string) item {
 	out := make(item, len(it))
-	for name, v := range it {
-		if !names[name] {
-			out[name] = v
+	for n, v := range it {
+		if n != name {
+			out[n] = v
 		}
 	}
 	return out
 }
 
-// vectorAttribute is an attribute that one or more vector indexes hold.
-type vectorAttribute struct {
-	name       string
-	dimensions int
-	index      string // the first index on it, for errors
+// vectorName is the attribute that the vector index holds, "" without one.
+func (t *table) vectorName() string {
+	if t.index == nil {
+		return ""
+	}
+	return t.index.VectorAttribute.AttributeName
 }
 
-// vectorsOf reads the vector attributes of it, in the order of
-// t.vectorAttributes; nil where it has none.
-func (t *table) vectorsOf(it item) ([][]float32, error) {
-	out := make([][]float32, len(t.vectorAttributes))
-	for i, a := range t.vectorAttributes {
-		v, ok := it[a.name]
-		if !ok {
-			continue
-		}
-		if v.kind != kindL {
-			return nil, invalidParameter("Invalid type for parameter %s, Expected: L, Actual: %s. IndexName: %s", a.name, v.kind, a.index)
-		}
-		if len(v.list) != a.dimensions {
-			return nil, invalidParameter("Invalid size for parameter %s, Expected: %d, Actual: %d. IndexName: %s", a.name, a.dimensions, len(v.list), a.index)
-		}
-		vector, bad := floats(v.list)
-		if bad >= 0 {
-			return nil, invalidParameter("Invalid type for parameter %s[%d], Expected: 32-bit floating point N, Actual: %s. IndexName: %s",
-				a.name, bad, describe(v.list[bad]), a.index)
-		}
-		out[i] = vector
+// vectorOf reads the item's vector; nil where it has none.
+func (t *table) vectorOf(it item) ([]float32, error) {
+	name := t.vectorName()
+	v, ok := it[name]
+	if t.index == nil || !ok {
+		return nil, nil
 	}
-	return out, nil
+	if v.kind != kindL {
+		return nil, invalidParameter("Invalid type for parameter %s, Expected: L, Actual: %s. IndexName: %s", name, v.kind, t.index.IndexName)
+	}
+	if len(v.list) != t.index.Dimensions {
+		return nil, invalidParameter("Invalid size for parameter %s, Expected: %d, Actual: %d. IndexName: %s", name, t.index.Dimensions, len(v.list), t.index.IndexName)
+	}
+	vector, bad := floats(v.list)
+	if bad >= 0 {
+		return nil, invalidParameter("Invalid type for parameter %s[%d], Expected: 32-bit floating point N, Actual: %s. IndexName: %s",
+			name, bad, describe(v.list[bad]), t.index.IndexName)
+	}
+	return vector, nil
 }
 
 // floats converts numbers to float32, rounding; bad is the index of the first
@@ -120,37 +125,6 @@ func floats(list []value) (vector []float32, bad int) {
 	return vector, -1
 }
 
-// How a packed vector relates to the item's text.
-const (
-	packedNone   = iota // the item has no such vector
-	packedWhole         // the text leaves the vector out
-	packedApprox        // the text has it too: its numbers are no float32
-)
-
-// packVectors encodes vectors for storage: for each of t.vectorAttributes a
-// byte packedX, and unless that is packedNone, its float32 numbers,
-// little-endian. omit names the attributes that this makes superfluous in the
-// item's text.
-func (t *table) packVectors(it item, vectors [][]float32) (packed []byte, omit map[string]bool) {
-	for i, a := range t.vectorAttributes {
-		switch {
-		case vectors[i] == nil:
-			packed = append(packed, packedNone)
-			continue
-		case exact(it[a.name].list, vectors[i]):
-			packed = append(packed, packedWhole)
-			if omit == nil {
-				omit = map[string]bool{}
-			}
-			omit[a.name] = true
-		default:
-			packed = append(packed, packedApprox)
-		}
-		packed = appendFloats(packed, vectors[i])
-	}
-	return packed, omit
-}
-
 // exact reports whether the shortest decimals of vector are those of list.
 func exact(list []value, vector []float32) bool {
 	var buf [64]byte
@@ -162,53 +136,66 @@ func exact(list []value, vector []float32) bool {
 	return true
 }
 
-func appendFloats(b []byte, vector []float32) []byte {
+// Embeddings are most of the data. One whose decimal numbers can be had back
+// from float32 exactly is stored as little-endian float32; any other stays in
+// the item's text.
+func packFloats(vector []float32) []byte {
+	b := make([]byte, 0, 4*len(vector))
 	for _, f := range vector {
-		n := math.Float32bits(f)
-		b = append(b, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
+		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(f))
 	}
 	return b
 }
 
-// unpackVectors undoes packVectors. whole tells which of them the item's text
-// leaves out.
-func (t *table) unpackVectors(packed []byte) (vectors [][]float32, whole []bool) {
-	vectors = make([][]float32, len(t.vectorAttributes))
-	whole = make([]bool, len(t.vectorAttributes))
-	for i, a := range t.vectorAttributes {
-		if len(packed) == 0 {
-			break
-		}
-		how := packed[0]
-		packed = packed[1:]
-		if n := 4 * a.dimensions; how != packedNone && len(packed) >= n {
-			vectors[i] = make([]float32, a.dimensions)
-			for j := range vectors[i] {
-				b := packed[4*j:]
-				vectors[i][j] = math.Float32frombits(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
-			}
-			whole[i] = how == packedWhole
-			packed = packed[n:]
-		}
-	}
-	return vectors, whole
+// stored is an item as the file has it. It shares memory with the file, which
+// may change when the transaction ends. The zero storedItem is of no item.
+type storedItem struct {
+	size   int
+	text   []byte
+	vector []byte
 }
 
-// decodeItem reads a stored item. Without its packed column it comes without
-// the vectors, which is much cheaper.
-func (t *table) decodeItem(text string, packed []byte) (item, error) {
-	r := &reader{text: text}
+func (r *row) encode() []byte {
+	b := make([]byte, 0, 2*binary.MaxVarintLen32+len(r.text)+len(r.vector))
+	b = binary.AppendUvarint(b, uint64(r.size))
+	b = binary.AppendUvarint(b, uint64(len(r.text)))
+	b = append(b, r.text...)
+	return append(b, r.vector...)
+}
+
+func decodeStored(b []byte) storedItem {
+	if b == nil {
+		return storedItem{}
+	}
+	size, n := binary.Uvarint(b)
+	length, m := binary.Uvarint(b[n:])
+	text := b[n+m:]
+	return storedItem{int(size), text[:length], text[length:]}
+}
+
+func (s storedItem) floats() []float32 {
+	if len(s.vector) == 0 {
+		return nil
+	}
+	vector := make([]float32, len(s.vector)/4)
+	for i := range vector {
+		vector[i] = math.Float32frombits(binary.LittleEndian.Uint32(s.vector[4*i:]))
+	}
+	return vector
+}
+
+// decode reads a stored item; nil if there is none. Without its vector it comes
+// much cheaper. The item shares no memory with the file.
+func (t *table) decode(s storedItem, vector bool) (item, error) {
+	if s.text == nil {
+		return nil, nil
+	}
+	r := &reader{text: string(s.text)}
 	it := r.attributesAt(0) // was checked when it was written
-	if r.err != nil || packed == nil {
-		return it, r.err
+	if vector && len(s.vector) > 0 {
+		it[t.vectorName()] = listOf(s.floats())
 	}
-	vectors, whole := t.unpackVectors(packed)
-	for i, a := range t.vectorAttributes {
-		if whole[i] {
-			it[a.name] = listOf(vectors[i])
-		}
-	}
-	return it, nil
+	return it, r.err
 }
 
 func listOf(vector []float32) value {

@@ -6,15 +6,17 @@ import (
 	"strconv"
 )
 
-// searchVectors finds the nearest items in a vector index. The vectors come
-// from memory, the attributes of the items found from SQLite: an item that is
+// searchVectors finds the nearest items in the vector index. The vectors come
+// from memory, the attributes of the items found from the file: an item that is
 // deleted between the two is left out.
-func (db *DB) searchVectors(ctx context.Context, t *table, q *request) ([]byte, error) {
-	at := slices.IndexFunc(t.indexes, func(x *vectorIndex) bool { return x.IndexName == q.index })
-	if at < 0 {
+func (db *DB) searchVectors(_ context.Context, t *table, q *request) ([]byte, error) {
+	x := t.index
+	if x == nil || x.IndexName != q.index {
 		return nil, invalid("The table does not have the specified index: %s", q.index)
 	}
-	x := t.indexes[at]
+	if err := q.consumed.check(); err != nil {
+		return nil, err
+	}
 	e, err := q.parse([]string{"SearchConditionExpression"}, "ProjectionExpression")
 	if err != nil {
 		return nil, err
@@ -27,25 +29,28 @@ func (db *DB) searchVectors(ctx context.Context, t *table, q *request) ([]byte, 
 	if err != nil {
 		return nil, err
 	}
-	answer := []byte(`{"SearchResults":[`)
-	for _, h := range x.nearest(query, hash, wanted, k) {
-		it, err := db.get(ctx, t, h.key, slices.Contains(e.projected, x.VectorAttribute.AttributeName))
+	found := []byte{'['}
+	hits, examined := x.nearest(query, hash, wanted, k)
+	for _, h := range hits {
+		it, _, err := db.get(t, h.key, slices.Contains(e.projected, t.vectorName()))
 		if err != nil {
 			return nil, err
 		}
 		if it == nil {
 			continue
 		}
-		if answer[len(answer)-1] != '[' {
-			answer = append(answer, ',')
+		if len(found) > 1 {
+			found = append(found, ',')
 		}
-		answer = append(answer, `{"Item":`...)
-		answer = appendItem(answer, e.projection.apply(x.project(t, it, e)))
-		answer = append(answer, `,"Score":`...)
-		answer = strconv.AppendFloat(answer, h.score, 'g', -1, 64)
-		answer = append(answer, '}')
+		one := addMember([]byte("{}"), "Item", appendItem(nil, e.projection.apply(x.project(t, it, e))))
+		found = append(found, addMember(one, "Score", strconv.AppendFloat(nil, h.score, 'g', -1, 64))...)
 	}
-	return append(answer, "]}"...), nil
+	answer := addMember([]byte("{}"), "SearchResults", append(found, ']'))
+	if q.consumed.none() {
+		return answer, nil
+	}
+	cost := appendFloat([]byte(`{"VectorSearchRequestBytes":`), max(float64(examined), minVectorBytes))
+	return addMember(answer, "ConsumedCapacity", append(cost, '}')), nil
 }
 
 // checkSearch checks the parameters that concern the vector.

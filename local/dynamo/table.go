@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // decode reads the parameters of an operation on tables.
@@ -29,27 +31,26 @@ func (db *DB) createTable(_ context.Context, body string) ([]byte, error) {
 	if err := decode(body, &d); err != nil {
 		return nil, err
 	}
-	d.TimeToLive = timeToLive{} // no parameter of CreateTable
+	d.ID, d.TimeToLive = 0, timeToLive{} // no parameters of CreateTable
 	if err := d.check(); err != nil {
 		return nil, err
 	}
 	d.Created = float64(time.Now().UnixMilli()) / 1000
-	text, err := json.Marshal(&d)
-	if err != nil {
-		return nil, err
-	}
 	var t *table
-	err = db.update(nil, func(w *tx) error {
+	err := db.update(nil, func(w *tx) error {
 		if _, err := db.table(d.TableName); err == nil {
 			return badRequest("ResourceInUseException", "Table already exists: %s", d.TableName)
 		}
-		done, err := w.Exec("INSERT INTO tables (name, definition) VALUES (?, ?)", d.TableName, string(text))
-		if err != nil {
+		var err error
+		if d.ID, err = w.Bucket(tablesBucket).NextSequence(); err != nil {
 			return err
 		}
-		id, err := done.LastInsertId()
-		t = newTable(id, d)
+		t = newTable(d.ID, d)
 		w.committed = append(w.committed, func() { db.setTable(d.TableName, t) })
+		if err := w.saveDefinition(t); err != nil {
+			return err
+		}
+		_, err = w.Bucket(itemsBucket).CreateBucket(t.bucketName())
 		return err
 	})
 	if err != nil {
@@ -67,7 +68,7 @@ func (db *DB) describedTable(name string) (*table, error) {
 	return t, err
 }
 
-func (db *DB) describeTable(ctx context.Context, body string) ([]byte, error) {
+func (db *DB) describeTable(_ context.Context, body string) ([]byte, error) {
 	var q struct{ TableName string }
 	if err := decode(body, &q); err != nil {
 		return nil, err
@@ -77,7 +78,17 @@ func (db *DB) describeTable(ctx context.Context, body string) ([]byte, error) {
 		return nil, err
 	}
 	var count, size int64
-	err = db.read.QueryRowContext(ctx, "SELECT count(*), coalesce(sum(size), 0) FROM items WHERE table_id = ?", t.id).Scan(&count, &size)
+	err = db.file.View(func(in *bolt.Tx) error {
+		items := t.items(in)
+		if items == nil {
+			return nil // deleted meanwhile
+		}
+		return items.ForEach(func(_, b []byte) error {
+			count++
+			size += int64(decodeStored(b).size)
+			return nil
+		})
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -96,11 +107,11 @@ func (db *DB) deleteTable(_ context.Context, body string) ([]byte, error) {
 	}
 	err = db.update([]*table{t}, func(w *tx) error {
 		w.committed = append(w.committed, func() { db.setTable(name, nil) })
-		if _, err := w.Exec("DELETE FROM items WHERE table_id = ?", t.id); err != nil {
+		w.written = true
+		if err := w.Bucket(itemsBucket).DeleteBucket(t.bucketName()); err != nil {
 			return err
 		}
-		_, err := w.Exec("DELETE FROM tables WHERE id = ?", t.id)
-		return err
+		return w.Bucket(tablesBucket).Delete([]byte(name))
 	})
 	if err != nil {
 		return nil, err
@@ -159,7 +170,7 @@ func (t *table) describe(status string, count, size int64) map[string]any {
 	d := map[string]any{
 		"TableName":             t.TableName,
 		"TableArn":              tableARN + t.TableName,
-		"TableId":               strconv.FormatInt(t.id, 10),
+		"TableId":               strconv.FormatUint(t.id, 10),
 		"TableStatus":           status,
 		"CreationDateTime":      t.Created,
 		"KeySchema":             t.KeySchema,
@@ -169,17 +180,14 @@ func (t *table) describe(status string, count, size int64) map[string]any {
 		"ItemCount":             count,
 		"TableSizeBytes":        size,
 	}
-	var indexes []any
-	for _, x := range t.indexes {
-		indexes = append(indexes, struct {
+	if x := t.index; x != nil {
+		items, bytes := x.count()
+		d["VectorIndexes"] = []any{struct {
 			vectorDefinition
 			IndexArn, IndexStatus     string
 			Backfilling               bool
 			ItemCount, IndexSizeBytes int
-		}{*x.vectorDefinition, tableARN + t.TableName + "/index/" + x.IndexName, status, false, x.count(), 4 * x.Dimensions * x.count()})
-	}
-	if indexes != nil {
-		d["VectorIndexes"] = indexes
+		}{*x.vectorDefinition, tableARN + t.TableName + "/index/" + x.IndexName, status, false, items, bytes}}
 	}
 	return d
 }

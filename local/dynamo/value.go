@@ -260,7 +260,8 @@ func (v value) length() (int, bool) {
 }
 
 // size is the item's size in bytes by the rules of the developer guide
-// ("DynamoDB item sizes and formats"), which give a number's only roughly.
+// ("DynamoDB item sizes and formats"), and a number's, which the guide gives
+// roughly, as dynoxide measured it.
 func (it item) size() int {
 	n := 0
 	for name, v := range it {
@@ -290,21 +291,20 @@ func (v value) size() int {
 	return n
 }
 
-// numberSize: a byte for two significant digits, one more, and one for the sign.
+// numberSize of a canonical number: a byte, one for the sign, and one for two
+// significant digits, counted from the decimal point both ways.
 func numberSize(s string) int {
-	n, zeros, leading := 1, 0, true
-	digits := 0
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c == '-':
-			n++
-		case c == '0' && !leading:
-			zeros++
-		case c >= '1' && c <= '9':
-			leading = false
-			digits += zeros + 1
-			zeros = 0
-		}
+	n := 1
+	if s[0] == '-' {
+		n++
+		s = s[1:]
 	}
-	return n + (digits+1)/2
+	whole, fraction, _ := strings.Cut(s, ".")
+	switch {
+	case whole == "0":
+		whole, fraction = "", strings.TrimLeft(fraction, "0")
+	case fraction == "":
+		whole = strings.TrimRight(whole, "0")
+	}
+	return n + (len(whole)+1)/2 + (len(fraction)+1)/2
 }

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"slices"
-	"strings"
 	"sync"
 	"unique"
 )
@@ -23,31 +22,28 @@ type entry struct {
 	vector  []float32 // nil if the item is not in the index
 	hash    mark
 	filters []mark // of the index's INLINE_FILTER attributes, in order
+	bytes   int    // what it counts for, see entryBytes
 }
 
-// entriesOf gives an item's entry for each vector index of t. An item without
+// entryOf gives an item's entry for the table's vector index. An item without
 // the vector, or without the index's HASH attribute, is silently not indexed.
-func (t *table) entriesOf(it item, vectors [][]float32) []entry {
-	out := make([]entry, len(t.indexes))
-	for i, index := range t.indexes {
-		at := slices.IndexFunc(t.vectorAttributes, func(a vectorAttribute) bool {
-			return a.name == index.VectorAttribute.AttributeName
-		})
-		e := entry{vector: vectors[at]}
-		if name := index.hash(); name != "" {
-			v, ok := it[name]
-			e.hash = markOf(v, ok)
-			if !ok {
-				e.vector = nil
-			}
-		}
-		for _, name := range index.filterNames {
-			v, ok := it[name]
-			e.filters = append(e.filters, markOf(v, ok))
-		}
-		out[i] = e
+func (t *table) entryOf(it item, vector []float32) entry {
+	if t.index == nil || vector == nil {
+		return entry{}
 	}
-	return out
+	e := entry{vector: vector, bytes: t.entryBytes(it)}
+	if name := t.index.hash(); name != "" {
+		v, ok := it[name]
+		if !ok {
+			return entry{}
+		}
+		e.hash = markOf(v, true)
+	}
+	for _, name := range t.index.filterNames {
+		v, ok := it[name]
+		e.filters = append(e.filters, markOf(v, ok))
+	}
+	return e
 }
 
 // vectorIndex holds the vectors of one index in memory, for exact search. It
@@ -79,6 +75,8 @@ type partition struct {
 	keys    []itemKey
 	norms   []float32 // Euclidean lengths of the vectors
 	filters []mark    // filterCount a row
+	bytes   []int
+	total   int // of bytes
 	blocks  [][]float32
 }
 
@@ -112,12 +110,9 @@ func (x *vectorIndex) put(key itemKey, e entry) {
 		p = &partition{hash: e.hash, dimensions: x.Dimensions, filterCount: len(x.filterNames)}
 		x.partitions[e.hash] = p
 	}
-	// A key of a request shares memory with the whole request.
-	key = itemKey{strings.Clone(key.hash), strings.Clone(key.sort)}
+	key = key.clone()
 	x.places[key] = place{p, p.add(key, e)}
 }
-
-func (x *vectorIndex) remove(key itemKey) { x.put(key, entry{}) }
 
 // drop takes a row out by moving the partition's last row into its place.
 func (x *vectorIndex) drop(key itemKey, at place) {
@@ -126,7 +121,7 @@ func (x *vectorIndex) drop(key itemKey, at place) {
 	last := len(p.keys) - 1
 	if at.row != last {
 		p.keys[at.row] = p.keys[last]
-		p.set(at.row, entry{vector: p.vector(last), filters: p.filtersAt(last)})
+		p.set(at.row, entry{vector: p.vector(last), filters: p.filtersAt(last), bytes: p.bytes[last]})
 		x.places[p.keys[at.row]] = at
 	}
 	p.pop()
@@ -149,12 +144,16 @@ func (p *partition) set(row int, e entry) {
 	copy(p.vector(row), e.vector)
 	copy(p.filtersAt(row), e.filters)
 	p.norms[row] = norm(e.vector)
+	p.total += e.bytes - p.bytes[row]
+	p.bytes[row] = e.bytes
 }
 
 func (p *partition) add(key itemKey, e entry) int {
 	row := len(p.keys)
 	p.keys = append(p.keys, key)
 	p.norms = append(p.norms, norm(e.vector))
+	p.bytes = append(p.bytes, e.bytes)
+	p.total += e.bytes
 	p.filters = append(p.filters, e.filters...)
 	if row/blockRows == len(p.blocks) {
 		p.blocks = append(p.blocks, nil)
@@ -171,7 +170,8 @@ func (p *partition) pop() {
 	last := len(p.keys) - 1
 	p.keys[last] = itemKey{}
 	clear(p.filtersAt(last))
-	p.keys, p.norms = p.keys[:last], p.norms[:last]
+	p.total -= p.bytes[last]
+	p.keys, p.norms, p.bytes = p.keys[:last], p.norms[:last], p.bytes[:last]
 	p.filters = p.filters[:last*p.filterCount]
 	block := last / blockRows
 	p.blocks[block] = p.blocks[block][:last%blockRows*p.dimensions]
@@ -180,9 +180,12 @@ func (p *partition) pop() {
 	}
 }
 
-// count is the number of items in the index.
-func (x *vectorIndex) count() int {
+// count is the number of items in the index, and their size there.
+func (x *vectorIndex) count() (items, bytes int) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
-	return len(x.places)
+	for _, p := range x.partitions {
+		bytes += p.total
+	}
+	return len(x.places), bytes
 }

@@ -35,27 +35,13 @@ func (v *vectorDefinition) projects(d *definition, name string) bool {
 }
 
 func (d *definition) checkVectors() error {
-	if len(d.VectorIndexes) > maxVectorIndexes {
-		return invalidParameter("VectorIndex count exceeds the per-table limit of %d", maxVectorIndexes)
+	switch len(d.VectorIndexes) {
+	case 0:
+		return nil
+	case 1:
+		return d.checkVector(&d.VectorIndexes[0])
 	}
-	names := map[string]bool{}
-	dimensions := map[string]int{}
-	for i := range d.VectorIndexes {
-		v := &d.VectorIndexes[i]
-		if err := d.checkVector(v); err != nil {
-			return err
-		}
-		if names[v.IndexName] {
-			return invalidParameter("Duplicate index name: %s", v.IndexName)
-		}
-		names[v.IndexName] = true
-		attribute := v.VectorAttribute.AttributeName
-		if n, ok := dimensions[attribute]; ok && n != v.Dimensions {
-			return invalidParameter("Vector indexes on the attribute %s must all have the same Dimensions", attribute)
-		}
-		dimensions[attribute] = v.Dimensions
-	}
-	return nil
+	return invalidParameter("this endpoint supports one vector index a table")
 }
 
 func (d *definition) checkVector(v *vectorDefinition) error {
@@ -70,8 +56,8 @@ func (d *definition) checkVector(v *vectorDefinition) error {
 	case v.Dimensions < 1 || v.Dimensions > maxDimensions:
 		return invalidParameter("Dimensions must be between 1 and %d, not %d. IndexName: %s", maxDimensions, v.Dimensions, v.IndexName)
 	}
-	if err := oneOf("vectorIndexes.member.distanceFunction", v.DistanceFunction, "COSINE", "DOT_PRODUCT", "EUCLIDEAN"); err != nil || v.DistanceFunction == "" {
-		return orError(err, "DistanceFunction is required. IndexName: "+v.IndexName)
+	if v.DistanceFunction != "COSINE" {
+		return invalidParameter("this endpoint supports the DistanceFunction COSINE only, not %q", v.DistanceFunction)
 	}
 	if err := d.checkProjection(v); err != nil {
 		return err

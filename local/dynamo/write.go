@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"strings"
 )
@@ -11,7 +12,69 @@ const (
 	updateTooLarge = "Item size to update has exceeded the maximum allowed size"
 )
 
-func (db *DB) putItem(_ context.Context, t *table, q *request) ([]byte, error) {
+// change is one write of an item: a put has a row, an update has an update, a
+// delete has neither.
+type change struct {
+	key    itemKey
+	row    *row
+	update *update
+	given  item // the update's key
+}
+
+func (t *table) putting(it item) (change, error) {
+	r, err := t.row(it, itemTooLarge)
+	if err != nil {
+		return change{}, err
+	}
+	return change{key: r.key, row: r}, nil
+}
+
+func (t *table) deleting(key item) (change, error) {
+	id, err := t.keyOf(key)
+	return change{key: id}, err
+}
+
+func (t *table) updating(key item, u *update) (change, error) {
+	id, err := t.keyOf(key)
+	if err != nil {
+		return change{}, err
+	}
+	for _, p := range u.paths() {
+		if t.isKey(p[0].name) {
+			return change{}, invalidParameter("Cannot update attribute %s. This attribute is part of the key", p[0].name)
+		}
+	}
+	return change{key: id, update: u, given: key}, nil
+}
+
+// leastUnits is what the change costs at least, as far as it is known before.
+func (c change) leastUnits() float64 {
+	if c.row == nil {
+		return writeUnits(0, 0)
+	}
+	return writeUnits(0, c.row.size)
+}
+
+// before is the item that a change finds.
+type before struct {
+	storedItem
+	table *table
+	it    item
+	known bool
+}
+
+// item decodes it; nil if there is none.
+func (b *before) item() (item, error) {
+	if b.known {
+		return b.it, nil
+	}
+	var err error
+	b.it, err = b.table.decode(b.storedItem, true)
+	b.known = err == nil
+	return b.it, err
+}
+
+func (db *DB) putItem(ctx context.Context, t *table, q *request) ([]byte, error) {
 	e, err := q.parseWrite("ConditionExpression")
 	if err != nil {
 		return nil, err
@@ -19,98 +82,121 @@ func (db *DB) putItem(_ context.Context, t *table, q *request) ([]byte, error) {
 	if q.item == nil {
 		return nil, constraint("null", "item", "Member must not be null")
 	}
-	r, err := t.row(q.item, itemTooLarge)
+	c, err := t.putting(q.item)
 	if err != nil {
 		return nil, err
 	}
-	var old item
-	err = db.update([]*table{t}, func(w *tx) (err error) {
-		if e.condition != nil || q.returns == "ALL_OLD" {
-			if old, err = w.check(t, r.key, e, q); err != nil {
-				return err
-			}
-		}
-		return w.put(t, r)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return answerItem("Attributes", old, old != nil && q.returns == "ALL_OLD"), nil
+	return db.writeItem(ctx, t, q, e, c)
 }
 
-func (db *DB) deleteItem(_ context.Context, t *table, q *request) ([]byte, error) {
+func (db *DB) deleteItem(ctx context.Context, t *table, q *request) ([]byte, error) {
 	e, err := q.parseWrite("ConditionExpression")
 	if err != nil {
 		return nil, err
 	}
-	key, err := t.keyOf(q.key)
+	c, err := t.deleting(q.key)
 	if err != nil {
 		return nil, err
 	}
-	var old item
-	err = db.update([]*table{t}, func(w *tx) (err error) {
-		if e.condition != nil || q.returns == "ALL_OLD" {
-			if old, err = w.check(t, key, e, q); err != nil {
-				return err
-			}
-		}
-		return w.delete(t, key)
-	})
-	if err != nil {
-		return nil, err
-	}
-	return answerItem("Attributes", old, old != nil && q.returns == "ALL_OLD"), nil
+	return db.writeItem(ctx, t, q, e, c)
 }
 
-func (db *DB) updateItem(_ context.Context, t *table, q *request) ([]byte, error) {
+func (db *DB) updateItem(ctx context.Context, t *table, q *request) ([]byte, error) {
 	e, err := q.parseWrite("UpdateExpression", "ConditionExpression")
-	if err != nil {
-		return nil, err
-	}
-	key, err := t.keyOf(q.key)
 	if err != nil {
 		return nil, err
 	}
 	if e.update == nil {
 		e.update = &update{} // makes an item of the key alone
 	}
-	for _, p := range e.update.paths() {
-		if t.isKey(p[0].name) {
-			return nil, invalidParameter("Cannot update attribute %s. This attribute is part of the key", p[0].name)
-		}
-	}
-	var old, changed item
-	err = db.update([]*table{t}, func(w *tx) (err error) {
-		if old, err = w.check(t, key, e, q); err != nil {
-			return err
-		}
-		before := old
-		if before == nil {
-			before = q.key
-		}
-		if changed, err = e.update.apply(before); err != nil {
-			return err
-		}
-		r, err := t.row(changed, updateTooLarge)
-		if err != nil {
-			return err
-		}
-		return w.put(t, r)
-	})
+	c, err := t.updating(q.key, e.update)
 	if err != nil {
 		return nil, err
 	}
-	return answerUpdate(q.returns, e.update, old, changed), nil
+	return db.writeItem(ctx, t, q, e, c)
 }
 
-// answerUpdate gives what ReturnValues asks for; UPDATED_OLD and UPDATED_NEW
-// are the parts that the expression names.
-func answerUpdate(returns string, u *update, old, changed item) []byte {
-	shown, part := old, strings.HasPrefix(returns, "UPDATED_")
-	if strings.HasSuffix(returns, "_NEW") {
+// writeItem does a change if the request's condition holds.
+func (db *DB) writeItem(ctx context.Context, t *table, q *request, e *expressions, c change) ([]byte, error) {
+	m := t.meter(ctx, true)
+	if !m.admit(c.key, 0) {
+		return nil, m.throttled()
+	}
+	var old item
+	var after *row
+	var cost, indexed float64
+	err := db.update([]*table{t}, func(w *tx) (err error) {
+		b := w.before(t, c.key)
+		cost = writeUnits(b.size, 0)
+		if old, err = b.item(); err != nil {
+			return err
+		}
+		if e.condition != nil && !e.condition.test(old) {
+			return conditionFailed(q, old)
+		}
+		after, indexed, err = w.change(c, b)
+		cost = max(cost, c.leastUnits())
+		if after != nil {
+			cost = writeUnits(b.size, after.size)
+		}
+		return err
+	})
+	m.spend(c.key, cost)
+	if err != nil {
+		return nil, err
+	}
+	m.indexed = indexed
+	var changed item
+	if after != nil {
+		changed = after.it
+	}
+	return q.consumed.add(q.answerWrite(e.update, old, changed), m.consumption), nil
+}
+
+func (w *tx) before(t *table, key itemKey) *before {
+	return &before{storedItem: t.stored(w.Tx, key), table: t}
+}
+
+// change does one change. It gives what is there afterwards, nil for nothing,
+// and the cost in the vector index.
+func (w *tx) change(c change, b *before) (after *row, indexed float64, err error) {
+	t := b.table
+	if after = c.row; c.update != nil {
+		old, err := b.item()
+		if err != nil {
+			return nil, 0, err
+		}
+		if old == nil {
+			old = c.given
+		}
+		changed, err := c.update.apply(old)
+		if err != nil {
+			return nil, 0, err
+		}
+		if after, err = t.row(changed, updateTooLarge); err != nil {
+			return nil, 0, err
+		}
+	}
+	if indexed, err = t.indexBytes(b, after); err != nil {
+		return nil, 0, err
+	}
+	switch {
+	case after != nil:
+		return after, indexed, w.put(t, after)
+	case b.text != nil:
+		return nil, indexed, w.delete(t, c.key)
+	}
+	return nil, 0, nil
+}
+
+// answerWrite gives what ReturnValues asks for; UPDATED_OLD and UPDATED_NEW are
+// the parts that the update names.
+func (q *request) answerWrite(u *update, old, changed item) []byte {
+	shown, part := old, strings.HasPrefix(q.returns, "UPDATED_")
+	if strings.HasSuffix(q.returns, "_NEW") {
 		shown = changed
 	}
-	if returns == "" || returns == "NONE" || shown == nil {
+	if q.returns == "" || q.returns == "NONE" || shown == nil {
 		return []byte("{}")
 	}
 	if part {
@@ -122,10 +208,9 @@ func answerUpdate(returns string, u *update, old, changed item) []byte {
 // parseWrite parses the expressions of a write, and checks what it is to give
 // back: only an UpdateItem can give back the new item.
 func (q *request) parseWrite(parameters ...string) (*expressions, error) {
-	err := oneOf("returnValues", q.returns, "ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW")
-	if err == nil {
-		err = oneOf("returnValuesOnConditionCheckFailure", q.onFailure, "ALL_OLD", "NONE")
-	}
+	err := errors.Join(q.consumed.check(),
+		oneOf("returnValues", q.returns, "ALL_NEW", "UPDATED_OLD", "ALL_OLD", "NONE", "UPDATED_NEW"),
+		oneOf("returnValuesOnConditionCheckFailure", q.onFailure, "ALL_OLD", "NONE"))
 	if err != nil {
 		return nil, err
 	}
@@ -135,18 +220,10 @@ func (q *request) parseWrite(parameters ...string) (*expressions, error) {
 	return q.parse(parameters)
 }
 
-// check reads the item that is to be written, nil if there is none, and tests
-// the write's condition on it.
-func (w *tx) check(t *table, key itemKey, e *expressions, q *request) (item, error) {
-	old, err := w.get(t, key)
-	if err != nil {
-		return nil, err
+func conditionFailed(q *request, old item) *apiError {
+	e := badRequest("ConditionalCheckFailedException", "The conditional request failed")
+	if q.onFailure == "ALL_OLD" {
+		e.old = maps.Clone(old)
 	}
-	if e.condition == nil || e.condition.test(old) {
-		return old, nil
-	}
-	if q.onFailure != "ALL_OLD" {
-		return nil, conditionFailed(nil)
-	}
-	return nil, conditionFailed(maps.Clone(old))
+	return e
 }

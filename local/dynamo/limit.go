@@ -1,0 +1,154 @@
+package dynamo
+
+import (
+	"context"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Limits is what each partition key takes; what is over it is throttled as
+// DynamoDB does it.
+//
+// Each partition key has a bucket for reads and one for writes. A bucket fills
+// at the rate and holds what Burst brings. A call is let through while its
+// bucket is not empty, and takes what it costs, so that a bucket may be in debt:
+// what a read costs is known only afterwards, and DynamoDB lets a large one
+// through too. In the long run no more than the rate gets through.
+//
+// DynamoDB's own figures are MaxPartition. It saves up to 300 s of what a table
+// left unused, but no saving lifts a partition above 1,000 and 3,000 units a
+// second ("Burst and adaptive capacity" in the developer guide), and on a table
+// that is in use nothing may be saved. So a bucket holds one second.
+type Limits struct {
+	Read, Write float64 // units a second
+	Burst       time.Duration
+}
+
+// MaxPartition is the most that DynamoDB gives to one partition key.
+var MaxPartition = Limits{Read: 3000, Write: 1000, Burst: time.Second}
+
+// Limit gives what stands before a DB and throttles what comes through it.
+func (l Limits) Limit() func(http.Handler) http.Handler {
+	return (&limiter{Limits: l, buckets: map[bucketKey]*bucket{}}).wrap
+}
+
+// limiter is a Limits in use.
+type limiter struct {
+	Limits
+
+	mu      sync.Mutex
+	buckets map[bucketKey]*bucket
+}
+
+type bucketKey struct {
+	table   string
+	hash    string
+	writing bool
+}
+
+type bucket struct {
+	level float64
+	at    time.Time // when the level was right
+}
+
+type limiterKey struct{}
+
+func (l *limiter) wrap(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), limiterKey{}, l)))
+	})
+}
+
+// meter is one table's part of a call, as the limiter that the call came
+// through sees it.
+type meter struct {
+	consumption
+	limiter *limiter // nil for no limit
+	writing bool
+}
+
+func (t *table) meter(ctx context.Context, writing bool) *meter {
+	l, _ := ctx.Value(limiterKey{}).(*limiter)
+	return &meter{consumption{table: t}, l, writing}
+}
+
+// admit tells whether the partition key's bucket lets something through now,
+// and takes the units that it is known to cost. spend takes the rest.
+func (m *meter) admit(key itemKey, units float64) bool {
+	if m.limiter != nil && !m.limiter.take(bucketKey{m.table.TableName, key.hash, m.writing}, units, false) {
+		return false
+	}
+	m.units += units
+	return true
+}
+
+func (m *meter) spend(key itemKey, units float64) {
+	if m.limiter != nil {
+		m.limiter.take(bucketKey{m.table.TableName, key.hash, m.writing}, units, true)
+	}
+	m.units += units
+}
+
+// maxBuckets is how many buckets are kept before the full ones are dropped.
+const maxBuckets = 10_000
+
+// take takes units out of a bucket; unless forced, only if there are any in it.
+func (l *limiter) take(key bucketKey, units float64, forced bool) bool {
+	rate := l.Read
+	if key.writing {
+		rate = l.Write
+	}
+	full := rate * l.Burst.Seconds()
+	now := time.Now()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	b := l.buckets[key]
+	if b == nil {
+		l.dropFull(now)
+		b = &bucket{full, now}
+		l.buckets[key] = b
+	}
+	b.level = min(full, b.level+rate*now.Sub(b.at).Seconds())
+	b.at = now
+	if b.level <= 0 && !forced {
+		return false
+	}
+	b.level -= units
+	return true
+}
+
+// dropFull makes room: a bucket that had the time to fill up says nothing.
+func (l *limiter) dropFull(now time.Time) {
+	if len(l.buckets) < maxBuckets {
+		return
+	}
+	for key, b := range l.buckets {
+		if b.level >= 0 && now.Sub(b.at) > l.Burst {
+			delete(l.buckets, key)
+		}
+	}
+}
+
+// throttled is the refusal of a whole call. A table on demand refuses a write
+// to a hot partition with one exception, and a read with the other.
+func (m *meter) throttled() *apiError {
+	kind, operation := "ProvisionedThroughputExceededException", "Read"
+	message := "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
+	if m.writing {
+		kind, operation = "ThrottlingException", "Write"
+		message = throttledMessage
+	}
+	e := badRequest(kind, "%s", message)
+	e.throttled = []throttlingReason{{"Table" + operation + "KeyRangeThroughputExceeded", tableARN + m.table.TableName}}
+	return e
+}
+
+const throttledMessage = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically scaling your table or index so please try again shortly. " +
+	"If exceptions persist, check if you have a hot key: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html"
+
+// throttlingReason tells why, and of which table.
+type throttlingReason struct {
+	Reason   string `json:"reason"`
+	Resource string `json:"resource"`
+}
