@@ -57,6 +57,7 @@ func (c *up) Run(ctx context.Context) error {
 			return fmt.Errorf("%w\nthe functions' log is %s", err, log.Name())
 		}
 	}
+	showServices(s)
 	<-ctx.Done()
 	fmt.Println("stopping")
 	return nil
@@ -113,6 +114,22 @@ try:
   %[2]s retrieve "when does the front desk open?"
 `, url, program, system.ControlPath, hangs)
 	return nil
+}
+
+// showServices says where other tools find the services, and how to ask.
+func showServices(s *system.System) {
+	fmt.Print("\nlook (any credentials, any region):\n")
+	for _, service := range s.Services() {
+		fmt.Printf("  %-15s %s\n", service.Name, service.URL)
+	}
+	fmt.Printf("  %-15s udp %s; read what it got with ragtime trace\n", "xray", s.XRay.Addr())
+	services := s.URL + system.ServicesPath
+	fmt.Printf(`  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any AWS_DEFAULT_REGION=us-east-1
+  aws dynamodb list-tables --endpoint-url %[1]sdynamodb
+  aws lambda invoke --endpoint-url %[1]slambda --function-name RetrieveFunction \
+      --payload fileb://events/retrieve-direct.json /dev/stdout
+  boto3.client("dynamodb", endpoint_url="%[1]sdynamodb")
+`, services)
 }
 
 // load puts every sample; those that did not change cost no embedding.

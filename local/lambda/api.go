@@ -1,9 +1,13 @@
 package lambda
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -26,28 +30,30 @@ func (s *Service) routes() *http.ServeMux {
 	return mux
 }
 
-// ServeHTTP serves Lambda's Invoke API (2015-03-31), so that `aws lambda invoke --endpoint-url` works. Requests
-// need no signature. The function may be named by its name or ARN, with or without $LATEST. Of the invocation
-// types, RequestResponse and DryRun are served; Event is refused, since its queue and retries are not there.
+// ServeHTTP serves Lambda's Invoke API (2015-03-31), so that `aws lambda invoke --endpoint-url` and the SDKs work.
+// Requests need no signature. The function may be named by its name, its alias or its ARN, with or without $LATEST.
+// An asynchronous invocation (Event) is run once: there is no queue, so one that finds no room is refused, and none is
+// tried again.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.api.ServeHTTP(w, r) }
 
 func (s *Service) invocations(w http.ResponseWriter, r *http.Request) {
 	requestID := newUUID()
 	w.Header().Set("X-Amzn-RequestId", requestID)
 	w.Header().Set("Content-Type", "application/json")
-	function := functionName(r.PathValue("function"))
-	switch kind := r.Header.Get("X-Amz-Invocation-Type"); kind {
-	case "", "RequestResponse":
+	function, known := s.named(r.PathValue("function"), r.URL.Query().Get("Qualifier"))
+	if !known {
+		refuseInvoke(w, fmt.Errorf("%w: %s; there are %s", ErrNotFound, function, strings.Join(slices.Sorted(maps.Keys(s.pools)), ", ")))
+		return
+	}
+	kind := r.Header.Get("X-Amz-Invocation-Type")
+	switch kind {
+	case "", "RequestResponse", "Event":
 	case "DryRun":
-		if s.pools[function] == nil {
-			refuseInvoke(w, ErrNotFound)
-			return
-		}
 		w.WriteHeader(http.StatusNoContent)
 		return
 	default:
 		w.Header().Set("X-Amzn-ErrorType", "InvalidParameterValueException")
-		writeMessage(w, http.StatusBadRequest, "invocation type "+kind+" is not served here: use RequestResponse or DryRun")
+		writeMessage(w, http.StatusBadRequest, "there is no invocation type "+kind+": use RequestResponse, Event or DryRun")
 		return
 	}
 	payload, whole, err := readAtMost(r.Body, maxRequest)
@@ -58,9 +64,17 @@ func (s *Service) invocations(w http.ResponseWriter, r *http.Request) {
 		refuseInvoke(w, ErrTooLarge)
 		return
 	}
-	result, err := s.Invoke(r.Context(), function, Invocation{
-		Payload: payload, TraceID: r.Header.Get("X-Amzn-Trace-Id"), RequestID: requestID,
-	})
+	in := Invocation{Payload: payload, TraceID: r.Header.Get("X-Amzn-Trace-Id"), RequestID: requestID}
+	if kind == "Event" {
+		s.begin(w, function, in)
+		return
+	}
+	tail := func() string { return "" }
+	if r.Header.Get("X-Amz-Log-Type") == "Tail" {
+		tail = s.tail(requestID)
+	}
+	result, err := s.Invoke(r.Context(), function, in)
+	log := tail()
 	if failed, ok := errors.AsType[*Error](err); ok {
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
 		result.Payload = failed.Payload
@@ -68,18 +82,41 @@ func (s *Service) invocations(w http.ResponseWriter, r *http.Request) {
 		refuseInvoke(w, err)
 		return
 	}
+	if log != "" {
+		w.Header().Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString([]byte(log)))
+	}
 	w.Header().Set("X-Amz-Executed-Version", version)
 	w.Header().Set("X-Amzn-Trace-Id", result.TraceID)
 	w.Write(result.Payload)
 }
 
-// functionName returns the name in a name, a partial ARN (account:function:name) or an ARN, each with or
-// without the $LATEST qualifier.
-func functionName(s string) string {
-	if _, name, ok := strings.Cut(s, "function:"); ok {
-		s = name
+// begin starts an asynchronous invocation, and does not wait for it.
+func (s *Service) begin(w http.ResponseWriter, function string, in Invocation) {
+	j, err := newJob(in)
+	if err == nil {
+		err = s.dispatch(function, j)
 	}
-	return strings.TrimSuffix(s, ":"+version)
+	if err != nil {
+		refuseInvoke(w, err)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// named finds the function that a request names: its name, its alias, a partial ARN (account:function:name) or an
+// ARN, each with or without $LATEST, the only version there is.
+func (s *Service) named(given, qualifier string) (name string, known bool) {
+	name = given
+	if _, after, ok := strings.Cut(given, "function:"); ok {
+		name = after
+	}
+	name = strings.TrimSuffix(name, ":"+version)
+	for _, p := range s.pools {
+		if p.function.Alias == name {
+			name = p.function.Name
+		}
+	}
+	return name, s.pools[name] != nil && (qualifier == "" || qualifier == version)
 }
 
 func refuseInvoke(w http.ResponseWriter, err error) {

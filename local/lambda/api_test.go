@@ -1,15 +1,18 @@
 package lambda
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestInvokeAPI(t *testing.T) {
-	s := start(t, Function{Concurrency: 1}, Options{})
+	s := start(t, Function{Alias: "FFunction", Concurrency: 1}, Options{})
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	const echo = `{"do":"echo","text":"hello"}`
@@ -25,17 +28,26 @@ func TestInvokeAPI(t *testing.T) {
 		{"by name", "f", "", echo, 200, "", "", `"hello"`},
 		{"by ARN", "arn:aws:lambda:us-east-1:123456789012:function:f", "RequestResponse", echo, 200, "", "", `"hello"`},
 		{"by partial ARN and version", "123456789012:function:f:$LATEST", "", echo, 200, "", "", `"hello"`},
+		{"by alias", "FFunction", "", echo, 200, "", "", `"hello"`},
+		{"latest version", "f/invocations?Qualifier=$LATEST&x=", "", echo, 200, "", "", `"hello"`},
+		{"unknown version", "f/invocations?Qualifier=7&x=", "", echo, 404, "ResourceNotFoundException", "", `{`},
 		{"function error", "f", "", `{"do":"error","text":"no luck"}`, 200, "", "Unhandled", `{"errorMessage":"no luck","errorType":"errorString"`},
 		{"unknown", "g", "", echo, 404, "ResourceNotFoundException", "", `{`},
 		{"too large", "f", "", strings.Repeat("x", maxRequest+1), 413, "RequestTooLargeException", "", `{`},
 		{"no JSON", "f", "", "x", 400, "InvalidRequestContentException", "", `{`},
 		{"dry run", "f", "DryRun", echo, 204, "", "", ""},
 		{"dry run of unknown", "g", "DryRun", echo, 404, "ResourceNotFoundException", "", `{`},
-		{"event", "f", "Event", echo, 400, "InvalidParameterValueException", "", `{`},
+		{"event, no JSON", "f", "Event", "x", 400, "InvalidRequestContentException", "", `{`},
+		{"event of unknown", "g", "Event", echo, 404, "ResourceNotFoundException", "", `{`},
+		{"unknown type", "f", "Later", echo, 400, "InvalidParameterValueException", "", `{`},
 	}
 	post := func(t *testing.T, function, kind, body string) (*http.Response, string) {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/2015-03-31/functions/"+function+"/invocations", strings.NewReader(body))
+		path := function
+		if !strings.Contains(path, "?") {
+			path += "/invocations"
+		}
+		r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/2015-03-31/functions/"+path, strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -79,4 +91,51 @@ func TestInvokeAPI(t *testing.T) {
 		conn.Close()
 		<-done
 	})
+	t.Run("event", func(t *testing.T) {
+		g := newGate(t)
+		event, err := json.Marshal(g.event())
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, body := post(t, "f", "Event", string(event))
+		if resp.StatusCode != 202 || body != "" {
+			t.Errorf("got %d %q, want 202 before the function has answered", resp.StatusCode, body)
+		}
+		g.entered().Close() // it runs
+	})
+}
+
+// With X-Amz-Log-Type: Tail the answer has the end of that invocation's log, and no other's.
+func TestInvokeTail(t *testing.T) {
+	s := start(t, Function{}, Options{})
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	for _, kind := range []string{"Tail", "None"} {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", server.URL+"/2015-03-31/functions/f/invocations", strings.NewReader(`{"do":"echo","text":"hello"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("X-Amz-Log-Type", kind)
+		resp, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		log, err := base64.StdEncoding.DecodeString(resp.Header.Get("X-Amz-Log-Result"))
+		id := resp.Header.Get("X-Amzn-RequestId")
+		if kind == "None" && len(log) > 0 {
+			t.Errorf("got %q without having asked", log)
+		}
+		if kind == "Tail" && (err != nil || !strings.HasPrefix(string(log), "START RequestId: "+id) || !strings.Contains(string(log), "\nREPORT RequestId: "+id)) {
+			t.Errorf("got log %q, want it from START to REPORT of %s", log, id)
+		}
+	}
+	var end tail
+	for range 100 {
+		end.add(strings.Repeat("é", 100))
+	}
+	end.add("last")
+	if len(end.text) > maxTail || len(end.text) < maxTail-10 || !strings.HasSuffix(end.text, "last\n") || !utf8.ValidString(end.text) {
+		t.Errorf("got %d bytes, want the last %d", len(end.text), maxTail)
+	}
 }

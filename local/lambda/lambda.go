@@ -23,6 +23,7 @@ import (
 // Function is one deployed function. Name and Binary are required; for the rest, zero is the stated default.
 type Function struct {
 	Name        string
+	Alias       string            // another name in the Invoke API, such as its logical id in a template; empty for none
 	Binary      string            // path of the bootstrap program; its folder becomes the working directory
 	Env         map[string]string // the configured environment; names that Lambda reserves are refused by New
 	Timeout     time.Duration     // longest invocation, init not included; 3 s
@@ -93,6 +94,7 @@ type Service struct {
 	closed bool
 
 	logMu sync.Mutex
+	tails map[string]*tail // by request id; guarded by logMu
 }
 
 // New returns a Service for functions. It starts no process: the first invocation does. Close must be called.
@@ -107,7 +109,7 @@ func New(functions []Function, o Options) (*Service, error) {
 	if o.InitTimeout <= 0 {
 		o.InitTimeout = 10 * time.Second
 	}
-	s := &Service{options: o, pools: make(map[string]*pool), closing: make(chan struct{})}
+	s := &Service{options: o, pools: make(map[string]*pool), tails: make(map[string]*tail), closing: make(chan struct{})}
 	var mistakes []error
 	if o.XRayDaemon != "" {
 		if _, _, err := net.SplitHostPort(o.XRayDaemon); err != nil {
@@ -183,14 +185,4 @@ func (s *Service) Close() {
 	})
 	s.running.Wait()
 	s.starter.stop()
-}
-
-func (s *Service) log(l Line) {
-	if s.options.Log == nil {
-		return
-	}
-	s.logMu.Lock()
-	defer s.logMu.Unlock()
-	l.Time = time.Now()
-	s.options.Log(l)
 }

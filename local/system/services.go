@@ -43,6 +43,7 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 		if err != nil {
 			return
 		}
+		s.offer(service, path, h)
 		var host *network.Host
 		if host, err = s.Network.Serve(service, h, own...); err == nil {
 			env[variable] = host.URL() + path

@@ -59,8 +59,9 @@ type System struct {
 	// dynamodb and secretsmanager. A real OpenAI is not reached over it.
 	Network *network.Network
 
-	log   page.Log
-	close []func() error // in the order of starting
+	offered []offered
+	log     page.Log
+	close   []func() error // in the order of starting
 }
 
 // Start starts everything, or nothing: on error what had started is stopped.
@@ -122,11 +123,14 @@ func (s *System) endIdle() {
 // is no ServeMux, which would clean the gateway's paths.
 func (s *System) routes(api, local http.Handler) http.Handler {
 	control := page.Guard(http.StripPrefix(ControlPath, s.Network))
+	services := page.Guard(s.tools())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path + "/"
 		switch {
 		case strings.HasPrefix(path, ControlPath+"/"):
 			control.ServeHTTP(w, r)
+		case strings.HasPrefix(path, ServicesPath):
+			services.ServeHTTP(w, r)
 		case strings.HasPrefix(path, page.Path):
 			local.ServeHTTP(w, r)
 		default:
@@ -150,7 +154,7 @@ func (s *System) functions(o Options, env map[string]string) error {
 				merged[k] = v
 			}
 		}
-		functions = append(functions, lambda.Function{Name: f.Name, Binary: binary,
+		functions = append(functions, lambda.Function{Name: f.Name, Alias: f.LogicalID, Binary: binary,
 			Env: merged, Timeout: f.Timeout, MemoryMB: f.MemoryMB, PerProcess: o.PerProcess, JSONLogs: true})
 	}
 	var err error
@@ -162,6 +166,7 @@ func (s *System) functions(o Options, env map[string]string) error {
 	}})
 	if err == nil {
 		s.close = append(s.close, func() error { s.Lambda.Close(); return nil })
+		s.offer("lambda", "", s.Lambda)
 	}
 	return err
 }
