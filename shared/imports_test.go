@@ -30,7 +30,8 @@ var allowed = map[string][]string{
 	"shared/dynamo":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/rag", "shared/wire"},
 	"shared/secret":    {"shared/attempt", "shared/awsfault", "shared/evidence", "shared/fault", "shared/step", "shared/wire"},
 	"shared/awsfault":  {"shared/wire"},
-	"shared/clients":   {"shared/config", "shared/dynamo", "shared/openai", "shared/secret", "shared/wire"},
+	"shared/bounded":   {"shared/fault"},
+	"shared/clients":   {"shared/bounded", "shared/config", "shared/dynamo", "shared/openai", "shared/secret", "shared/wire"},
 
 	"shared/apigw/apigwtest": {"shared/apigw", "shared/config", "shared/fault"},
 	"shared/rag/ragtest":     {"shared/fault", "shared/rag"},

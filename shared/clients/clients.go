@@ -8,11 +8,20 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"ragtime/shared/bounded"
 	"ragtime/shared/config"
 	"ragtime/shared/dynamo"
 	"ragtime/shared/openai"
 	"ragtime/shared/secret"
 	"ragtime/shared/wire"
+)
+
+// The largest answers, in bytes.
+const (
+	// DynamoDB's page of 1 MB has about three times that in JSON where it is vectors.
+	mostOfDynamoDB = 8 << 20
+	// A secret has at most 64 KiB, which JSON may write with six bytes each.
+	mostOfSecrets = 512 << 10
 )
 
 // Clients are what a handler works with.
@@ -29,17 +38,17 @@ func New(c config.Config) Clients {
 	}}
 	var key openai.Key = openai.Fixed(c.OpenAIKey)
 	if c.OpenAIKey == "" {
-		key = secret.New(awsConfig(c, client, c.SecretsURL), c.OpenAIKeySecret)
+		key = secret.New(awsConfig(c, bounded.New(client, mostOfSecrets), c.SecretsURL), c.OpenAIKeySecret)
 	}
 	return Clients{
 		Embedder: openai.New(c.Provider, client, key, c.EmbeddingModel, c.Dimensions),
-		Table:    dynamo.New(awsConfig(c, client, c.DynamoDBURL), c.Table),
+		Table:    dynamo.New(awsConfig(c, bounded.New(client, mostOfDynamoDB), c.DynamoDBURL), c.Table),
 	}
 }
 
 // awsConfig is what config.LoadDefaultConfig would find in Lambda, without its
 // milliseconds at cold start: region and credentials are in the environment.
-func awsConfig(c config.Config, client *http.Client, endpoint string) aws.Config {
+func awsConfig(c config.Config, client aws.HTTPClient, endpoint string) aws.Config {
 	credentials := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
 	cfg := aws.Config{Region: c.Region, HTTPClient: client,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),

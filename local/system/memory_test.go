@@ -1,0 +1,143 @@
+package system_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"ragtime/local/network"
+	"ragtime/local/system"
+	"ragtime/local/system/systemtest"
+)
+
+// mostMemory is the most memory that a function process may ever have had, in MiB.
+const mostMemory = 300
+
+// wish is how long the clients wait, and slack how much later a busy machine may answer.
+const (
+	wish  = 3 * time.Second
+	slack = 1500 * time.Millisecond
+)
+
+// peak is the most memory that a process had so far, in MiB.
+func peak(t *testing.T, pid int) int {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(status), "VmHWM:")
+	kib, err := strconv.Atoi(strings.Fields(after)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib >> 10
+}
+
+// bloated answers reads with so many bytes, in one list of numbers, as long as on.
+func bloated(next http.Handler, size int, announced bool, on *sync.Map) http.Handler {
+	body := []byte(`{"Item":{"x":{"L":[{"N":"1"}` + strings.Repeat(`,{"N":"1"}`, size/len(`,{"N":"1"}`)) + `]}},"Items":[]}`)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+		if _, is := on.Load(operation); !is {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		if announced {
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		}
+		io.Copy(w, bytes.NewReader(body))
+	})
+}
+
+// Whatever the services send, to however many at once, a function stays small
+// and answers on time.
+func TestMemory(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("/proc tells the memory")
+	}
+	root := systemtest.Build(t)
+	tests := []struct {
+		name       string
+		perProcess int
+		openai     string // a fault
+		size       int    // of DynamoDB's answers, in bytes; 0 for true ones
+		announced  bool   // their length is
+		ok         bool   // it is not too much
+	}{
+		{"64 MiB of numbers", 16, "huge-numbers", 0, false, false},
+		{"a gzip bomb", 4, "gzip-bomb", 0, false, false},
+		{"DynamoDB with 62 MB", 1, "", 62_000_000, true, false},
+		{"DynamoDB with 62 MB, of unknown length", 16, "", 62_000_000, false, false},
+		{"DynamoDB with 8 MB", 1, "", 8_000_000, true, true},
+		{"DynamoDB with 8 MB, many at once", 16, "", 8_000_000, true, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var on sync.Map // operations that are answered so
+			o := system.Options{Root: root, PerProcess: tt.perProcess}
+			if tt.size > 0 {
+				o.WrapDynamoDB = func(next http.Handler) http.Handler { return bloated(next, tt.size, tt.announced, &on) }
+			}
+			s := systemtest.Start(t, o)
+			if status := put(t, s.URL, "doc", "The vault opens at noon."); status != 200 {
+				t.Fatalf("put answered %d", status)
+			}
+			if tt.openai != "" {
+				if err := s.Network.Host("openai").Set(network.Fault{Name: tt.openai}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if tt.size > 0 {
+				on.Store("GetItem", true)
+			}
+			var all sync.WaitGroup
+			for range tt.perProcess {
+				all.Go(func() {
+					req, _ := http.NewRequestWithContext(t.Context(), "GET", s.URL+"/documents/doc", nil)
+					if tt.openai != "" {
+						req, _ = http.NewRequestWithContext(t.Context(), "POST", s.URL+"/retrieve", strings.NewReader(`{"query":"vault"}`))
+						req.Header.Set("Content-Type", "application/json")
+					}
+					req.Header.Set("Prefer", fmt.Sprintf("wait=%.0f", wish.Seconds()))
+					start := time.Now()
+					resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					defer resp.Body.Close()
+					answer, _ := io.ReadAll(resp.Body)
+					if took := time.Since(start); took > wish+slack {
+						t.Errorf("answered after %v, want %v at the most", took, wish)
+					}
+					want := 502
+					if tt.ok {
+						want = 404 // what was read is no document
+					}
+					// Of many, some wait for others until their time is over.
+					if resp.StatusCode != want && !(tt.perProcess > 1 && resp.StatusCode == 504) {
+						t.Errorf("answered %d %s, want %d", resp.StatusCode, answer, want)
+					}
+				})
+			}
+			all.Wait()
+			for _, e := range s.Lambda.Environments("retrieve") {
+				if mb := peak(t, e.PID); mb > mostMemory {
+					t.Errorf("a process had %d MiB, want at most %d", mb, mostMemory)
+				} else {
+					t.Logf("%d MiB at the most", mb)
+				}
+			}
+		})
+	}
+}
