@@ -95,6 +95,7 @@ func testConsumption(t *testing.T, h http.Handler) {
 	if status, answer := ask(t, h, "CreateTable", capacityTable); status != http.StatusOK {
 		t.Fatalf("create the table: %s", answer)
 	}
+	t.Cleanup(func() { ask(t, h, "DeleteTable", `{"TableName":"items"}`) })
 	for _, test := range consumptionCases {
 		t.Run(test.name, func(t *testing.T) {
 			status, answer := ask(t, h, test.operation, test.body)

@@ -3,10 +3,14 @@ package dynamo
 import (
 	"context"
 	"crypto/rand"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -18,8 +22,13 @@ import (
 	"ragtime/shared/wire"
 )
 
-// endpointVariable names another DynamoDB endpoint to run the suite against.
-const endpointVariable = "RAGTIME_TEST_DYNAMODB_URL"
+// The suite runs against implementations of DynamoDB that are not ours, too, at
+// the URLs that these variables hold, with spaces between: those of the first
+// have no vector index, those of the second do.
+const (
+	endpointsVariable = "RAGTIME_TEST_DYNAMODB_URLS"
+	searchersVariable = "RAGTIME_TEST_DYNAMODB_SEARCH_URLS"
+)
 
 func TestStore(t *testing.T) {
 	server := httptest.NewServer(open(t, ""))
@@ -28,31 +37,91 @@ func TestStore(t *testing.T) {
 	ragtest.Store(t, func(t *testing.T) rag.Store { return storeAt(t, server.URL, "ragtime") }, ragtest.Options{})
 }
 
-// TestStoreElsewhere holds the adapter against an implementation of DynamoDB
-// that is not ours. Others have no vector index yet, so search is left out.
 func TestStoreElsewhere(t *testing.T) {
-	url := os.Getenv(endpointVariable)
-	if url == "" {
-		t.Skipf("set %s to the URL of a DynamoDB endpoint to run the suite there", endpointVariable)
+	for _, url := range elsewhere(t, endpointsVariable) {
+		t.Run(url, func(t *testing.T) {
+			in := passagesTable("ragtime-test-" + rand.Text())
+			in.VectorIndexes = nil
+			in.AttributeDefinitions = slices.DeleteFunc(in.AttributeDefinitions, func(a types.AttributeDefinition) bool {
+				return !slices.ContainsFunc(in.KeySchema, func(k types.KeySchemaElement) bool { return *k.AttributeName == *a.AttributeName })
+			})
+			storeElsewhere(t, url, in, ragtest.Options{SkipSearch: true})
+		})
 	}
-	in := passagesTable("ragtime-test-" + rand.Text())
-	in.VectorIndexes, in.AttributeDefinitions = nil, in.AttributeDefinitions[:2]
-	transport := wire.New(wire.Options{})
-	t.Cleanup(transport.CloseIdleConnections)
-	client := dynamodb.NewFromConfig(config(url, transport))
+}
+
+func TestSearchElsewhere(t *testing.T) {
+	for _, url := range elsewhere(t, searchersVariable) {
+		t.Run(url, func(t *testing.T) {
+			storeElsewhere(t, url, passagesTable("ragtime-test-"+rand.Text()), ragtest.Options{})
+		})
+	}
+}
+
+// TestConsumedCapacityElsewhere: others count as we do.
+func TestConsumedCapacityElsewhere(t *testing.T) {
+	for _, url := range elsewhere(t, searchersVariable) {
+		t.Run(url, func(t *testing.T) { testConsumption(t, forwarder(url, &http.Client{Transport: closing(t)})) })
+	}
+}
+
+func elsewhere(t *testing.T, variable string) []string {
+	urls := strings.Fields(os.Getenv(variable))
+	if len(urls) == 0 {
+		t.Skipf("set %s to the URLs of DynamoDB endpoints to run this there", variable)
+	}
+	return urls
+}
+
+func storeElsewhere(t *testing.T, url string, in *dynamodb.CreateTableInput, o ragtest.Options) {
+	client := dynamodb.NewFromConfig(config(url, closing(t)))
 	create(t, client, in)
 	t.Cleanup(func() {
 		if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: in.TableName}); err != nil {
 			t.Errorf("delete the test's table: %v", err)
 		}
 	})
-	ragtest.Store(t, func(t *testing.T) rag.Store { return storeAt(t, url, *in.TableName) }, ragtest.Options{SkipSearch: true})
+	// Some take a moment until a table is there.
+	err := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = 100 * time.Millisecond }).
+		Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: in.TableName}, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ragtest.Store(t, func(t *testing.T) rag.Store { return storeAt(t, url, *in.TableName) }, o)
+}
+
+// forwarder serves what the endpoint at the URL answers.
+func forwarder(url string, client *http.Client) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ask, err := http.NewRequestWithContext(r.Context(), r.Method, url, r.Body)
+		if err != nil {
+			panic(err)
+		}
+		ask.Header = r.Header.Clone()
+		ask.Header.Set("Content-Type", "application/x-amz-json-1.0")
+		ask.ContentLength = r.ContentLength
+		ask.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/dynamodb/aws4_request, SignedHeaders=host, Signature=00")
+		ask.Header.Set("X-Amz-Date", "20260101T000000Z")
+		answer, err := client.Do(ask)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer answer.Body.Close()
+		w.WriteHeader(answer.StatusCode)
+		io.Copy(w, answer.Body)
+	})
+}
+
+// closing is a transport whose connections go with the test.
+func closing(t testing.TB) http.RoundTripper {
+	transport := wire.New(wire.Options{})
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
 }
 
 func storeAt(t testing.TB, url, table string) *adapter.Table {
-	transport := wire.New(wire.Options{})
-	t.Cleanup(transport.CloseIdleConnections)
-	return adapter.New(config(url, transport), table)
+	return adapter.New(config(url, closing(t)), table)
 }
 
 func config(url string, transport http.RoundTripper) aws.Config {
