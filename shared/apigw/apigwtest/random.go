@@ -104,7 +104,12 @@ func (m mutator) event(calls []Call, rule string) []byte {
 		if m.IntN(2) == 0 {
 			one = call.HTTP(from)
 		}
-		if m.IntN(2) == 0 { // what the rule needs
+		switch m.IntN(4) {
+		case 0: // nobody
+			context := one["requestContext"].(M)
+			delete(context, "identity")
+			delete(context, "authorizer")
+		case 1, 2: // what the rule needs
 			m.identify(one, rule)
 		}
 		e = m.copy(one)
