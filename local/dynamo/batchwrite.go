@@ -13,7 +13,7 @@ type batchWrite struct {
 
 // tableWrites is one table's part of a BatchWriteItem.
 type tableWrites struct {
-	*meter
+	*account
 	name   string
 	writes []batchWrite
 	left   []batchWrite // what is throttled
@@ -33,7 +33,7 @@ func (db *DB) batchWriteItem(ctx context.Context, body string) ([]byte, error) {
 			return nil, err
 		}
 		tables = append(tables, t)
-		part.meter = t.meter(ctx, true)
+		part.account = t.account(ctx, true)
 		if err := part.prepare(); err != nil {
 			return nil, err
 		}
@@ -115,7 +115,7 @@ func (p *tableWrites) write(w *tx) error {
 			cost = writeUnits(size, after.size)
 		}
 		p.spend(b.change.key, cost-b.change.leastUnits())
-		p.indexed += indexed
+		p.index(indexed)
 	}
 	return nil
 }

@@ -60,34 +60,53 @@ func (l *limiter) wrap(next http.Handler) http.Handler {
 	})
 }
 
-// meter is one table's part of a call, as the limiter that the call came
-// through sees it.
-type meter struct {
+// account is one table's part of a call: what it costs, and whether the limiter
+// that the call came through lets it pass.
+type account struct {
 	consumption
-	limiter *limiter // nil for no limit
 	writing bool
+	limiter *limiter // nil for no limit
+	meter   *Meter   // nil for none
 }
 
-func (t *table) meter(ctx context.Context, writing bool) *meter {
+func (t *table) account(ctx context.Context, writing bool) *account {
 	l, _ := ctx.Value(limiterKey{}).(*limiter)
-	return &meter{consumption{table: t}, l, writing}
+	return &account{consumption{table: t}, writing, l, meterOf(ctx)}
 }
 
 // admit tells whether the partition key's bucket lets something through now,
 // and takes the units that it is known to cost. spend takes the rest.
-func (m *meter) admit(key itemKey, units float64) bool {
-	if m.limiter != nil && !m.limiter.take(bucketKey{m.table.TableName, key.hash, m.writing}, units, false) {
+func (a *account) admit(key itemKey, units float64) bool {
+	if a.limiter != nil && !a.limiter.take(bucketKey{a.table.TableName, key.hash, a.writing}, units, false) {
+		a.meter.add(func(u *Usage) { u.Throttled++ })
 		return false
 	}
-	m.units += units
+	a.count(units)
 	return true
 }
 
-func (m *meter) spend(key itemKey, units float64) {
-	if m.limiter != nil {
-		m.limiter.take(bucketKey{m.table.TableName, key.hash, m.writing}, units, true)
+func (a *account) spend(key itemKey, units float64) {
+	if a.limiter != nil {
+		a.limiter.take(bucketKey{a.table.TableName, key.hash, a.writing}, units, true)
 	}
-	m.units += units
+	a.count(units)
+}
+
+func (a *account) count(units float64) {
+	a.units += units
+	a.meter.add(func(u *Usage) {
+		if a.writing {
+			u.Writes += units
+		} else {
+			u.Reads += units
+		}
+	})
+}
+
+// index counts bytes written to the vector index.
+func (a *account) index(bytes float64) {
+	a.indexed += bytes
+	a.meter.add(func(u *Usage) { u.Indexed += bytes })
 }
 
 // maxBuckets is how many buckets are kept before the full ones are dropped.
@@ -132,15 +151,15 @@ func (l *limiter) dropFull(now time.Time) {
 
 // throttled is the refusal of a whole call. A table on demand refuses a write
 // to a hot partition with one exception, and a read with the other.
-func (m *meter) throttled() *apiError {
+func (a *account) throttled() *apiError {
 	kind, operation := "ProvisionedThroughputExceededException", "Read"
 	message := "The level of configured provisioned throughput for the table was exceeded. Consider increasing your provisioning level with the UpdateTable API."
-	if m.writing {
+	if a.writing {
 		kind, operation = "ThrottlingException", "Write"
 		message = throttledMessage
 	}
 	e := badRequest(kind, "%s", message)
-	e.throttled = []throttlingReason{{"Table" + operation + "KeyRangeThroughputExceeded", tableARN + m.table.TableName}}
+	e.throttled = []throttlingReason{{"Table" + operation + "KeyRangeThroughputExceeded", tableARN + a.table.TableName}}
 	return e
 }
 

@@ -37,16 +37,16 @@ func (db *DB) query(ctx context.Context, t *table, q *request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := t.meter(ctx, false)
-	if !m.admit(itemKey{hash: hash}, 0) {
-		return nil, m.throttled()
+	a := t.account(ctx, false)
+	if !a.admit(itemKey{hash: hash}, 0) {
+		return nil, a.throttled()
 	}
 	answer, size, err := db.readPage(p, e)
 	if err != nil {
 		return nil, err
 	}
-	m.spend(itemKey{hash: hash}, readUnits(size, q.consistent))
-	return q.consumed.add(answer, m.consumption), nil
+	a.spend(itemKey{hash: hash}, readUnits(size, q.consistent))
+	return q.consumed.add(answer, a.consumption), nil
 }
 
 // scan reads a table from one end to the other, for people: it is not throttled.
@@ -73,7 +73,9 @@ func (db *DB) scan(ctx context.Context, t *table, q *request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q.consumed.add(answer, consumption{table: t, units: readUnits(size, q.consistent)}), nil
+	a := t.account(ctx, false)
+	a.count(readUnits(size, q.consistent))
+	return q.consumed.add(answer, a.consumption), nil
 }
 
 func (t *table) refuseIndex(name string) error {

@@ -21,16 +21,16 @@ func (db *DB) getItem(ctx context.Context, t *table, q *request) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	m := t.meter(ctx, false)
-	if !m.admit(key, 0) {
-		return nil, m.throttled()
+	a := t.account(ctx, false)
+	if !a.admit(key, 0) {
+		return nil, a.throttled()
 	}
 	it, size, err := db.get(t, key, t.wantsVector(e))
 	if err != nil {
 		return nil, err
 	}
-	m.spend(key, readUnits(size, q.consistent))
-	return q.consumed.add(answerItem("Item", e.projection.apply(it), it != nil), m.consumption), nil
+	a.spend(key, readUnits(size, q.consistent))
+	return q.consumed.add(answerItem("Item", e.projection.apply(it), it != nil), a.consumption), nil
 }
 
 // answerItem is an object with one member, an item; empty unless found.
@@ -51,7 +51,7 @@ const (
 // batchGet is one table's part of a BatchGetItem.
 type batchGet struct {
 	*request
-	*meter
+	*account
 	parsed *expressions
 	ids    []itemKey
 	left   []item // keys that are throttled, or beyond maxAnswer
@@ -70,7 +70,7 @@ func (db *DB) batchGetItem(ctx context.Context, body string) ([]byte, error) {
 		if i > 0 {
 			answer = append(answer, ',')
 		}
-		answer = append(appendString(answer, part.meter.table.TableName), ':', '[')
+		answer = append(appendString(answer, part.account.table.TableName), ':', '[')
 		for j, id := range part.ids {
 			if room <= 0 {
 				part.left = append(part.left, part.keys[j])
@@ -81,7 +81,7 @@ func (db *DB) batchGetItem(ctx context.Context, body string) ([]byte, error) {
 				throttled++
 				continue
 			}
-			it, size, err := db.get(part.meter.table, id, part.meter.table.wantsVector(part.parsed))
+			it, size, err := db.get(part.account.table, id, part.account.table.wantsVector(part.parsed))
 			if err != nil {
 				return nil, err
 			}
@@ -115,7 +115,7 @@ func (p *batchGet) appendLeft(b []byte) []byte {
 	if b[len(b)-1] != '{' {
 		b = append(b, ',')
 	}
-	b = append(appendString(b, p.meter.table.TableName), `:{"Keys":[`...)
+	b = append(appendString(b, p.account.table.TableName), `:{"Keys":[`...)
 	for i, key := range p.left {
 		if i > 0 {
 			b = append(b, ',')
@@ -168,7 +168,7 @@ func (db *DB) parseBatchGet(ctx context.Context, body string) (parts []*batchGet
 		if err != nil {
 			return nil, "", err
 		}
-		part.meter = t.meter(ctx, false)
+		part.account = t.account(ctx, false)
 		if part.parsed, err = part.parse(nil, "ProjectionExpression"); err != nil {
 			return nil, "", err
 		}

@@ -9,7 +9,7 @@ import (
 // searchVectors finds the nearest items in the vector index. The vectors come
 // from memory, the attributes of the items found from the file: an item that is
 // deleted between the two is left out.
-func (db *DB) searchVectors(_ context.Context, t *table, q *request) ([]byte, error) {
+func (db *DB) searchVectors(ctx context.Context, t *table, q *request) ([]byte, error) {
 	x := t.index
 	if x == nil || x.IndexName != q.index {
 		return nil, invalid("The table does not have the specified index: %s", q.index)
@@ -46,10 +46,12 @@ func (db *DB) searchVectors(_ context.Context, t *table, q *request) ([]byte, er
 		found = append(found, addMember(one, "Score", strconv.AppendFloat(nil, h.score, 'g', -1, 64))...)
 	}
 	answer := addMember([]byte("{}"), "SearchResults", append(found, ']'))
+	bytes := float64(max(examined, minVectorBytes))
+	meterOf(ctx).add(func(u *Usage) { u.Searched += bytes })
 	if q.consumed.none() {
 		return answer, nil
 	}
-	cost := appendFloat([]byte(`{"VectorSearchRequestBytes":`), max(float64(examined), minVectorBytes))
+	cost := appendFloat([]byte(`{"VectorSearchRequestBytes":`), bytes)
 	return addMember(answer, "ConsumedCapacity", append(cost, '}')), nil
 }
 

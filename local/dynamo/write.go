@@ -118,9 +118,9 @@ func (db *DB) updateItem(ctx context.Context, t *table, q *request) ([]byte, err
 
 // writeItem does a change if the request's condition holds.
 func (db *DB) writeItem(ctx context.Context, t *table, q *request, e *expressions, c change) ([]byte, error) {
-	m := t.meter(ctx, true)
-	if !m.admit(c.key, 0) {
-		return nil, m.throttled()
+	a := t.account(ctx, true)
+	if !a.admit(c.key, 0) {
+		return nil, a.throttled()
 	}
 	var old item
 	var after *row
@@ -141,16 +141,16 @@ func (db *DB) writeItem(ctx context.Context, t *table, q *request, e *expression
 		}
 		return err
 	})
-	m.spend(c.key, cost)
+	a.spend(c.key, cost)
 	if err != nil {
 		return nil, err
 	}
-	m.indexed = indexed
+	a.index(indexed)
 	var changed item
 	if after != nil {
 		changed = after.it
 	}
-	return q.consumed.add(q.answerWrite(e.update, old, changed), m.consumption), nil
+	return q.consumed.add(q.answerWrite(e.update, old, changed), a.consumption), nil
 }
 
 func (w *tx) before(t *table, key itemKey) *before {

@@ -142,7 +142,7 @@ type answer struct {
 }
 
 // ask makes a request of the function.
-func (b *bench) ask(ctx context.Context, function string, wait time.Duration, long bool) (answer, error) {
+func (b *bench) ask(ctx context.Context, function string, wait time.Duration, long, full bool) (answer, error) {
 	method, path, body := http.MethodPost, "/retrieve", map[string]any{"query": "does my plan cover " + mark + "?", "top_k": 3}
 	if long {
 		body["query"] = mark + words(5000)
@@ -154,6 +154,9 @@ func (b *bench) ask(ctx context.Context, function string, wait time.Duration, lo
 		b.mu.Unlock()
 		if long {
 			text += words(20_000)
+		}
+		if full {
+			text = (text + words(70_000))[:1<<20]
 		}
 		method, path, body = http.MethodPut, "/documents/note", map[string]any{"text": text}
 	}
@@ -230,7 +233,7 @@ func (b *bench) healthy(ctx context.Context, function string) (time.Duration, fo
 	if err := pause(ctx, rest); err != nil {
 		return 0, footprint{}, err
 	}
-	a, err := b.ask(ctx, function, 0, false)
+	a, err := b.ask(ctx, function, 0, false, false)
 	if err != nil {
 		return 0, footprint{}, err
 	}
@@ -280,7 +283,7 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	}
 	// A process of its own: what an earlier fault taught one is not this one's.
 	b.replace(s.Function)
-	if _, err := b.ask(ctx, s.Function, 0, false); err != nil { // starts the process
+	if _, err := b.ask(ctx, s.Function, 0, false, false); err != nil { // starts the process
 		return Row{}, err
 	}
 	usual, before, err := b.healthy(ctx, s.Function)
@@ -299,7 +302,7 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	if err := host.Set(s.Faults...); err != nil {
 		return Row{}, err
 	}
-	a, err := b.ask(ctx, s.Function, s.wait, s.long)
+	a, err := b.ask(ctx, s.Function, s.wait, s.long, s.full)
 	if err != nil {
 		return Row{}, err
 	}

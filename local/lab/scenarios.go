@@ -27,6 +27,8 @@ func Scenarios() []Scenario {
 	}
 	all = append(all, Scenario{Name: "retrieve openai wait-silent, whole budget", Function: "retrieve", Service: "openai",
 		Faults: on("wait-silent"), Want: Want{Status: http.StatusGatewayTimeout, Problem: "timeout", Step: fault.StepEmbed, Phases: []fault.Phase{fault.PhaseWait}}})
+	all = append(all, Scenario{Name: "embed dynamodb 1 MiB under the limits of a partition", Function: "embed", Service: "dynamodb",
+		Faults: on("partition-limited"), full: true, Want: Want{Status: http.StatusOK}})
 	return append(all, loads()...)
 }
 
