@@ -1,14 +1,78 @@
 package system_test
 
 import (
+	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 
 	"ragtime/local/lambda"
+	"ragtime/local/system"
 	"ragtime/local/system/systemtest"
 )
+
+// The rules that the local gateway can serve, through the gateway and the process:
+// what one tenant puts another does not find.
+func TestTenantRules(t *testing.T) {
+	root := systemtest.Build(t)
+	type who struct{ key, tenant string }
+	tests := []struct {
+		rule          string
+		puts          who
+		finds, misses []who
+		refused       map[who]int
+	}{
+		{"account", who{"alice", ""}, []who{{"alice", ""}, {"alice", "bob"}}, []who{{"bob", ""}, {"", ""}}, nil},
+		{"caller", who{"alice", ""}, []who{{"alice", ""}}, []who{{"bob", ""}, {"bob", "alice"}, {"", ""}}, nil},
+		{"header", who{"alice", "acme"}, []who{{"alice", "acme"}, {"bob", "acme"}}, []who{{"alice", "other"}},
+			map[who]int{{"alice", ""}: 403, {"alice", strings.Repeat("a", 3000)}: 400, {"alice", "a b"}: 400}},
+		{"claim", who{}, nil, nil, map[who]int{{"alice", ""}: 401, {"alice", "acme"}: 401}},
+		{"authorizer:tenant", who{}, nil, nil, map[who]int{{"alice", "acme"}: 401}},
+	}
+	for _, tt := range tests {
+		s := systemtest.Start(t, system.Options{Root: root, Parameters: map[string]string{"TenantFrom": tt.rule}})
+		send := func(method string, from who) int {
+			r, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/documents/note", strings.NewReader("The front desk opens at half past seven."))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "text/plain")
+			if from.key != "" {
+				r.Header.Set("X-Amz-Date", "20261124T093000Z")
+				r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+from.key+"/20261124/local/execute-api/aws4_request, SignedHeaders=host, Signature=00")
+			}
+			if from.tenant != "" {
+				r.Header.Set("Ragtime-Tenant", from.tenant)
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			return resp.StatusCode
+		}
+		want := func(method string, from who, status int) {
+			t.Helper()
+			if got := send(method, from); got != status {
+				t.Errorf("rule %s, %s from %.20v: got %d, want %d", tt.rule, method, from, got, status)
+			}
+		}
+		if tt.finds != nil {
+			want("PUT", tt.puts, 200)
+		}
+		for _, from := range tt.finds {
+			want("GET", from, 200)
+		}
+		for _, from := range tt.misses {
+			want("GET", from, 404)
+		}
+		for from, status := range tt.refused {
+			want("PUT", from, status)
+			want("GET", from, status)
+		}
+	}
+}
 
 // A function whose environment would let strangers in does not start, and says why.
 func TestFunctionsThatMustNotStart(t *testing.T) {

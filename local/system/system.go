@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -43,6 +44,7 @@ type Options struct {
 	Settings      string            // their RAGTIME_PROVIDER_SETTINGS: see docs/providers.md
 	CertFile      string            // with a key: what its API's certificate is checked with (PEM); empty is what the system trusts
 	PerProcess    int               // invocations that one function process serves at once, as lambda.Function.PerProcess; 1
+	Parameters    map[string]string // the template's parameters that are not to have their defaults
 	SecretKey     bool              // the functions fetch the key from Secrets Manager, as they do when deployed
 	Log           func(lambda.Line) // every line that functions and platform log
 	// WrapDynamoDB stands between the functions and the table, for tests that make it fail.
@@ -72,7 +74,9 @@ func Start(o Options) (_ *System, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	s.Template, err = gateway.Load(filepath.Join(o.Root, "template.yaml"), map[string]string{"OpenAIKeySecretArn": keySecret})
+	parameters := map[string]string{"OpenAIKeySecretArn": keySecret}
+	maps.Copy(parameters, o.Parameters)
+	s.Template, err = gateway.Load(filepath.Join(o.Root, "template.yaml"), parameters)
 	if err != nil {
 		return nil, err
 	}

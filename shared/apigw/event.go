@@ -85,7 +85,7 @@ func (i identity) kinds() string {
 func (d Direct) read(event json.RawMessage) (call, error) {
 	o := newObject(event)
 	rc := object{failed: o.failed}
-	if raw, ok := o.fields["requestContext"]; ok && strings.HasPrefix(string(raw), "{") {
+	if o.holds("requestContext") {
 		rc = o.object("requestContext")
 	}
 	c := call{kind: kindForeign}
@@ -134,7 +134,7 @@ func (c *call) readREST(o, rc object) {
 	c.who = identity{account: id.text("accountId"), caller: id.text("caller"), arn: id.text("userArn"), pooled: id.has("cognitoIdentityId")}
 	auth := rc.object("authorizer")
 	switch {
-	case auth.has("claims"):
+	case auth.holds("claims"): // a Lambda authorizer can say a text by that name, no object
 		c.who.claims = auth.object("claims").fields
 	case len(auth.fields) > 0 && !onlyNull(auth):
 		c.who.context = auth.fields

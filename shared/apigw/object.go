@@ -64,6 +64,12 @@ func (o object) has(name string) bool {
 	return ok && string(raw) != "null"
 }
 
+// holds tells whether there is an object of that name.
+func (o object) holds(name string) bool {
+	raw := o.fields[name]
+	return len(raw) > 0 && raw[0] == '{'
+}
+
 // object gives the object of that name; an empty one where there is none.
 func (o object) object(name string) object {
 	in := object{path: o.at(name), failed: o.failed}

@@ -51,6 +51,8 @@ func TestTenant(t *testing.T) {
 			func(_, c m) { c["authorizer"] = m{"jwt": m{"claims": m{"sub": "auth0|5f7c+a/b=@x~y"}}} }, "tenant:auth0|5f7c+a/b=@x~y"},
 		{"authorizer", "authorizer:org", func(_, c m) { c["authorizer"] = m{"org": "acme", "principalId": "user", "integrationLatency": 12} },
 			func(_, c m) { c["authorizer"] = m{"lambda": m{"org": "acme"}} }, "tenant:acme"},
+		{"authorizer with a text of claims", "authorizer:org", func(_, c m) { c["authorizer"] = m{"org": "acme", "claims": `{"sub":"s"}`} },
+			func(_, c m) { c["authorizer"] = m{"lambda": m{"org": "acme", "claims": `{"sub":"s"}`}} }, "tenant:acme"},
 		{"the longest name", "authorizer:org", func(_, c m) { c["authorizer"] = m{"org": strings.Repeat("a", 128)} },
 			func(_, c m) { c["authorizer"] = m{"lambda": m{"org": strings.Repeat("a", 128)}} }, "tenant:" + strings.Repeat("a", 128)},
 	}

@@ -145,7 +145,7 @@ func forgeries() []forgery {
 		{name: "claim a list", rule: "claim", edit: authorizer(M{"claims": M{"sub": []any{"victim"}}}), status: 403},
 		{name: "claim in another case", rule: "claim", edit: authorizer(M{"claims": M{"Sub": "victim"}}), status: 403},
 		{name: "claim twice", rule: "claim", edit: authorizer(M{"claims": M{"sub": "forger"}}), raw: [2]string{`"sub":`, `"sub":"victim","sub":`}, status: 400},
-		{name: "claims a string", rule: "claim", edit: authorizer(M{"claims": `{"sub":"victim"}`}), status: 400},
+		{name: "claims a string", rule: "claim", edit: authorizer(M{"claims": `{"sub":"victim"}`}), status: 401},
 		{name: "an attribute that its user may write", rule: "claim", edit: authorizer(M{"claims": M{"sub": "forger", "custom:tenant": "victim"}}), tenant: "tenant:forger"},
 		{name: "a Lambda authorizer's sub", rule: "claim", edit: authorizer(M{"sub": "victim"}), status: 401},
 		{name: "2.0 with 1.0's claims", rule: "claim", http: true, edit: authorizer(M{"claims": M{"sub": "victim"}}), status: 401},
