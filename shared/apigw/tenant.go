@@ -109,6 +109,9 @@ func (rule) header(c call) (string, error) {
 	if c.who.caller == "" || c.who.arn == "" {
 		return "", fault.New(fault.Forbidden, "the header %s is taken from callers with an IAM identity only", name)
 	}
+	if c.who.pooled { // an app's user, whom nobody trusts to name a tenant
+		return "", fault.New(fault.Forbidden, "the header %s is not taken from users of a Cognito identity pool", name)
+	}
 	values := slices.Compact(slices.Sorted(slices.Values(c.named)))
 	switch {
 	case len(values) == 0:

@@ -22,7 +22,9 @@ var eventTypes = []any{
 	events.CognitoEvent{}, events.CognitoEventUserPoolsCreateAuthChallenge{}, events.CognitoEventUserPoolsCustomMessage{},
 	events.CognitoEventUserPoolsDefineAuthChallenge{}, events.CognitoEventUserPoolsInboundFederation{}, events.CognitoEventUserPoolsMigrateUser{},
 	events.CognitoEventUserPoolsPostAuthentication{}, events.CognitoEventUserPoolsPostConfirmation{}, events.CognitoEventUserPoolsPreAuthentication{},
-	events.CognitoEventUserPoolsPreSignup{}, events.CognitoEventUserPoolsPreTokenGen{}, events.CognitoEventUserPoolsPreTokenGenV2{},
+	events.CognitoEventUserPoolsPreSignup{}, events.CognitoEventUserPoolsPreTokenGen{}, events.CognitoEventUserPoolsPreTokenGenV2_0{},
+	//lint:ignore SA1019 deprecated, and sent all the same
+	events.CognitoEventUserPoolsPreTokenGenV2{},
 	events.CognitoEventUserPoolsVerifyAuthChallenge{}, events.ConfigEvent{}, events.ConnectEvent{}, events.DynamoDBEvent{}, events.DynamoDBTimeWindowEvent{},
 	events.ECRImageActionEvent{}, events.ECRScanEvent{}, events.ECSContainerInstanceEvent{}, events.IoTButtonEvent{}, events.IoTCoreCustomAuthorizerRequest{},
 	events.IoTCustomAuthorizerRequest{}, events.IoTOneClickEvent{}, events.IoTPreProvisionHookRequest{}, events.KafkaEvent{},

@@ -23,7 +23,7 @@ func TestEveryEventTypeIsThere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	event := regexp.MustCompile(`(Event|EventV\d|Request)$|^CognitoEventUserPools(Create|Custom|Define|Inbound|Migrate|Post|Pre|Verify)(Auth|Message|Federation|User|entication|Confirmation|Signup|Token|Challenge|Gen|V\d)*$`)
+	event := regexp.MustCompile(`(Event|EventV\d|Request)$|^CognitoEventUserPools(Create|Custom|Define|Inbound|Migrate|Post|Pre|Verify)(Auth|Message|Federation|User|entication|Confirmation|Signup|Token|Challenge|Gen|V\d|_\d)*$`)
 	found := 0
 	for _, file := range files {
 		if strings.HasSuffix(file, "_test.go") {

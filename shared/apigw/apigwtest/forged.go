@@ -117,6 +117,8 @@ func forgeries() []forgery {
 		{name: "header of nobody", rule: "header", edit: and(none, header("Ragtime-Tenant", "victim", "victim")), status: 401},
 		{name: "header of a token's owner", rule: "header", edit: and(authorizer(M{"claims": M{"sub": "forger"}}), header("Ragtime-Tenant", "victim", "victim")), status: 401},
 		{name: "header of an account without a caller", rule: "header", edit: and(identity(func(o M) { delete(o, "caller"); delete(o, "userArn") }), header("Ragtime-Tenant", "victim", "victim")), status: 403},
+		{name: "header of an identity pool's user", rule: "header", edit: and(identity(set("cognitoIdentityId", "us-east-1:3f291106")), header("Ragtime-Tenant", "victim", "victim")), status: 403},
+		{name: "2.0 header of an identity pool's user", rule: "header", http: true, edit: and(iam(set("cognitoIdentity", M{"identityId": "us-east-1:3f291106"})), header("ragtime-tenant", "victim")), status: 403},
 		{name: "no header", rule: "header", edit: func(M, M) {}, status: 403},
 		{name: "header empty", rule: "header", edit: header("Ragtime-Tenant", "", ""), status: 400},
 		{name: "header of 3,000 characters", rule: "header", edit: header("Ragtime-Tenant", long, long), status: 400},
