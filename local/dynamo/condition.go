@@ -18,11 +18,7 @@ type (
 		op          string // = <> < <= > >=
 		left, right operand
 	}
-	between    struct{ x, low, high operand }
-	membership struct {
-		x  operand
-		in []operand
-	}
+	between   struct{ x, low, high operand }
 	predicate struct {
 		name string // attribute_exists, begins_with, ...
 		args []operand
@@ -36,20 +32,9 @@ type operand interface {
 	in(it item) (v value, ok bool)
 }
 
-type sizeOf struct{ of operand }
-
 func (p path) in(it item) (value, bool) { return p.find(it) }
 
 func (v value) in(item) (value, bool) { return v, true }
-
-func (s sizeOf) in(it item) (value, bool) {
-	v, ok := s.of.in(it)
-	if !ok {
-		return value{}, false
-	}
-	n, ok := v.length()
-	return numberValue(n), ok
-}
 
 func (c both) test(it item) bool   { return c.left.test(it) && c.right.test(it) }
 func (c either) test(it item) bool { return c.left.test(it) || c.right.test(it) }
@@ -90,15 +75,6 @@ func (c between) test(it item) bool {
 	return comparison{">=", c.x, c.low}.test(it) && comparison{"<=", c.x, c.high}.test(it)
 }
 
-func (c membership) test(it item) bool {
-	for _, o := range c.in {
-		if (comparison{"=", c.x, o}).test(it) {
-			return true
-		}
-	}
-	return false
-}
-
 func (c predicate) test(it item) bool {
 	v, ok := c.args[0].in(it)
 	switch c.name {
@@ -111,17 +87,11 @@ func (c predicate) test(it item) bool {
 	if !ok || !has {
 		return false
 	}
-	switch c.name {
-	case "attribute_type":
-		return string(v.kind) == w.text
-	case "begins_with":
-		return v.kind == w.kind && (v.kind == kindS || v.kind == kindB) && strings.HasPrefix(v.text, w.text)
-	}
-	switch v.kind { // contains
-	case kindS, kindB:
-		return v.kind == w.kind && strings.Contains(v.text, w.text)
-	case kindL, kindSS, kindNS, kindBS:
+	switch {
+	case c.name == "begins_with":
+		return v.kind == kindS && w.kind == kindS && strings.HasPrefix(v.text, w.text)
+	case v.kind == kindL || v.kind == kindSS: // contains
 		return v.has(w)
 	}
-	return false
+	return v.kind == kindS && w.kind == kindS && strings.Contains(v.text, w.text)
 }

@@ -134,14 +134,6 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("canonicalNumber(%q): got %q, want an error", in, got)
 		}
 	}
-	for _, test := range [][3]string{
-		{"1", "2", "3"}, {"0.1", "0.2", "0.3"}, {"-1", "1", "0"}, {"99999999999999999999999999999999999999", "-1", "99999999999999999999999999999999999998"},
-		{"100", "-0.01", "99.99"}, {"0", "0", "0"}, {"0", "-7.5", "-7.5"},
-	} {
-		if got, err := addNumbers(test[0], test[1], false); got != test[2] || err != nil {
-			t.Errorf("%s + %s: got %q, %v, want %s", test[0], test[1], got, err, test[2])
-		}
-	}
 	tiny, _ := canonicalNumber("1e-130")
 	huge, _ := canonicalNumber("9.9e125")
 	sorted := []string{"-" + huge, "-100", "-99.5", "-12", "-1.5", "-1.25", "-0.12", "-0.1", "-" + tiny, "0", tiny, "0.05", "0.1", "0.12", "1", "9", "10", "10.5", "100", huge}
@@ -150,9 +142,6 @@ func TestNumbers(t *testing.T) {
 			want := min(1, max(-1, i-j))
 			if got := compareNumbers(a, b); got != want {
 				t.Errorf("compareNumbers(%s, %s): got %d, want %d", a, b, got, want)
-			}
-			if got := strings.Compare(string(sortableNumber(a)), string(sortableNumber(b))); got != want {
-				t.Errorf("order of the encoded %s and %s: got %d, want %d", a, b, got, want)
 			}
 		}
 	}

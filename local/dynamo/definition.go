@@ -9,17 +9,16 @@ import (
 // definition is what CreateTable fixed of a table, in the protocol's shape and
 // as it is stored.
 type definition struct {
-	ID                    uint64 `json:",omitempty"` // of its items' bucket, no parameter
-	TableName             string
-	KeySchema             []keyElement
-	AttributeDefinitions  []attributeDefinition
-	BillingMode           string                       `json:",omitempty"`
-	ProvisionedThroughput *throughput                  `json:",omitempty"`
-	VectorIndexes         []vectorDefinition           `json:",omitempty"`
-	TimeToLive            timeToLive                   `json:",omitzero"`
-	Created               float64                      `json:",omitempty"` // Unix seconds
-	GlobalIndexes         []struct{ IndexName string } `json:"GlobalSecondaryIndexes,omitempty"`
-	LocalIndexes          []struct{ IndexName string } `json:"LocalSecondaryIndexes,omitempty"`
+	ID                   uint64 `json:",omitempty"` // of its items' bucket, no parameter
+	TableName            string
+	KeySchema            []keyElement
+	AttributeDefinitions []attributeDefinition
+	BillingMode          string                       `json:",omitempty"`
+	VectorIndexes        []vectorDefinition           `json:",omitempty"`
+	TimeToLive           timeToLive                   `json:",omitzero"`
+	Created              float64                      `json:",omitempty"` // Unix seconds
+	GlobalIndexes        []struct{ IndexName string } `json:"GlobalSecondaryIndexes,omitempty"`
+	LocalIndexes         []struct{ IndexName string } `json:"LocalSecondaryIndexes,omitempty"`
 }
 
 type keyElement struct{ AttributeName, KeyType string }
@@ -28,8 +27,6 @@ type attributeDefinition struct {
 	AttributeName string
 	AttributeType kind
 }
-
-type throughput struct{ ReadCapacityUnits, WriteCapacityUnits int64 }
 
 type vectorDefinition struct {
 	IndexName        string
@@ -92,15 +89,19 @@ func (d *definition) isKey(name string) bool {
 	return slices.ContainsFunc(d.KeySchema, func(k keyElement) bool { return k.AttributeName == name })
 }
 
-// check refuses what DynamoDB refuses, and what this endpoint cannot do.
+// check refuses what this endpoint cannot do, and what DynamoDB refuses that a
+// template may have wrong.
 func (d *definition) check() error {
 	if err := checkTableName(d.TableName); err != nil {
 		return err
 	}
-	if len(d.GlobalIndexes) > 0 || len(d.LocalIndexes) > 0 {
+	switch {
+	case len(d.GlobalIndexes) > 0 || len(d.LocalIndexes) > 0:
 		return invalidParameter("this endpoint does not support global or local secondary indexes; it supports vector indexes")
+	case d.BillingMode != "PAY_PER_REQUEST":
+		return invalidParameter("this endpoint supports the BillingMode PAY_PER_REQUEST only, not %q", d.BillingMode)
 	}
-	for _, check := range []func() error{d.checkBilling, d.checkAttributes, d.checkKeys, d.checkVectors, d.checkUse} {
+	for _, check := range []func() error{d.checkKeys, d.checkVectors, d.checkUse} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -108,47 +109,10 @@ func (d *definition) check() error {
 	return nil
 }
 
-func (d *definition) checkBilling() error {
-	p := d.ProvisionedThroughput
-	switch d.BillingMode {
-	case "PAY_PER_REQUEST":
-		if p != nil {
-			return invalidParameter("Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST")
-		}
-		return nil
-	case "", "PROVISIONED":
-	default:
-		return oneOf("billingMode", d.BillingMode, "PROVISIONED", "PAY_PER_REQUEST")
-	}
-	if p == nil || p.ReadCapacityUnits < 1 || p.WriteCapacityUnits < 1 {
-		return invalidParameter("ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED")
-	}
-	if len(d.VectorIndexes) > 0 {
-		return invalidParameter("Vector indexes are supported only on tables whose BillingMode is PAY_PER_REQUEST")
-	}
-	return nil
-}
-
-func (d *definition) checkAttributes() error {
-	seen := map[string]bool{}
-	for _, a := range d.AttributeDefinitions {
-		if a.AttributeName == "" || seen[a.AttributeName] {
-			return invalidParameter("Duplicate or empty AttributeName in AttributeDefinitions: %q", a.AttributeName)
-		}
-		seen[a.AttributeName] = true
-		if a.AttributeType != kindS && a.AttributeType != kindN && a.AttributeType != kindB {
-			return constraint("'"+string(a.AttributeType)+"'", "attributeDefinitions.member.attributeType", "Member must satisfy enum value set: [B, N, S]")
-		}
-	}
-	return nil
-}
-
 func (d *definition) checkKeys() error {
 	switch n := len(d.KeySchema); {
-	case n == 0:
-		return constraint("null", "keySchema", "Member must not be null")
-	case n > 2:
-		return constraint("'"+d.keyNames()+"'", "keySchema", "Member must have length less than or equal to 2")
+	case n == 0 || n > 2:
+		return invalidParameter("a KeySchema has one element or two, not %d", n)
 	case d.KeySchema[0].KeyType != "HASH":
 		return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
 	case n == 2 && d.KeySchema[1].KeyType != "RANGE":
@@ -156,21 +120,21 @@ func (d *definition) checkKeys() error {
 	case n == 2 && d.KeySchema[0].AttributeName == d.KeySchema[1].AttributeName:
 		return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
 	}
+	var keys []string
 	for _, k := range d.KeySchema {
-		if d.attributeType(k.AttributeName) == "" {
+		keys = append(keys, k.AttributeName)
+	}
+	for _, name := range keys {
+		switch d.attributeType(name) {
+		case kindS:
+		case "":
 			return invalidParameter("Some index key attributes are not defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]",
-				d.keyNames(), d.attributeNames())
+				strings.Join(keys, ", "), d.attributeNames())
+		default:
+			return invalidParameter("this endpoint supports keys of type S only: %s", name)
 		}
 	}
 	return nil
-}
-
-func (d *definition) keyNames() string {
-	var names []string
-	for _, k := range d.KeySchema {
-		names = append(names, k.AttributeName)
-	}
-	return strings.Join(names, ", ")
 }
 
 func (d *definition) attributeNames() string {

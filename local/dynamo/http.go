@@ -20,21 +20,20 @@ const targetPrefix = "DynamoDB_20120810."
 // operations are what the endpoint can do. Each takes the request's body and
 // gives the answer's.
 var operations = map[string]func(*DB, context.Context, string) ([]byte, error){
-	"BatchGetItem":       (*DB).batchGetItem,
-	"BatchWriteItem":     (*DB).batchWriteItem,
-	"CreateTable":        (*DB).createTable,
-	"DeleteItem":         onItems((*DB).deleteItem),
-	"DeleteTable":        (*DB).deleteTable,
-	"DescribeTable":      (*DB).describeTable,
-	"DescribeTimeToLive": (*DB).describeTimeToLive,
-	"GetItem":            onItems((*DB).getItem),
-	"ListTables":         (*DB).listTables,
-	"PutItem":            onItems((*DB).putItem),
-	"Query":              onItems((*DB).query),
-	"Scan":               onItems((*DB).scan),
-	"SearchVectors":      onItems((*DB).searchVectors),
-	"UpdateItem":         onItems((*DB).updateItem),
-	"UpdateTimeToLive":   (*DB).updateTimeToLive,
+	"BatchGetItem":     (*DB).batchGetItem,
+	"BatchWriteItem":   (*DB).batchWriteItem,
+	"CreateTable":      (*DB).createTable,
+	"DeleteItem":       onItems((*DB).deleteItem),
+	"DeleteTable":      (*DB).deleteTable,
+	"DescribeTable":    (*DB).describeTable,
+	"GetItem":          onItems((*DB).getItem),
+	"ListTables":       (*DB).listTables,
+	"PutItem":          onItems((*DB).putItem),
+	"Query":            onItems((*DB).query),
+	"Scan":             onItems((*DB).scan),
+	"SearchVectors":    onItems((*DB).searchVectors),
+	"UpdateItem":       onItems((*DB).updateItem),
+	"UpdateTimeToLive": (*DB).updateTimeToLive,
 }
 
 // onItems makes an operation of a function on the items of one table.

@@ -8,9 +8,8 @@ const (
 	maxSortKey = 1024
 )
 
-// itemKey identifies an item within its table. Its parts are encoded so that
-// the order of their bytes is the order of the keys; sort is "" in a table
-// without a sort key.
+// itemKey identifies an item within its table; sort is "" in a table without a
+// sort key.
 type itemKey struct{ hash, sort string }
 
 // clone is a copy to keep: a request's key shares memory with the whole request.
@@ -59,11 +58,8 @@ func (d *definition) encodeKey(it item) (itemKey, error) {
 
 func encodeKeyPart(name string, v value, limit int, tooLong string) (string, error) {
 	switch {
-	case v.kind == kindN:
-		return string(sortableNumber(v.text)), nil
 	case v.text == "":
-		what, _ := v.empty()
-		return "", invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty %s value. Key: %s", what, name)
+		return "", invalid("One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty string value. Key: %s", name)
 	case len(v.text) > limit:
 		return "", invalidParameter("%s", tooLong)
 	}
@@ -77,10 +73,4 @@ func (d *definition) keyAttributes(it item) item {
 		key[k.AttributeName] = it[k.AttributeName]
 	}
 	return key
-}
-
-// empty tells whether v is an empty string, or empty bytes, which no key can be.
-func (v value) empty() (what string, empty bool) {
-	what = map[kind]string{kindS: "string", kindB: "binary"}[v.kind]
-	return what, what != "" && v.text == ""
 }

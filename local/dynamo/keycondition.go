@@ -2,7 +2,7 @@ package dynamo
 
 import "slices"
 
-// bounds of encoded sort keys: from the one, and if it ends, to before the
+// bounds of sort keys: from the one, and if it ends, to before the
 // other. A string's successor is itself and a zero byte.
 type bounds struct {
 	from, to string
@@ -99,8 +99,6 @@ func keyTerm(c condition) (name, op string, values []value, err error) {
 		op, operands = "BETWEEN", []operand{c.x, c.low, c.high}
 	case predicate:
 		op, operands = c.name, c.args
-	case membership:
-		op = "IN"
 	}
 	if !slices.Contains([]string{"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"}, op) {
 		return "", "", nil, invalid("Invalid %s: Invalid operator used in %s: %s", label, label, op)
@@ -119,18 +117,11 @@ func keyTerm(c condition) (name, op string, values []value, err error) {
 		}
 		values = append(values, v)
 	}
-	return p[0].name, op, values, nil
+	return p[0], op, values, nil
 }
 
 func sortBounds(op string, values []value) bounds {
-	encoded := make([]string, len(values))
-	for i, v := range values {
-		encoded[i] = v.text
-		if v.kind == kindN {
-			encoded[i] = string(sortableNumber(v.text))
-		}
-	}
-	v := encoded[0]
+	v := values[0].text
 	switch op {
 	case "=":
 		return bounds{v, v + "\x00", true}
@@ -141,7 +132,7 @@ func sortBounds(op string, values []value) bounds {
 	case ">":
 		return bounds{from: v + "\x00"}
 	case "BETWEEN":
-		return bounds{v, encoded[1] + "\x00", true}
+		return bounds{v, values[1].text + "\x00", true}
 	case "begins_with":
 		end := afterPrefix(v)
 		return bounds{v, end, end != ""}

@@ -34,7 +34,6 @@ type (
 
 func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 func num(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
-func bin(b string) types.AttributeValue { return &types.AttributeValueMemberB{Value: []byte(b)} }
 func lst(v ...types.AttributeValue) types.AttributeValue {
 	return &types.AttributeValueMemberL{Value: v}
 }
@@ -88,18 +87,14 @@ func clientOf(url string) *dynamodb.Client {
 	})
 }
 
-// plainTable is a table with string keys pk and sk.
+// plainTable is a table with keys pk and sk.
 func plainTable(name string) *dynamodb.CreateTableInput {
-	return tableWithSort(name, types.ScalarAttributeTypeS)
-}
-
-func tableWithSort(name string, sort types.ScalarAttributeType) *dynamodb.CreateTableInput {
 	return &dynamodb.CreateTableInput{
 		TableName:   &name,
 		BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{
 			{AttributeName: aws.String("pk"), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String("sk"), AttributeType: sort},
+			{AttributeName: aws.String("sk"), AttributeType: types.ScalarAttributeTypeS},
 		},
 		KeySchema: []types.KeySchemaElement{
 			{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash},

@@ -2,7 +2,6 @@ package dynamo
 
 import (
 	"cmp"
-	"math/big"
 	"strconv"
 	"strings"
 )
@@ -141,57 +140,4 @@ func (d decimal) sign() int {
 		return -1
 	}
 	return 1
-}
-
-// addNumbers is the canonical a+b, or a-b with subtract. A sum that a Number
-// cannot hold exactly is an error, never rounded.
-func addNumbers(a, b string, subtract bool) (string, error) {
-	x, _ := parseDecimal(a)
-	y, _ := parseDecimal(b)
-	if subtract {
-		y.negative = !y.negative
-	}
-	low := min(x.exp-len(x.digits), y.exp-len(y.digits))
-	sum := new(big.Int).Add(x.scaled(low), y.scaled(low))
-	digits := new(big.Int).Abs(sum).String()
-	d, _ := parseDecimal(digits)
-	if d.digits != "" {
-		d.exp += low
-		d.negative = sum.Sign() < 0
-	}
-	return d.format()
-}
-
-// scaled is d as a multiple of ten to the power of low.
-func (d decimal) scaled(low int) *big.Int {
-	n := new(big.Int)
-	if d.digits == "" {
-		return n
-	}
-	n.SetString(d.digits+strings.Repeat("0", d.exp-len(d.digits)-low), 10)
-	if d.negative {
-		n.Neg(n)
-	}
-	return n
-}
-
-// sortableNumber encodes a canonical number so that the order of the bytes is
-// the order of the numbers: sign, exponent, digits; for negative numbers all
-// inverted, with an end mark so that -0.12 comes before -0.1.
-func sortableNumber(s string) []byte {
-	d, _ := parseDecimal(s)
-	if d.digits == "" {
-		return []byte{1}
-	}
-	b := make([]byte, 0, 3+len(d.digits))
-	b = append(b, 2, byte(d.exp-1-minExponent))
-	b = append(b, d.digits...)
-	if !d.negative {
-		return b
-	}
-	b[0] = 0
-	for i := range b[1:] {
-		b[i+1] = ^b[i+1]
-	}
-	return append(b, 0xFF)
 }

@@ -3,7 +3,6 @@ package dynamo
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -111,27 +110,14 @@ func (p *parser) list(element func()) {
 	}
 }
 
-// path reads a document path: a.#b[1].c
+// path reads a document path: a.#b.c
 func (p *parser) path() path {
-	out := path{{name: p.attribute()}}
-	for {
-		switch {
-		case p.symbol("."):
-			out = append(out, step{name: p.attribute()})
-		case p.symbol("["):
-			i, err := strconv.Atoi(p.peek().text)
-			if p.peek().kind != tokenNumber || err != nil {
-				p.syntax()
-				return out
-			}
-			p.next()
-			p.expect("]")
-			out = append(out, step{index: i})
-		default:
-			p.heads[out[0].name] = true
-			return out
-		}
+	out := path{p.attribute()}
+	for p.symbol(".") {
+		out = append(out, p.attribute())
 	}
+	p.heads[out[0]] = true
+	return out
 }
 
 func (p *parser) attribute() string {

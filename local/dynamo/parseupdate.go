@@ -2,11 +2,12 @@ package dynamo
 
 import "strings"
 
-// update reads an UpdateExpression.
+// update reads an UpdateExpression. What DynamoDB knows beside this (sums,
+// list_append) is a syntax error here.
 //
-//	SET path = sum {, ...}     sum  = term [(+|-) term]
-//	REMOVE path {, ...}        term = path | :value | "(" sum ")"
-//	ADD path :value {, ...}         | if_not_exists(path, term) | list_append(term, term)
+//	SET path = operand {, ...}  operand = path | :value | if_not_exists(path, operand)
+//	REMOVE path {, ...}
+//	ADD path :value {, ...}
 //	DELETE path :value {, ...}
 func (p *parser) update(text string) *update {
 	p.begin("UpdateExpression", text)
@@ -23,15 +24,15 @@ func (p *parser) update(text string) *update {
 			p.list(func() {
 				a := assignment{to: p.path()}
 				p.expect("=")
-				a.expr = p.sum()
+				a.expr = p.updateOperand()
 				u.set = append(u.set, a)
 			})
 		case p.keyword("REMOVE"):
 			p.list(func() { u.remove = append(u.remove, p.path()) })
 		case p.keyword("ADD"):
-			p.list(func() { u.add = append(u.add, p.amendment("ADD", kindN, kindSS, kindNS, kindBS)) })
+			p.list(func() { u.add = append(u.add, p.amendment("ADD", kindN, kindSS)) })
 		case p.keyword("DELETE"):
-			p.list(func() { u.del = append(u.del, p.amendment("DELETE", kindSS, kindNS, kindBS)) })
+			p.list(func() { u.del = append(u.del, p.amendment("DELETE", kindSS)) })
 		default:
 			p.syntax()
 		}
@@ -46,52 +47,17 @@ func (p *parser) amendment(operator string, kinds ...kind) amendment {
 	return a
 }
 
-func (p *parser) sum() updateOperand {
-	a := p.term()
-	switch {
-	case p.symbol("+"):
-		return p.arithmetic("+", a, p.term())
-	case p.symbol("-"):
-		return p.arithmetic("-", a, p.term())
+func (p *parser) updateOperand() updateOperand {
+	if !p.callsFunction() {
+		return updateOperand{operand: p.operand()}
 	}
-	return a
-}
-
-func (p *parser) arithmetic(operator string, a, b updateOperand) updateOperand {
-	for _, o := range []updateOperand{a, b} {
-		if o, ok := o.(plain); ok {
-			p.checkKind(operator, o.operand, kindN)
-		}
-	}
-	return arithmetic{a, b, operator == "-"}
-}
-
-func (p *parser) term() updateOperand {
-	switch {
-	case p.symbol("("):
-		o := p.sum()
-		p.expect(")")
-		return o
-	case p.peek().kind == tokenValue:
-		return plain{p.literal()}
-	case !p.callsFunction():
-		return plain{p.path()}
-	}
-	name := p.next().text
-	p.expect("(")
-	var o updateOperand
-	switch name {
-	case "if_not_exists":
-		at := p.path()
-		p.expect(",")
-		o = ifNotExists{at, p.term()}
-	case "list_append":
-		a := p.term()
-		p.expect(",")
-		o = listAppend{a, p.term()}
-	default:
+	if name := p.next().text; name != "if_not_exists" {
 		p.fail("Invalid function name; function: %s", name)
 	}
+	p.expect("(")
+	o := updateOperand{operand: p.path()}
+	p.expect(",")
+	o.otherwise = p.operand()
 	p.expect(")")
 	return o
 }

@@ -106,7 +106,7 @@ func tableName(s string) string {
 type expressions struct {
 	condition, filter, keys, search condition // nil if not given
 	update                          *update   // nil if not given
-	projection                      *projection
+	projection                      projection
 	projected                       []string        // the attributes that the projection names
 	filtered                        map[string]bool // those that the filter names
 	heads                           map[string]bool // those that any of them names
@@ -141,7 +141,7 @@ func (q *request) parse(valued []string, others ...string) (*expressions, error)
 			paths := p.projection(text)
 			e.projection = newProjection(paths)
 			for _, path := range paths {
-				e.projected = append(e.projected, path[0].name)
+				e.projected = append(e.projected, path[0])
 			}
 		}
 		if p.err != nil {
@@ -152,50 +152,26 @@ func (q *request) parse(valued []string, others ...string) (*expressions, error)
 	return e, p.unused()
 }
 
+// checkPlaceholders refuses names and values that come without an expression.
 func (q *request) checkPlaceholders(valued, others []string) error {
 	given := func(parameters []string) bool {
 		return slices.ContainsFunc(parameters, func(s string) bool { _, ok := q.expressions[s]; return ok })
 	}
-	if q.names != nil {
-		if !given(valued) && !given(others) {
-			return invalid("ExpressionAttributeNames can only be specified when using expressions")
+	switch {
+	case q.names != nil && !given(valued) && !given(others):
+		return invalid("ExpressionAttributeNames can only be specified when using expressions")
+	case q.names != nil && len(q.names) == 0:
+		return invalid("ExpressionAttributeNames must not be empty")
+	case q.values != nil && !given(valued):
+		verb := "is"
+		if len(valued) > 1 {
+			verb = "are"
 		}
-		if len(q.names) == 0 {
-			return invalid("ExpressionAttributeNames must not be empty")
-		}
-		for _, key := range slices.Sorted(maps.Keys(q.names)) {
-			if !isPlaceholder(key, tokenName) {
-				return invalid(`ExpressionAttributeNames contains invalid key: Syntax error; key: "%s"`, key)
-			}
-			if q.names[key] == "" {
-				return invalid("ExpressionAttributeNames contains invalid value: Empty attribute name; key: %s", key)
-			}
-		}
-	}
-	if q.values != nil {
-		if !given(valued) {
-			verb := "is"
-			if len(valued) > 1 {
-				verb = "are"
-			}
-			return invalid("ExpressionAttributeValues can only be specified when using expressions: %s %s null",
-				strings.Join(valued, " and "), verb)
-		}
-		if len(q.values) == 0 {
-			return invalid("ExpressionAttributeValues must not be empty")
-		}
-		for _, key := range slices.Sorted(maps.Keys(q.values)) {
-			if !isPlaceholder(key, tokenValue) {
-				return invalid(`ExpressionAttributeValues contains invalid key: Syntax error; key: "%s"`, key)
-			}
-		}
+		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s %s null", strings.Join(valued, " and "), verb)
+	case q.values != nil && len(q.values) == 0:
+		return invalid("ExpressionAttributeValues must not be empty")
 	}
 	return nil
-}
-
-func isPlaceholder(key string, kind tokenKind) bool {
-	tokens, bad := lex(key)
-	return bad == "" && len(tokens) == 2 && tokens[0].kind == kind && tokens[0].text == key
 }
 
 // oneOf checks a parameter that names one of a few values; absent is right.

@@ -64,9 +64,9 @@ func (t *table) checkSearchSchema(it item) error {
 			return invalid("One or more parameter values were invalid. Attribute '%s' type mismatch. Expected: %s, Actual: %s. IndexName: %s",
 				e.AttributeName, want, got.kind, t.index.IndexName)
 		}
-		if what, empty := got.empty(); empty && e.SearchSchemaElementType == "HASH" {
+		if got.kind == kindS && got.text == "" && e.SearchSchemaElementType == "HASH" {
 			return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
-				"The AttributeValue for a key attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s", what, t.index.IndexName, e.AttributeName)
+				"The AttributeValue for a key attribute cannot contain an empty string value. IndexName: %s, IndexKey: %s", t.index.IndexName, e.AttributeName)
 		}
 	}
 	return nil

@@ -130,7 +130,7 @@ func equality(c condition) (name string, v value, err error) {
 	if !isPath || !isValue || len(p) != 1 {
 		return "", value{}, invalid("Invalid %s: A condition must be a top-level attribute, =, and a value", searchLabel)
 	}
-	return p[0].name, v, nil
+	return p[0], v, nil
 }
 
 // project is what the index holds of an item: projected attributes, and of

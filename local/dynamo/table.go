@@ -119,39 +119,12 @@ func (db *DB) deleteTable(_ context.Context, body string) ([]byte, error) {
 	return encode(map[string]any{"TableDescription": t.describe("DELETING", 0, 0)})
 }
 
-func (db *DB) listTables(_ context.Context, body string) ([]byte, error) {
-	var q struct {
-		ExclusiveStartTableName string
-		Limit                   *int
-	}
-	if err := decode(body, &q); err != nil {
-		return nil, err
-	}
-	limit := 100
-	if q.Limit != nil {
-		limit = *q.Limit
-	}
-	if limit < 1 {
-		return nil, constraint("'"+strconv.Itoa(limit)+"'", "limit", "Member must have value greater than or equal to 1")
-	}
-	if limit > 100 {
-		return nil, constraint("'"+strconv.Itoa(limit)+"'", "limit", "Member must have value less than or equal to 100")
-	}
+// listTables gives all names at once.
+func (db *DB) listTables(context.Context, string) ([]byte, error) {
 	db.mu.RLock()
+	defer db.mu.RUnlock()
 	names := slices.Sorted(maps.Keys(db.tables))
-	db.mu.RUnlock()
-	from, found := slices.BinarySearch(names, q.ExclusiveStartTableName)
-	if found {
-		from++
-	}
-	names = names[from:]
-	answer := map[string]any{}
-	if len(names) > limit {
-		names = names[:limit]
-		answer["LastEvaluatedTableName"] = names[limit-1]
-	}
-	answer["TableNames"] = append([]string{}, names...)
-	return encode(answer)
+	return encode(map[string]any{"TableNames": append([]string{}, names...)})
 }
 
 // tableARN begins the ARNs of all tables: they are nowhere but here.
@@ -159,14 +132,6 @@ const tableARN = "arn:aws:dynamodb:local:000000000000:table/"
 
 // describe is the table's TableDescription.
 func (t *table) describe(status string, count, size int64) map[string]any {
-	billing := t.BillingMode
-	if billing == "" {
-		billing = "PROVISIONED"
-	}
-	units := throughput{}
-	if t.ProvisionedThroughput != nil {
-		units = *t.ProvisionedThroughput
-	}
 	d := map[string]any{
 		"TableName":             t.TableName,
 		"TableArn":              tableARN + t.TableName,
@@ -175,8 +140,8 @@ func (t *table) describe(status string, count, size int64) map[string]any {
 		"CreationDateTime":      t.Created,
 		"KeySchema":             t.KeySchema,
 		"AttributeDefinitions":  t.AttributeDefinitions,
-		"BillingModeSummary":    map[string]string{"BillingMode": billing},
-		"ProvisionedThroughput": units,
+		"BillingModeSummary":    map[string]string{"BillingMode": t.BillingMode},
+		"ProvisionedThroughput": map[string]int{"ReadCapacityUnits": 0, "WriteCapacityUnits": 0}, // as of every table on demand
 		"ItemCount":             count,
 		"TableSizeBytes":        size,
 	}

@@ -98,19 +98,3 @@ func (db *DB) updateTimeToLive(_ context.Context, body string) ([]byte, error) {
 	}
 	return encode(map[string]any{"TimeToLiveSpecification": spec})
 }
-
-func (db *DB) describeTimeToLive(_ context.Context, body string) ([]byte, error) {
-	var q struct{ TableName string }
-	if err := decode(body, &q); err != nil {
-		return nil, err
-	}
-	t, err := db.describedTable(tableName(q.TableName))
-	if err != nil {
-		return nil, err
-	}
-	description := map[string]string{"TimeToLiveStatus": "DISABLED"}
-	if t.TimeToLive.Enabled {
-		description = map[string]string{"TimeToLiveStatus": "ENABLED", "AttributeName": t.TimeToLive.AttributeName}
-	}
-	return encode(map[string]any{"TimeToLiveDescription": description})
-}

@@ -1,10 +1,9 @@
 package dynamo
 
 import (
-	"cmp"
 	"maps"
 	"slices"
-	"strings"
+	"strconv"
 )
 
 // update is a parsed UpdateExpression. Its clauses all read the item as it was
@@ -27,64 +26,22 @@ type amendment struct {
 	by value
 }
 
-// updateOperand is what stands right of the = in SET.
-type updateOperand interface {
-	eval(it item) (value, error)
+// updateOperand is what stands right of the = in SET: an operand, or what else
+// is to be had if there is nothing at its path.
+type updateOperand struct {
+	operand
+	otherwise operand // nil without if_not_exists
 }
 
-type (
-	plain       struct{ operand }
-	ifNotExists struct {
-		at        path
-		otherwise updateOperand
-	}
-	listAppend struct{ a, b updateOperand }
-	arithmetic struct {
-		a, b     updateOperand
-		subtract bool
-	}
-)
-
-func (o plain) eval(it item) (value, error) {
+func (o updateOperand) eval(it item) (value, error) {
 	v, ok := o.in(it)
+	if !ok && o.otherwise != nil {
+		v, ok = o.otherwise.in(it)
+	}
 	if !ok {
 		return v, invalid("The provided expression refers to an attribute that does not exist in the item")
 	}
 	return v, nil
-}
-
-func (o ifNotExists) eval(it item) (value, error) {
-	if v, ok := o.at.find(it); ok {
-		return v, nil
-	}
-	return o.otherwise.eval(it)
-}
-
-func (o listAppend) eval(it item) (value, error) {
-	a, b, err := evalBoth(it, o.a, o.b, kindL)
-	return value{kind: kindL, list: slices.Concat(a.list, b.list)}, err
-}
-
-func (o arithmetic) eval(it item) (value, error) {
-	a, b, err := evalBoth(it, o.a, o.b, kindN)
-	if err != nil {
-		return value{}, err
-	}
-	sum, err := addNumbers(a.text, b.text, o.subtract)
-	return value{kind: kindN, text: sum}, err
-}
-
-func evalBoth(it item, left, right updateOperand, want kind) (a, b value, err error) {
-	if a, err = left.eval(it); err != nil {
-		return a, b, err
-	}
-	if b, err = right.eval(it); err != nil {
-		return a, b, err
-	}
-	if a.kind != want || b.kind != want {
-		return a, b, invalid("An operand in the update expression has an incorrect data type")
-	}
-	return a, b, nil
 }
 
 // paths are all the paths that u changes.
@@ -133,12 +90,6 @@ func (u *update) apply(old item) (item, error) {
 			return nil, err
 		}
 	}
-	// From the back, so that a list's indexes stay right while it shrinks.
-	slices.SortFunc(remove, func(p, q path) int {
-		return slices.CompareFunc(q, p, func(s, t step) int {
-			return cmp.Or(strings.Compare(s.name, t.name), cmp.Compare(s.index, t.index))
-		})
-	})
 	for _, p := range remove {
 		if _, ok := p.find(out); !ok {
 			if _, parent := p[:len(p)-1].find(out); parent {
@@ -152,7 +103,7 @@ func (u *update) apply(old item) (item, error) {
 	return out, nil
 }
 
-// added is the sum, or the union of sets, that ADD stores.
+// added is the union of sets, or the sum of whole numbers, that ADD stores.
 func (a amendment) added(old item) (value, error) {
 	v, ok := a.to.find(old)
 	switch {
@@ -161,8 +112,12 @@ func (a amendment) added(old item) (value, error) {
 	case v.kind != a.by.kind:
 		return v, invalid("An operand in the update expression has an incorrect data type")
 	case v.kind == kindN:
-		sum, err := addNumbers(v.text, a.by.text, false)
-		return value{kind: kindN, text: sum}, err
+		x, err := strconv.ParseInt(v.text, 10, 32)
+		y, also := strconv.ParseInt(a.by.text, 10, 32)
+		if err != nil || also != nil {
+			return v, invalid("this endpoint adds whole numbers of 32 bits only")
+		}
+		return numberValue(int(x + y)), nil
 	}
 	union := value{kind: v.kind, list: slices.Clone(v.list)}
 	for _, m := range a.by.list {
@@ -195,53 +150,21 @@ func (a amendment) deleted(old item) (*value, error) {
 }
 
 // store puts v where p leads in it, or removes what is there if v is nil. It
-// copies every map and list on the way, for values are shared.
+// copies every map on the way, for values are shared.
 func store(it item, p path, v *value) error {
-	if len(p) == 1 {
-		if v == nil {
-			delete(it, p[0].name)
-		} else {
-			it[p[0].name] = *v
-		}
-		return nil
-	}
-	child, ok := it[p[0].name]
-	if !ok {
-		return invalid("The document path provided in the update expression is invalid for update")
-	}
-	changed, err := child.with(p[1:], v)
-	if err == nil {
-		it[p[0].name] = changed
-	}
-	return err
-}
-
-func (v value) with(p path, w *value) (value, error) {
-	s := p[0]
+	name := p[0]
+	child, ok := it[name]
 	switch {
-	case v.kind == kindM && s.name != "":
-		v.attr = maps.Clone(v.attr)
-		return v, store(v.attr, p, w)
-	case v.kind == kindL && s.name == "":
-		if len(p) > 1 && s.index >= len(v.list) {
-			break
-		}
-		v.list = slices.Clone(v.list)
-		switch {
-		case len(p) > 1:
-			m, err := v.list[s.index].with(p[1:], w)
-			v.list[s.index] = m
-			return v, err
-		case w == nil:
-			if s.index < len(v.list) {
-				v.list = slices.Delete(v.list, s.index, s.index+1)
-			}
-		case s.index < len(v.list):
-			v.list[s.index] = *w
-		default: // beyond the end means at the end
-			v.list = append(v.list, *w)
-		}
-		return v, nil
+	case len(p) > 1 && (!ok || child.kind != kindM):
+		return invalid("The document path provided in the update expression is invalid for update")
+	case len(p) > 1:
+		child.attr = maps.Clone(child.attr)
+		it[name] = child
+		return store(child.attr, p[1:], v)
+	case v == nil:
+		delete(it, name)
+	default:
+		it[name] = *v
 	}
-	return v, invalid("The document path provided in the update expression is invalid for update")
+	return nil
 }

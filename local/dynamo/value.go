@@ -1,43 +1,30 @@
 package dynamo
 
 import (
-	"encoding/base64"
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
-// kind is an attribute's data type, spelt as in the protocol.
+// kind is an attribute's data type, spelt as in the protocol. Binary values and
+// sets of anything but strings are refused: nothing here has any.
 type kind string
 
 const (
 	kindS    kind = "S"
 	kindN    kind = "N"
-	kindB    kind = "B"
 	kindBool kind = "BOOL"
 	kindNull kind = "NULL"
 	kindL    kind = "L"
 	kindM    kind = "M"
 	kindSS   kind = "SS"
-	kindNS   kind = "NS"
-	kindBS   kind = "BS"
 )
-
-// memberKind is what a set of kind k holds; "" if k is no set.
-func (k kind) memberKind() kind {
-	switch k {
-	case kindSS, kindNS, kindBS:
-		return k[:1]
-	}
-	return ""
-}
 
 // value is one attribute value. Values are immutable: updates build new ones.
 type value struct {
 	kind kind
 	yes  bool    // BOOL
-	text string  // S, N in canonical form, B as raw bytes
+	text string  // S, N in canonical form
 	list []value // L, and the members of a set
 	attr item    // M
 }
@@ -81,8 +68,13 @@ func (r *reader) valueAt(level int) value {
 func (r *reader) typed(k kind, level int) value {
 	v := value{kind: k}
 	switch k {
-	case kindS, kindN, kindB:
-		v.text = r.scalar(k)
+	case kindS:
+		v.text = r.str()
+	case kindN:
+		var err error
+		if v.text, err = canonicalNumber(r.str()); err != nil {
+			r.fail(err)
+		}
 	case kindBool:
 		v.yes = r.boolean()
 	case kindNull:
@@ -93,10 +85,11 @@ func (r *reader) typed(k kind, level int) value {
 		r.array(func() { v.list = append(v.list, r.valueAt(level+1)) })
 	case kindM:
 		v.attr = r.attributesAt(level + 1)
-	case kindSS, kindNS, kindBS:
-		member := k.memberKind()
-		r.array(func() { v.list = append(v.list, value{kind: member, text: r.scalar(member)}) })
+	case kindSS:
+		r.array(func() { v.list = append(v.list, value{kind: kindS, text: r.str()}) })
 		r.checkSet(v)
+	case "B", "BS", "NS":
+		r.fail(invalid("this endpoint does not support the data type %s", k))
 	default:
 		r.skip()
 		return value{}
@@ -104,45 +97,14 @@ func (r *reader) typed(k kind, level int) value {
 	return v
 }
 
-func (r *reader) scalar(k kind) string {
-	s := r.str()
-	switch k {
-	case kindN:
-		n, err := canonicalNumber(s)
-		if err != nil {
-			r.fail(err)
-		}
-		return n
-	case kindB:
-		raw, err := base64.StdEncoding.DecodeString(s)
-		if err != nil {
-			r.fail(malformed("a B value is not base64"))
-		}
-		return string(raw)
-	}
-	return s
-}
-
-// emptySet has DynamoDB's own spelling.
-var emptySet = map[kind]string{
-	kindSS: "An string set  may not be empty",
-	kindNS: "An number set  may not be empty",
-	kindBS: "Binary sets should not be empty",
-}
-
 func (r *reader) checkSet(v value) {
-	if r.err != nil {
-		return
-	}
-	if len(v.list) == 0 {
-		r.fail(invalidParameter("%s", emptySet[v.kind]))
-		return
+	if r.err == nil && len(v.list) == 0 {
+		r.fail(invalidParameter("An string set  may not be empty")) // spelt so there
 	}
 	seen := make(map[string]bool, len(v.list))
 	for _, m := range v.list {
 		if seen[m.text] {
 			r.fail(invalidParameter("Input collection contains duplicates"))
-			return
 		}
 		seen[m.text] = true
 	}
@@ -174,7 +136,7 @@ func appendValue(b []byte, v value) []byte {
 		b = appendBool(b, true)
 	case kindM:
 		b = appendItem(b, v.attr)
-	case kindL, kindSS, kindNS, kindBS:
+	case kindL, kindSS:
 		b = append(b, '[')
 		for i, m := range v.list {
 			if i > 0 {
@@ -183,23 +145,14 @@ func appendValue(b []byte, v value) []byte {
 			if v.kind == kindL {
 				b = appendValue(b, m)
 			} else {
-				b = appendScalar(b, m)
+				b = appendString(b, m.text)
 			}
 		}
 		b = append(b, ']')
 	default:
-		b = appendScalar(b, v)
+		b = appendString(b, v.text)
 	}
 	return append(b, '}')
-}
-
-func appendScalar(b []byte, v value) []byte {
-	if v.kind == kindB {
-		b = append(b, '"')
-		b = base64.StdEncoding.AppendEncode(b, []byte(v.text))
-		return append(b, '"')
-	}
-	return appendString(b, v.text)
 }
 
 func appendBool(b []byte, yes bool) []byte {
@@ -236,25 +189,10 @@ func (v value) compare(w value) (order int, ok bool) {
 		return 0, false
 	}
 	switch v.kind {
-	case kindS, kindB:
+	case kindS:
 		return strings.Compare(v.text, w.text), true
 	case kindN:
 		return compareNumbers(v.text, w.text), true
-	}
-	return 0, false
-}
-
-// length is what the function size gives: characters, bytes or elements.
-func (v value) length() (int, bool) {
-	switch v.kind {
-	case kindS:
-		return utf8.RuneCountInString(v.text), true
-	case kindB:
-		return len(v.text), true
-	case kindM:
-		return len(v.attr), true
-	case kindL, kindSS, kindNS, kindBS:
-		return len(v.list), true
 	}
 	return 0, false
 }
@@ -272,7 +210,7 @@ func (it item) size() int {
 
 func (v value) size() int {
 	switch v.kind {
-	case kindS, kindB:
+	case kindS:
 		return len(v.text)
 	case kindN:
 		return numberSize(v.text)

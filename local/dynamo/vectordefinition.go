@@ -49,25 +49,21 @@ func (d *definition) checkVector(v *vectorDefinition) error {
 	switch {
 	case len(v.IndexName) < 3 || len(v.IndexName) > 255 || !validName.MatchString(v.IndexName):
 		return invalidParameter("IndexName must be 3 to 255 characters of a-z, A-Z, 0-9, _, . and -: %q", v.IndexName)
-	case attribute == "":
-		return invalidParameter("VectorAttribute must name an attribute. IndexName: %s", v.IndexName)
-	case d.isKey(attribute) || v.searches(attribute):
-		return invalidParameter("The vector attribute %s can not be a key or in the SearchSchema. IndexName: %s", attribute, v.IndexName)
+	case attribute == "" || d.isKey(attribute) || v.searches(attribute):
+		return invalidParameter("The vector attribute %q can not be empty, a key or in the SearchSchema. IndexName: %s", attribute, v.IndexName)
 	case v.Dimensions < 1 || v.Dimensions > maxDimensions:
 		return invalidParameter("Dimensions must be between 1 and %d, not %d. IndexName: %s", maxDimensions, v.Dimensions, v.IndexName)
-	}
-	if v.DistanceFunction != "COSINE" {
+	case v.DistanceFunction != "COSINE":
 		return invalidParameter("this endpoint supports the DistanceFunction COSINE only, not %q", v.DistanceFunction)
 	}
-	if err := d.checkProjection(v); err != nil {
+	if err := v.Projection.check(); err != nil {
 		return err
 	}
 	seen := map[string]bool{}
 	for _, e := range v.SearchSchema {
-		err := oneOf("vectorIndexes.member.searchSchema.member.searchSchemaElementType", e.SearchSchemaElementType, "HASH", "INLINE_FILTER")
 		switch {
-		case err != nil || e.SearchSchemaElementType == "":
-			return orError(err, "SearchSchemaElementType is required. IndexName: "+v.IndexName)
+		case e.SearchSchemaElementType != "HASH" && e.SearchSchemaElementType != "INLINE_FILTER":
+			return invalidParameter("A SearchSchemaElementType is HASH or INLINE_FILTER, not %q. IndexName: %s", e.SearchSchemaElementType, v.IndexName)
 		case seen[e.AttributeName]:
 			return invalidParameter("Duplicate attribute in SearchSchema: %s. IndexName: %s", e.AttributeName, v.IndexName)
 		case d.attributeType(e.AttributeName) == "":
@@ -82,26 +78,18 @@ func (d *definition) checkVector(v *vectorDefinition) error {
 	return nil
 }
 
-func (d *definition) checkProjection(v *vectorDefinition) error {
-	p := v.Projection
-	err := oneOf("vectorIndexes.member.projection.projectionType", p.ProjectionType, "ALL", "INCLUDE", "KEYS_ONLY")
-	switch {
-	case err != nil:
-		return err
-	case p.ProjectionType == "":
-		return invalidParameter("Unknown ProjectionType: null")
-	case p.ProjectionType != "INCLUDE" && len(p.NonKeyAttributes) > 0:
-		return invalidParameter("ProjectionType is %s, but NonKeyAttributes is specified", p.ProjectionType)
-	case p.ProjectionType == "INCLUDE" && len(p.NonKeyAttributes) == 0:
-		return invalidParameter("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+func (p projected) check() error {
+	switch names := len(p.NonKeyAttributes); p.ProjectionType {
+	case "ALL", "KEYS_ONLY":
+		if names > 0 {
+			return invalidParameter("ProjectionType is %s, but NonKeyAttributes is specified", p.ProjectionType)
+		}
+	case "INCLUDE":
+		if names == 0 {
+			return invalidParameter("ProjectionType is INCLUDE, but NonKeyAttributes is not specified")
+		}
+	default:
+		return invalidParameter("Unknown ProjectionType: %s", p.ProjectionType)
 	}
 	return nil
-}
-
-// orError is err, or if that is nil, a complaint.
-func orError(err error, complaint string) error {
-	if err != nil {
-		return err
-	}
-	return invalidParameter("%s", complaint)
 }

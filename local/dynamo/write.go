@@ -40,8 +40,8 @@ func (t *table) updating(key item, u *update) (change, error) {
 		return change{}, err
 	}
 	for _, p := range u.paths() {
-		if t.isKey(p[0].name) {
-			return change{}, invalidParameter("Cannot update attribute %s. This attribute is part of the key", p[0].name)
+		if t.isKey(p[0]) {
+			return change{}, invalidParameter("Cannot update attribute %s. This attribute is part of the key", p[0])
 		}
 	}
 	return change{key: id, update: u, given: key}, nil
