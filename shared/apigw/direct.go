@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 
+	"ragtime/shared/exact"
 	"ragtime/shared/fault"
 )
 
@@ -19,39 +20,39 @@ type Direct struct {
 }
 
 // takes tells whether an event is the call.
-func (d Direct) takes(o object) bool {
+func (d Direct) takes(o exact.Object) bool {
 	for _, f := range d.Fields {
-		if _, ok := o.fields[f]; ok {
+		if _, ok := o.Fields[f]; ok {
 			return true
 		}
 	}
-	return o.fields != nil && len(d.Fields) == 0 && len(o.fields) == 0
+	return o.Fields != nil && len(d.Fields) == 0 && len(o.Fields) == 0
 }
 
 // fill makes the call of its event: the path's parameters go where a gateway has
 // them, percent-encoded, and the rest is the body, in its order.
-func (d Direct) fill(c *call, event json.RawMessage, o object) {
+func (d Direct) fill(c *call, event json.RawMessage, o exact.Object) {
 	method, pattern, _ := strings.Cut(d.Route, " ")
 	c.method, c.route, c.params = method, d.Route, map[string]string{}
 	c.headers = map[string][]string{"content-type": {"application/json"}}
 	for part := range strings.SplitSeq(pattern, "/") {
 		if name, ok := parameter(part); ok {
-			c.params[name] = url.PathEscape(o.text(name))
+			c.params[name] = url.PathEscape(o.Text(name))
 		}
 	}
-	fields, _, _ := members(event) // newObject has read it
+	fields, _, _ := exact.Members(event) // exact.Read has read it
 	var body bytes.Buffer
 	for _, f := range fields {
-		if _, ok := c.params[f.name]; ok {
+		if _, ok := c.params[f.Name]; ok {
 			continue
 		}
-		name, _ := json.Marshal(f.name) // a string: cannot fail
+		name, _ := json.Marshal(f.Name) // a string: cannot fail
 		if body.Len() > 0 {
 			body.WriteByte(',')
 		}
 		body.Write(name)
 		body.WriteByte(':')
-		body.Write(f.raw)
+		body.Write(f.Raw)
 	}
 	c.body = "{" + body.String() + "}"
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"ragtime/shared/exact"
 	"ragtime/shared/fault"
 )
 
@@ -83,25 +84,22 @@ func (i identity) kinds() string {
 // read makes a call of an event. The error is a fault of kind Invalid; the call
 // then tells its kind at least, so that the answer can have its shape.
 func (d Direct) read(event json.RawMessage) (call, error) {
-	o := newObject(event)
-	rc := object{failed: o.failed}
-	if o.holds("requestContext") {
-		rc = o.object("requestContext")
-	}
+	o := exact.Read(event)
+	rc := o.Object("requestContext")
 	c := call{kind: kindForeign}
 	switch {
-	case o.has("methodArn") || o.has("routeArn"): // looks much like a request, but asks for a policy
+	case o.Has("methodArn") || o.Has("routeArn"): // looks much like a request, but asks for a policy
 		c.got = "a request for an API Gateway authorizer"
-	case rc.has("elb"):
+	case rc.Has("elb"):
 		c.proxied, c.got = true, "a request of an Application Load Balancer"
-	case rc.has("connectionId"):
+	case rc.Has("connectionId"):
 		c.proxied, c.got = true, "a message of a WebSocket API"
-	case rc.has("http") && o.has("httpMethod"):
+	case rc.Has("http") && o.Has("httpMethod"):
 		c.proxied, c.got = true, "of payload 1.0 and 2.0 at once"
-	case rc.has("http"):
+	case rc.Has("http"):
 		c = call{kind: kindHTTP, proxied: true}
 		c.readHTTP(o, rc)
-	case o.has("httpMethod"):
+	case o.Has("httpMethod"):
 		c = call{kind: kindREST, proxied: true}
 		c.readREST(o, rc)
 	case warmUp(o):
@@ -112,41 +110,41 @@ func (d Direct) read(event json.RawMessage) (call, error) {
 	default:
 		c.got = describe(o)
 	}
-	return c, *o.failed
+	return c, o.Err()
 }
 
 // readREST reads payload 1.0.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
-func (c *call) readREST(o, rc object) {
-	c.method, c.body, c.encoded = o.text("httpMethod"), o.text("body"), o.flag("isBase64Encoded")
-	c.route = c.method + " " + o.text("resource")
-	c.paths = withoutStage(o.text("path"), rc.text("stage"))
-	c.params = o.texts("pathParameters")
-	single, multi := o.texts("headers"), o.lists("multiValueHeaders")
+func (c *call) readREST(o, rc exact.Object) {
+	c.method, c.body, c.encoded = o.Text("httpMethod"), o.Text("body"), o.Flag("isBase64Encoded")
+	c.route = c.method + " " + o.Text("resource")
+	c.paths = withoutStage(o.Text("path"), rc.Text("stage"))
+	c.params = o.Texts("pathParameters")
+	single, multi := o.Texts("headers"), o.Lists("multiValueHeaders")
 	c.readHeaders(single, multi)
 	c.query = map[string][]string{}
-	for name, v := range o.texts("queryStringParameters") {
+	for name, v := range o.Texts("queryStringParameters") {
 		c.query[name] = []string{v}
 	}
-	maps.Copy(c.query, o.lists("multiValueQueryStringParameters"))
+	maps.Copy(c.query, o.Lists("multiValueQueryStringParameters"))
 
-	id := rc.object("identity")
-	c.who = identity{account: id.text("accountId"), caller: id.text("caller"), arn: id.text("userArn"), pooled: id.has("cognitoIdentityId")}
-	auth := rc.object("authorizer")
+	id := rc.Object("identity")
+	c.who = identity{account: id.Text("accountId"), caller: id.Text("caller"), arn: id.Text("userArn"), pooled: id.Has("cognitoIdentityId")}
+	auth := rc.Object("authorizer")
 	switch {
-	case auth.holds("claims"): // a Lambda authorizer can say a text by that name, no object
-		c.who.claims = auth.object("claims").fields
-	case len(auth.fields) > 0 && !onlyNull(auth):
-		c.who.context = auth.fields
+	case auth.Holds("claims"): // a Lambda authorizer can say a text by that name, no exact.Object
+		c.who.claims = auth.Object("claims").Fields
+	case len(auth.Fields) > 0 && !onlyNull(auth):
+		c.who.context = auth.Fields
 	}
-	c.event, c.api = rc.text("requestId"), rc.text("apiId")
+	c.event, c.api = rc.Text("requestId"), rc.Text("apiId")
 }
 
 // onlyNull tells of an HTTP API without an authorizer, which says so with
 // {"claims": null, "scopes": null} in payload 1.0.
-func onlyNull(o object) bool {
-	for name := range o.fields {
-		if o.has(name) {
+func onlyNull(o exact.Object) bool {
+	for name := range o.Fields {
+		if o.Has(name) {
 			return false
 		}
 	}
@@ -157,30 +155,30 @@ func onlyNull(o object) bool {
 // joined by commas in it.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 // https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
-func (c *call) readHTTP(o, rc object) {
-	http := rc.object("http")
-	c.method, c.body, c.encoded = http.text("method"), o.text("body"), o.flag("isBase64Encoded")
-	c.route = o.text("routeKey")
-	c.paths = withoutStage(o.text("rawPath"), rc.text("stage"))
-	c.params = o.texts("pathParameters")
-	c.readHeaders(o.texts("headers"), nil)
+func (c *call) readHTTP(o, rc exact.Object) {
+	http := rc.Object("http")
+	c.method, c.body, c.encoded = http.Text("method"), o.Text("body"), o.Flag("isBase64Encoded")
+	c.route = o.Text("routeKey")
+	c.paths = withoutStage(o.Text("rawPath"), rc.Text("stage"))
+	c.params = o.Texts("pathParameters")
+	c.readHeaders(o.Texts("headers"), nil)
 	// The raw query tells a parameter that was sent twice from one with a comma in it.
-	if q, err := url.ParseQuery(o.text("rawQueryString")); err == nil {
+	if q, err := url.ParseQuery(o.Text("rawQueryString")); err == nil {
 		c.query = q
 	} else {
-		o.fail("rawQueryString", "is not a valid query string")
+		o.Fail("rawQueryString", "is not a valid query string")
 	}
 
-	auth := rc.object("authorizer")
-	iam := auth.object("iam")
-	c.who = identity{account: iam.text("accountId"), caller: iam.text("callerId"), arn: iam.text("userArn"), pooled: iam.has("cognitoIdentity")}
-	if auth.has("jwt") {
-		c.who.claims = auth.object("jwt").object("claims").fields
+	auth := rc.Object("authorizer")
+	iam := auth.Object("iam")
+	c.who = identity{account: iam.Text("accountId"), caller: iam.Text("callerId"), arn: iam.Text("userArn"), pooled: iam.Has("cognitoIdentity")}
+	if auth.Has("jwt") {
+		c.who.claims = auth.Object("jwt").Object("claims").Fields
 	}
-	if auth.has("lambda") {
-		c.who.context = auth.object("lambda").fields
+	if auth.Has("lambda") {
+		c.who.context = auth.Object("lambda").Fields
 	}
-	c.event, c.api = rc.text("requestId"), rc.text("apiId")
+	c.event, c.api = rc.Text("requestId"), rc.Text("apiId")
 }
 
 // readHeaders keeps the headers by lower-case name. Where a name is in both
@@ -215,24 +213,24 @@ func withoutStage(path, stage string) []string {
 
 // warmUp tells of events that only want the process to be there: EventBridge's
 // schedules, and the pings of serverless-plugin-warmup and lambda-warmer.
-func warmUp(o object) bool {
-	is := func(name, want string) bool { return string(o.fields[name]) == `"`+want+`"` }
+func warmUp(o exact.Object) bool {
+	is := func(name, want string) bool { return string(o.Fields[name]) == `"`+want+`"` }
 	return is("detail-type", "Scheduled Event") && (is("source", "aws.events") || is("source", "aws.scheduler")) ||
 		is("source", "serverless-plugin-warmup") ||
-		string(o.fields["warmer"]) == "true"
+		string(o.Fields["warmer"]) == "true"
 }
 
 var sourceName = regexp.MustCompile(`^aws[.:][a-z0-9.:-]{1,40}$`)
 
 // describe says what an event seems to be that no function here takes, in words
 // that do not come from its sender.
-func describe(o object) string {
+func describe(o exact.Object) string {
 	var record struct {
 		A string `json:"eventSource"`
 		B string `json:"EventSource"` // SNS
 	}
 	var records []json.RawMessage
-	if json.Unmarshal(o.fields["Records"], &records) == nil && len(records) > 0 && json.Unmarshal(records[0], &record) == nil {
+	if json.Unmarshal(o.Fields["Records"], &records) == nil && len(records) > 0 && json.Unmarshal(records[0], &record) == nil {
 		for _, s := range []string{record.A, record.B} {
 			if sourceName.MatchString(s) {
 				return "records of " + s
@@ -241,13 +239,13 @@ func describe(o object) string {
 		return "records"
 	}
 	var source string
-	if json.Unmarshal(o.fields["source"], &source) == nil && sourceName.MatchString(source) && o.has("detail-type") {
+	if json.Unmarshal(o.Fields["source"], &source) == nil && sourceName.MatchString(source) && o.Has("detail-type") {
 		return "an EventBridge event of " + source
 	}
 	switch {
-	case o.fields == nil:
+	case o.Fields == nil:
 		return "no JSON object"
-	case len(o.fields) == 0:
+	case len(o.Fields) == 0:
 		return "an empty object"
 	}
 	return "an object of another kind"

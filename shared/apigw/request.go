@@ -5,10 +5,10 @@ import (
 	"mime"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
+	"ragtime/shared/exact"
 	"ragtime/shared/fault"
 )
 
@@ -34,7 +34,7 @@ func (r *Request) Query(known ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for name, values := range r.call.query {
 		if !slices.Contains(known, name) {
-			return nil, fault.Bad(printable(name), "is not a parameter of this request")
+			return nil, fault.Bad(exact.Printable(name), "is not a parameter of this request")
 		}
 		if len(values) != 1 {
 			return nil, fault.Bad(name, "must be given once")
@@ -79,14 +79,15 @@ func (r *Request) Text() (string, error) {
 	return body, nil
 }
 
-// printable makes a name that a client sent fit to be shown: short, and quoted
-// where it is empty or has anything but plain characters.
-func printable(name string) string {
-	if len(name) > 64 {
-		name = strings.ToValidUTF8(name[:64], "") + "..."
+// JSON decodes the body, a JSON object, into the struct that v points to, as
+// exact.Decode does.
+func (r *Request) JSON(v any) error {
+	if _, err := r.Media("application/json"); err != nil {
+		return err
 	}
-	if q := strconv.QuoteToASCII(name); name == "" || q != `"`+name+`"` {
-		return q
+	body, err := r.Text()
+	if err != nil {
+		return err
 	}
-	return name
+	return exact.Decode([]byte(body), v)
 }

@@ -3,6 +3,7 @@ package apigw
 import (
 	"strings"
 
+	"ragtime/shared/exact"
 	"ragtime/shared/fault"
 )
 
@@ -26,7 +27,7 @@ func (routes Routes) find(c *call) (Route, error) {
 	if path := c.paths[len(c.paths)-1]; path != "" {
 		where = c.method + " " + path
 	}
-	return nil, fault.New(fault.NotFound, "no route for %s", printable(where))
+	return nil, fault.New(fault.NotFound, "no route for %s", exact.Printable(where))
 }
 
 // match compares a path with a pattern, part by part. No two patterns of a

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"ragtime/shared/config"
+	"ragtime/shared/exact"
 	"ragtime/shared/fault"
 	"ragtime/shared/operation"
 	"ragtime/shared/trace"
@@ -125,7 +126,7 @@ func (a API) tenant(ctx context.Context, c call) (tenant string, err error) {
 	}
 	if err != nil {
 		slog.WarnContext(ctx, "identity refused", "operation", a.Name, "operation_id", operation.ID(ctx), "reason", fault.From(err).Detail,
-			"tenant_from", r.String(), "identities", c.who.kinds(), "event", string(c.kind), "api_id", printable(c.api), "gateway_request_id", printable(c.event))
+			"tenant_from", r.String(), "identities", c.who.kinds(), "event", string(c.kind), "api_id", exact.Printable(c.api), "gateway_request_id", exact.Printable(c.event))
 	}
 	return tenant, err
 }

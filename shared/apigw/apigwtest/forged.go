@@ -72,7 +72,7 @@ func forgeries() []forgery {
 		{name: "identity null", rule: "account", edit: func(_, c M) { c["identity"] = nil }, status: 401},
 		{name: "identity empty", rule: "account", edit: func(_, c M) { c["identity"] = M{} }, status: 401},
 		{name: "identity a string", rule: "account", edit: func(_, c M) { c["identity"] = victimAccount }, status: 400},
-		{name: "context a string", rule: "account", edit: func(e, _ M) { e["requestContext"] = victimAccount }, status: 401},
+		{name: "context a string", rule: "account", edit: func(e, _ M) { e["requestContext"] = victimAccount }, status: 400},
 		{name: "account null", rule: "account", edit: identity(set("accountId", nil)), status: 401},
 		{name: "account empty", rule: "account", edit: identity(set("accountId", "")), status: 401},
 		{name: "account a number", rule: "account", edit: identity(set("accountId", 666666666666)), status: 400},

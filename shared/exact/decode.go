@@ -1,0 +1,90 @@
+package exact
+
+import (
+	"encoding/json"
+	"reflect"
+	"strings"
+
+	"ragtime/shared/fault"
+)
+
+// Decode decodes a request's body, a JSON object, into the struct that into points
+// to. A field has a name by its json tag, and is a string, int, float64,
+// map[string]string, a struct of such, or a pointer to one. An unknown name, one
+// given twice, a wrong type and null are faults; what is absent stays as it is.
+func Decode(body []byte, into any) error {
+	if strings.TrimSpace(string(body)) == "" {
+		return fault.Bad("body", "must not be empty")
+	}
+	if !json.Valid(body) {
+		return fault.Bad("body", "is not valid JSON, or nested too deep")
+	}
+	return decodeStruct("", body, reflect.ValueOf(into).Elem())
+}
+
+func decodeStruct(path string, raw json.RawMessage, into reflect.Value) error {
+	members, twice, err := Members(raw)
+	if err != nil {
+		return fault.Bad(join(path, "", "body"), "must be a JSON object")
+	}
+	if twice != "" {
+		return fault.Bad(join(path, Printable(twice), ""), "must not be given twice")
+	}
+	known := map[string]reflect.Value{}
+	for i := range into.NumField() {
+		name, _, _ := strings.Cut(into.Type().Field(i).Tag.Get("json"), ",")
+		known[name] = into.Field(i)
+	}
+	for _, m := range members {
+		field, ok := known[m.Name]
+		if !ok {
+			return fault.Bad(join(path, Printable(m.Name), ""), "is not a field of this request")
+		}
+		if err := decodeValue(join(path, m.Name, ""), m.Raw, field); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func decodeValue(path string, raw json.RawMessage, into reflect.Value) error {
+	if into.Kind() == reflect.Pointer {
+		into.Set(reflect.New(into.Type().Elem()))
+		into = into.Elem()
+	}
+	if into.Kind() == reflect.Struct {
+		return decodeStruct(path, raw, into)
+	}
+	if string(raw) == "null" || json.Unmarshal(raw, into.Addr().Interface()) != nil {
+		return fault.Bad(path, "must be %s", kindNames[into.Kind()])
+	}
+	if into.Kind() == reflect.Map {
+		return checkTexts(path, raw)
+	}
+	return nil
+}
+
+// checkTexts refuses what encoding/json lets through in a map of strings: a key
+// that occurs twice, and null, which it takes for an empty string.
+func checkTexts(path string, raw json.RawMessage) error {
+	members, twice, err := Members(raw)
+	if err != nil {
+		return fault.Bad(path, "must be %s", kindNames[reflect.Map])
+	}
+	if twice != "" {
+		return fault.Bad(path, "must not have a key twice")
+	}
+	for _, m := range members {
+		if string(m.Raw) == "null" {
+			return fault.Bad(path, "must be %s", kindNames[reflect.Map])
+		}
+	}
+	return nil
+}
+
+var kindNames = map[reflect.Kind]string{
+	reflect.String:  "a string",
+	reflect.Int:     "an integer",
+	reflect.Float64: "a number",
+	reflect.Map:     "an object of strings",
+}

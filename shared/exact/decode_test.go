@@ -1,0 +1,107 @@
+package exact_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ragtime/shared/exact"
+	"ragtime/shared/fault"
+)
+
+type thing struct {
+	Name   string `json:"name"`
+	Count  *int   `json:"count"`
+	Filter struct {
+		Collection *string           `json:"collection"`
+		Metadata   map[string]string `json:"metadata"`
+	} `json:"filter"`
+	Score *float64          `json:"score"`
+	Tags  map[string]string `json:"tags"`
+}
+
+func TestDecode(t *testing.T) {
+	count, score, collection := 3, 0.5, "c"
+	var nested thing
+	nested.Filter.Collection, nested.Filter.Metadata = &collection, map[string]string{"k": ""}
+	tests := []struct {
+		name, body string
+		want       thing
+	}{
+		{"empty object", `{}`, thing{}},
+		{"all around it blank", " \n{\"name\":\"a\"}\t", thing{Name: "a"}},
+		{"pointers", `{"count":3,"score":5e-1}`, thing{Count: &count, Score: &score}},
+		{"nested", `{"filter":{"collection":"c","metadata":{"k":""}}}`, nested},
+		{"escaped", `{"n\u0061me":"\u00e9\ud83d\ude00"}`, thing{Name: "é😀"}},
+	}
+	for _, tt := range tests {
+		var got thing
+		if err := exact.Decode([]byte(tt.body), &got); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if d := cmp.Diff(tt.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, d)
+		}
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	tests := []struct{ name, body, field, detail string }{
+		{"nothing", "", "body", "must not be empty"},
+		{"blank", " \n", "body", "must not be empty"},
+		{"no JSON", "name=a", "body", "not valid JSON"},
+		{"truncated", `{"name":"a`, "body", "not valid JSON"},
+		{"two values", `{}{}`, "body", "not valid JSON"},
+		{"NaN", `{"score":NaN}`, "body", "not valid JSON"},
+		{"byte order mark", "\ufeff{}", "body", "not valid JSON"},
+		{"empty name nested", `{"filter":{"":1}}`, `filter.""`, "is not a field"},
+		{"array", `[{"name":"a"}]`, "body", "must be a JSON object"},
+		{"null", `null`, "body", "must be a JSON object"},
+		{"null after a blank", ` null`, "body", "must be a JSON object"},
+		{"string", `"name"`, "body", "must be a JSON object"},
+		{"unknown", `{"nmae":"a"}`, "nmae", "is not a field"},
+		{"other case", `{"Name":"a"}`, "Name", "is not a field"},
+		{"empty name", `{"":1}`, `""`, "is not a field"},
+		{"unknown nested", `{"filter":{"colection":"c"}}`, "filter.colection", "is not a field"},
+		{"unprintable name", `{"a\nb":1}`, `"a\nb"`, "is not a field"},
+		{"long name", `{"` + strings.Repeat("n", 9999) + `":1}`, strings.Repeat("n", 64) + "...", "is not a field"},
+		{"twice", `{"name":"a","name":"b"}`, "name", "must not be given twice"},
+		{"twice, once escaped", `{"name":"a","n\u0061me":"b"}`, "name", "must not be given twice"},
+		{"twice nested", `{"filter":{"collection":"a","collection":"b"}}`, "filter.collection", "must not be given twice"},
+		{"key twice", `{"tags":{"k":"a","k":"b"}}`, "tags", "must not have a key twice"},
+		{"number for string", `{"name":1}`, "name", "must be a string"},
+		{"null for string", `{"name":null}`, "name", "must be a string"},
+		{"array for string", `{"name":["a"]}`, "name", "must be a string"},
+		{"null for pointer", `{"count":null}`, "count", "must be an integer"},
+		{"fraction for int", `{"count":1.5}`, "count", "must be an integer"},
+		{"float for int", `{"count":1.0}`, "count", "must be an integer"},
+		{"string for int", `{"count":"1"}`, "count", "must be an integer"},
+		{"bool for int", `{"count":true}`, "count", "must be an integer"},
+		{"huge int", `{"count":99999999999999999999}`, "count", "must be an integer"},
+		{"huge number", `{"score":1e999}`, "score", "must be a number"},
+		{"string for object", `{"filter":"c"}`, "filter", "must be a JSON object"},
+		{"array for object", `{"filter":[]}`, "filter", "must be a JSON object"},
+		{"null for object", `{"filter":null}`, "filter", "must be a JSON object"},
+		{"null nested", `{"filter":{"collection":null}}`, "filter.collection", "must be a string"},
+		{"null for map", `{"tags":null}`, "tags", "must be an object of strings"},
+		{"array for map", `{"tags":["a"]}`, "tags", "must be an object of strings"},
+		{"number in map", `{"tags":{"k":1}}`, "tags", "must be an object of strings"},
+		{"null in map", `{"tags":{"k":null}}`, "tags", "must be an object of strings"},
+		{"object in map", `{"filter":{"metadata":{"k":{}}}}`, "filter.metadata", "must be an object of strings"},
+		{"deep in a field", `{"name":` + deep(5000) + `}`, "name", "must be a string"},
+		{"too deep in a field", `{"name":` + deep(10001) + `}`, "body", "nested too deep"},
+		{"too deep", deep(2_000_000), "body", "nested too deep"},
+		{"too deep, never closed", strings.Repeat(`{"a":`, 1_000_000), "body", "nested too deep"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var into thing
+			f := fault.From(exact.Decode([]byte(tt.body), &into))
+			if f == nil || f.Kind != fault.Invalid || f.Field != tt.field || !strings.Contains(f.Detail, tt.detail) {
+				t.Errorf("got %v, want field %q, %q", f, tt.field, tt.detail)
+			}
+		})
+	}
+}
