@@ -2,6 +2,7 @@ package apigw
 
 import (
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 
@@ -147,7 +148,7 @@ func unfit(name string) string {
 	case name == "":
 		return "must not be empty"
 	case len(name) > maxTenant:
-		return "must have at most 128 characters"
+		return fmt.Sprintf("must have at most %d characters", maxTenant)
 	case !tenantName.MatchString(name):
 		return "may have only A-Z a-z 0-9 . _ ~ @ + = : / | -"
 	}
