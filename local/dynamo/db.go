@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
@@ -26,9 +27,10 @@ import (
 
 // DB is an open database and its HTTP endpoint. It is safe for concurrent use.
 type DB struct {
-	file    *bolt.DB
-	writes  chan *write
-	stopped chan struct{} // closed when the last write is committed
+	file      *bolt.DB
+	temporary bool
+	writes    chan *write
+	stopped   chan struct{} // closed when the last write is committed
 
 	swept time.Time // when expired items were last deleted; only writes see it
 
@@ -76,7 +78,7 @@ func (t *table) remember(key itemKey, e entry, expires int64) {
 // An acknowledged write is on the disk: it survives the end of the process,
 // however that ends, and a loss of power.
 func Open(dir string) (*DB, error) {
-	db := &DB{tables: map[string]*table{}, writes: make(chan *write), stopped: make(chan struct{})}
+	db := &DB{temporary: dir == "", tables: map[string]*table{}, writes: make(chan *write), stopped: make(chan struct{})}
 	var err error
 	if db.file, err = openFile(dir); err != nil {
 		return nil, fmt.Errorf("open DynamoDB data in %q: %w", dir, err)
@@ -136,7 +138,12 @@ func (t *table) load(in *bolt.Tx) error {
 func (db *DB) Close() error {
 	close(db.writes)
 	<-db.stopped
-	return db.file.Close()
+	path := db.file.Path()
+	err := db.file.Close()
+	if db.temporary {
+		os.Remove(path) // on Linux it is gone already
+	}
+	return err
 }
 
 // table finds a table for an operation on items.

@@ -23,32 +23,40 @@ var (
 )
 
 // openFile opens the file in dir, which it makes if need be. The file's lock
-// goes with the process, however that ends. With dir "" the file is a
-// temporary one that only this process knows.
+// goes with the process, however that ends.
 func openFile(dir string) (*bolt.DB, error) {
-	options := &bolt.Options{
+	if dir == "" {
+		return openTemporary()
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	file, err := bolt.Open(filepath.Join(dir, "dynamo.bolt"), 0o600, &bolt.Options{
 		Timeout:        time.Millisecond, // for the lock: do not wait for another process
 		NoFreelistSync: true,
 		FreelistType:   bolt.FreelistMapType,
-	}
-	path := filepath.Join(dir, "dynamo.bolt")
-	if dir == "" {
-		options.NoSync = true
-		options.OpenFile = func(string, int, os.FileMode) (*os.File, error) {
-			f, err := os.CreateTemp("", "dynamo-*.bolt")
-			if err == nil {
-				os.Remove(f.Name()) // where an open file cannot go, Close removes it
-			}
-			return f, err
-		}
-	} else if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	file, err := bolt.Open(path, 0o600, options)
+	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("another process has this folder open; use its endpoint, or stop it first: %w", err)
 	}
 	return file, err
+}
+
+// openTemporary opens a file that is gone with the process, or where the system
+// does not let an open file go, with Close.
+func openTemporary() (*bolt.DB, error) {
+	return bolt.Open("", 0o600, &bolt.Options{
+		NoSync:         true,
+		NoFreelistSync: true,
+		FreelistType:   bolt.FreelistMapType,
+		OpenFile: func(string, int, os.FileMode) (*os.File, error) {
+			f, err := os.CreateTemp("", "dynamo-*.bolt")
+			if err == nil {
+				os.Remove(f.Name())
+			}
+			return f, err
+		},
+	})
 }
 
 // write waits for its turn. do returns an *apiError only before it has written.
