@@ -92,6 +92,8 @@ func (d Direct) read(event json.RawMessage) (call, error) {
 		c.got = "a request for an API Gateway authorizer"
 	case rc.Has("elb"):
 		c.proxied, c.got = true, "a request of an Application Load Balancer"
+	case rc.Has("serviceNetworkArn"):
+		c.proxied, c.got = true, "a request of VPC Lattice"
 	case rc.Has("connectionId"):
 		c.proxied, c.got = true, "a message of a WebSocket API"
 	case rc.Has("http") && o.Has("httpMethod"):

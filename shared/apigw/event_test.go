@@ -166,6 +166,7 @@ func TestForeign(t *testing.T) {
 		reply bool // the answer has a status code
 	}{
 		{`{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"POST","path":"/things","body":"{}"}`, "a request of an Application Load Balancer", true},
+		{`{"version":"2.0","method":"POST","path":"/things","headers":{"accept":["*/*"]},"requestContext":{"serviceNetworkArn":"arn","identity":{}}}`, "a request of VPC Lattice", true},
 		{`{"requestContext":{"connectionId":"c","routeKey":"$connect","eventType":"CONNECT"}}`, "a message of a WebSocket API", true},
 		{`{"type":"REQUEST","methodArn":"arn","resource":"/things","httpMethod":"POST","requestContext":{"identity":{"accountId":"111122223333"}}}`, "a request for an API Gateway authorizer", false},
 		{`{"Records":[{"eventSource":"aws:sqs","body":"{}"}]}`, "records of aws:sqs", false},
