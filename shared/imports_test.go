@@ -14,6 +14,7 @@ import (
 var allowed = map[string][]string{
 	"shared/fault":     {},
 	"shared/chunk":     {},
+	"shared/words":     {},
 	"shared/provider":  {},
 	"shared/config":    {"shared/provider"},
 	"shared/deadline":  {"shared/fault"},

@@ -1,5 +1,5 @@
 // Package openai is an OpenAI-compatible stand-in that works offline: it makes
-// embeddings by hashing features of the text, good enough that retrieval is
+// embeddings of the text's words and, in English, of their meanings: good enough that retrieval is
 // useful without a key, and refuses bad input as OpenAI does. Faults are the
 // ways in which OpenAI fails, for the network that serves it.
 package openai

@@ -1,107 +1,168 @@
 package openai
 
 import (
-	"hash/fnv"
 	"math"
-	"strings"
-	"unicode"
+	"unicode/utf8"
+
+	"ragtime/local/meaning"
+	"ragtime/shared/words"
 )
 
-// The weights of the kinds of features: a shared word says most, a shared piece
-// of a word covers what stemming does not, a shared pair of words is rare.
+// The weights of the kinds of features, chosen by measuring: docs/retrieval.md.
 const (
-	wordWeight = 1.0
-	pairWeight = 0.3
-	gramWeight = 0.25
-	// commonWeight is what a common word's features count, of what a rare one's do.
-	commonWeight = 0.3
+	pairWeight = 0.3 // two words beside one another
+	gramWeight = 1   // a piece of a word, before it is divided among the word's pieces
+	charWeight = 0.7 // one character of a script without spaces; two beside one another weigh 1
+	// shortWord is the length in characters at which a word weighs 63 % of a long
+	// one. In every language the frequent words are the short ones (Zipf's law of
+	// abbreviation), so no list of any language's is needed.
+	shortWord = 5
+	// meaningShare is how much of the similarity of two texts their meaning makes, where
+	// all words of both are known to package meaning. It knows English; in other
+	// languages the share falls with the square of the words that it knows.
+	meaningShare = 0.7
 	// scale makes whole numbers of weights. Sums of whole numbers, and of their
 	// squares, are exact, so neither the order of features nor a processor that
 	// fuses multiplication and addition changes a vector.
 	scale = 1 << 12
 )
 
-// stopWords are English words that nearly every text has; they count nothing.
-var stopWords = func() map[string]bool {
-	out := map[string]bool{}
-	for w := range strings.FieldsSeq(`a about above after again all also am an and any are as at be because been before
-		being below between both but by can cannot could did do does doing down during each every few for from further get
-		gets got had has have having he her here hers him his how i if in into is it its just keep let like made make many
-		may me more most much must my need needs no nor not now of off on once one only or other our out over own put same
-		see she should so some such take than that the their them then there these they this those through to too under
-		until up us use used want was way we were what when where which while who whose whom why will with without would
-		yes you your yours re ve ll im dont doesnt isnt cant ive d s t m am's long soon still even someone something anyone
-		anything thing things happens happen tell go going come say says know`) {
-		out[w] = true
-	}
-	return out
-}()
-
-// commonWords are further words that English uses everywhere: the commonest
-// nouns, verbs and adjectives. A text tells little of its subject by them.
-var commonWords = func() map[string]bool {
-	out := map[string]bool{}
-	for w := range strings.FieldsSeq(`time year people day man woman life child world school state family group country
-		problem hand part place case week company system program question work number night point home water room area
-		money story fact month lot right book eye job word business issue side kind head house service friend power hour
-		line end member name team minute idea body information back face level office door person history result change
-		morning reason moment find give call try ask feel become leave mean begin seem help talk turn start show hear run
-		move live believe hold bring write provide sit stand lose pay meet include continue set learn lead understand
-		watch follow stop create speak read allow add spend grow open walk offer remember consider appear buy wait serve
-		send expect build stay fall cut reach remain good new first last great little old big high different small large
-		next early young important able bad best better two three four five many each every another often always never
-		sometimes really today away far near around without within against since until while though cost whole full
-		sure fine okay please thank thanks look think want left late later ago enough else both either cover plan`) {
-		out[stem(w)] = true
-	}
-	return out
-}()
-
 // Embed gives a text's embedding: a vector of unit length, the same on every
-// machine. Features (words, pairs of words, character n-grams) are hashed to
-// places with a sign; a feature that occurs often counts sublinearly.
+// machine. Features (words, pairs of words, pieces of words, pairs of characters
+// where a script has no spaces) are hashed to places with a sign; one that occurs
+// often counts sublinearly. The words' meanings are added in the last places.
 func Embed(text string, dimensions int) []float32 {
-	counts := map[uint64]float64{}
-	weights := map[uint64]float64{}
-	add := func(weight float64, kind, a, b string) {
-		h := fnv.New64a()
-		h.Write([]byte(kind + "\x00" + a + "\x00" + b))
-		key := h.Sum64()
-		counts[key]++
-		weights[key] = max(weights[key], weight)
+	f := features{}
+	f.add(text)
+	sums := f.hashed(dimensions)
+	means, known := meaning.Of(text)
+	means = means[:min(len(means), dimensions/2)]
+	share := meaningShare * known * known
+	if square(sums) == 0 {
+		share = 1
 	}
-	previous := ""
-	for _, w := range words(text) {
-		if stopWords[w] {
+	scaleTo(sums, math.Sqrt(1-share))
+	scaleTo(means, math.Sqrt(share))
+	for i, x := range means {
+		sums[dimensions-len(means)+i] += x
+	}
+	if square(sums) == 0 {
+		sums[0] = 1 // no features: OpenAI never answers with a zero vector
+	}
+	scaleTo(sums, 1)
+	out := make([]float32, dimensions)
+	for i, x := range sums {
+		out[i] = float32(x)
+	}
+	return out
+}
+
+// features has what occurs in a text, by hash.
+type features map[uint64]feature
+
+type feature struct {
+	count  int
+	weight float64 // the greatest it occurred with
+}
+
+// Kinds of features: a word and a piece of one that reads the same differ.
+const (
+	wordKind = 'w'
+	pairKind = 'p'
+	gramKind = 'g'
+)
+
+func (f features) add(text string) {
+	var before uint64 // the hash of the word before, where there is one
+	var beforeWeight float64
+	for run := range words.Runs(text) {
+		if run.Dense {
+			f.dense(run.Text)
+			before = 0
 			continue
 		}
-		stemmed := stem(w)
-		weight := 1.0
-		if commonWords[stemmed] {
-			weight = commonWeight
+		h := hash(wordKind, run.Text)
+		weight := wordWeight(run.Text)
+		f.count(h, weight)
+		if before != 0 {
+			f.count(mix(before)+h, pairWeight*math.Sqrt(weight*beforeWeight))
 		}
-		add(weight*wordWeight, "word", stemmed, "")
-		if previous != "" {
-			add(weight*pairWeight, "pair", previous, stemmed)
-		}
-		previous = stemmed
-		marked := []rune("<" + w + ">")
-		for n := 3; n <= 5; n++ {
-			for i := 0; i+n <= len(marked) && len(marked) > n; i++ {
-				add(weight*gramWeight/math.Sqrt(float64(len(marked))), "gram", string(marked[i:i+n]), "")
-			}
+		before, beforeWeight = h, weight
+		f.grams(run.Text, weight)
+	}
+}
+
+func (f features) dense(run []byte) {
+	for pair := range words.Pairs(run) {
+		f.count(hash(pairKind, pair), 1)
+	}
+	for i := 0; i < len(run); {
+		_, n := utf8.DecodeRune(run[i:])
+		f.count(hash(gramKind, run[i:i+n]), charWeight)
+		i += n
+	}
+}
+
+// grams are a word's pieces of 3 to 5 characters, its ends marked: what words of
+// one stem share.
+func (f features) grams(word []byte, weight float64) {
+	marked := make([]byte, 0, 32)
+	marked = append(marked, '<')
+	marked = append(marked, word...)
+	marked = append(marked, '>')
+	starts := make([]int, 0, 32)
+	for i := range string(marked) {
+		starts = append(starts, i)
+	}
+	length := len(starts)
+	starts = append(starts, len(marked))
+	weight *= gramWeight / math.Sqrt(float64(length))
+	for n := 3; n <= 5 && n < length; n++ {
+		for i := 0; i+n <= length; i++ {
+			f.count(hash(gramKind, marked[starts[i]:starts[i+n]]), weight)
 		}
 	}
+}
+
+func (f features) count(h uint64, weight float64) {
+	was := f[h]
+	f[h] = feature{was.count + 1, max(was.weight, weight)}
+}
+
+// wordWeight is a word's by its length; a number weighs as a long word.
+func wordWeight(word []byte) float64 {
+	if c := word[0]; '0' <= c && c <= '9' {
+		return 1
+	}
+	n := float64(utf8.RuneCount(word)) / shortWord
+	return 1 - math.Exp(-n*n)
+}
+
+// hashed sums the features up at their places.
+func (f features) hashed(dimensions int) []float64 {
 	sums := make([]float64, dimensions)
-	for k, n := range counts {
-		x := math.Round(weights[k] * (1 + math.Log(n)) * scale)
-		k = mix(k)
-		if k>>63 == 1 {
+	for h, seen := range f {
+		x := math.Round(seen.weight * (1 + math.Log(float64(seen.count))) * scale)
+		h = mix(h)
+		if h>>63 == 1 {
 			x = -x
 		}
-		sums[k%uint64(dimensions)] += x
+		sums[h%uint64(dimensions)] += x
 	}
-	return unit(sums)
+	return sums
+}
+
+// hash is FNV-1a.
+func hash(kind byte, text []byte) uint64 {
+	const (
+		offset = 14695981039346656037
+		prime  = 1099511628211
+	)
+	h := (uint64(offset) ^ uint64(kind)) * prime
+	for _, c := range text {
+		h = (h ^ uint64(c)) * prime
+	}
+	return h
 }
 
 // mix spreads the bits of a hash (the finalizer of MurmurHash3): FNV's high
@@ -114,42 +175,23 @@ func mix(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-// unit scales to length 1. A text without features gets the first axis: OpenAI
-// never answers with a zero vector.
-func unit(sums []float64) []float32 {
-	square := 0.0
-	for _, x := range sums {
-		square += x * x
+// square is the sum of squares. The conversion keeps processors from fusing
+// multiplication and addition, which would round once less.
+func square(v []float64) float64 {
+	sum := 0.0
+	for _, x := range v {
+		sum += float64(x * x)
 	}
-	if square == 0 {
-		sums[0], square = 1, 1
-	}
-	out := make([]float32, len(sums))
-	for i, x := range sums {
-		out[i] = float32(x / math.Sqrt(square))
-	}
-	return out
+	return sum
 }
 
-// words are the text's runs of letters and digits, in lower case; apostrophes
-// fall out, so that don't is dont.
-func words(text string) []string {
-	text = strings.NewReplacer("'", "", "\u2019", "").Replace(strings.ToLower(text))
-	return strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-}
-
-// stem takes the commonest English endings off, so that appeals meets appeal.
-func stem(w string) string {
-	for _, ending := range []struct{ from, to string }{
-		{"ies", "y"}, {"sses", "ss"}, {"ing", ""}, {"ied", "y"}, {"ed", ""}, {"es", ""}, {"s", ""},
-	} {
-		if base, ok := strings.CutSuffix(w, ending.from); ok && len(base) >= 3 && !strings.HasSuffix(w, "ss") {
-			w = base + ending.to
-			break
-		}
+// scaleTo gives a vector a length; one of zeros stays.
+func scaleTo(v []float64, length float64) {
+	was := math.Sqrt(square(v))
+	if was == 0 {
+		return
 	}
-	if n := len(w); n > 3 && w[n-1] == w[n-2] && strings.IndexByte("bdgmnprt", w[n-1]) >= 0 {
-		w = w[:n-1]
+	for i := range v {
+		v[i] = v[i] / was * length
 	}
-	return strings.TrimSuffix(w, "e")
 }

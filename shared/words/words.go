@@ -1,0 +1,176 @@
+// Package words finds the words of a text in any language, in the form in which
+// they are compared.
+//
+// It knows no language's words, endings or frequencies, only Unicode's
+// properties of characters: what is a letter, a mark or a digit, which scripts
+// put no space between words, and which characters differ in form alone.
+package words
+
+import (
+	"iter"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Run is a stretch of letters, marks and digits, folded: see Fold.
+type Run struct {
+	Text []byte // valid until the next run; not empty
+	// Dense says that the script puts no space between words, so that the run is
+	// a phrase. Dense and other characters never share a run.
+	Dense bool
+}
+
+// Runs gives a text's runs in their order.
+func Runs(text string) iter.Seq[Run] {
+	return func(yield func(Run) bool) {
+		var buffer []byte
+		for i := 0; i < len(text); {
+			start, end, dense, plain := span(text, i)
+			if i = end; start == end {
+				return
+			}
+			if buffer = fold(buffer[:0], text[start:end], plain); len(buffer) == 0 {
+				continue // marks without a letter
+			}
+			if !yield(Run{buffer, dense}) {
+				return
+			}
+		}
+	}
+}
+
+// Terms gives what two texts are compared by: the words of scripts with spaces,
+// and of the others, and of Korean, whose words are inflected by what follows
+// them, every pair of adjacent characters; a character that stands alone is a
+// term of its own. A term is valid until the next.
+func Terms(text string) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for r := range Runs(text) {
+			if !r.Dense {
+				if !yield(r.Text) {
+					return
+				}
+				continue
+			}
+			for pair := range Pairs(r.Text) {
+				if !yield(pair) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Pairs gives every two adjacent characters of a run; of a run of one, that one.
+// A character is a letter or digit and the marks that follow it.
+func Pairs(run []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		first := 0
+		second := next(run, 0)
+		if second == len(run) {
+			yield(run)
+			return
+		}
+		for second < len(run) {
+			end := next(run, second)
+			if !yield(run[first:end]) {
+				return
+			}
+			first, second = second, end
+		}
+	}
+}
+
+// next is where the character after the one at i starts.
+func next(run []byte, i int) int {
+	_, n := utf8.DecodeRune(run[i:])
+	for i += n; i < len(run); i += n {
+		var r rune
+		if r, n = utf8.DecodeRune(run[i:]); !unicode.Is(unicode.M, r) {
+			break
+		}
+	}
+	return i
+}
+
+// span finds the first run from i on; start is end where there is none. plain
+// says that it is of ASCII alone.
+func span(text string, i int) (start, end int, dense, plain bool) {
+	start, end = len(text), len(text)
+	plain = true
+	for n := 0; i < len(text); i += n {
+		var k kind
+		if c := text[i]; c < utf8.RuneSelf {
+			n = 1
+			k = ascii[c]
+		} else {
+			var r rune
+			r, n = utf8.DecodeRuneInString(text[i:])
+			k = kindOf(r)
+		}
+		started := start < len(text)
+		switch {
+		case !started && k == none:
+			continue
+		case !started:
+			start, dense = i, k == unspaced
+		case k == none || k == unspaced != dense && k != mark:
+			return start, i, dense, plain
+		}
+		plain = plain && n == 1
+	}
+	return start, end, dense, plain
+}
+
+type kind uint8
+
+const (
+	none     kind = iota // between words
+	spaced               // a letter or digit of a script with spaces
+	unspaced             // a letter of a script without, or a Korean one
+	mark                 // belongs to the letter before it
+)
+
+var ascii = func() (t [utf8.RuneSelf]kind) {
+	for c := range t {
+		if r := rune(c); unicode.IsLetter(r) || unicode.IsDigit(r) {
+			t[c] = spaced
+		}
+	}
+	return t
+}()
+
+// scripts without spaces between words, and Korean.
+var scripts = []*unicode.RangeTable{
+	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Yi,
+	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tai_Le, unicode.New_Tai_Lue,
+	unicode.Tai_Tham, unicode.Tai_Viet, unicode.Javanese, unicode.Balinese, unicode.Ahom,
+}
+
+// Japanese characters that Unicode has in no script, since both kana use them:
+// what lengthens a vowel, in full and half width, and the half-width voicing marks.
+const (
+	longVowel     = 'ー'
+	halfLongVowel = 'ｰ'
+	halfVoiced    = 'ﾞ'
+	halfPlosive   = 'ﾟ'
+)
+
+func kindOf(r rune) kind {
+	switch {
+	case unicode.Is(unicode.M, r), r == halfVoiced, r == halfPlosive:
+		return mark
+	case r < 0x0E00: // below Thai all scripts have spaces
+		if unicode.IsLetter(r) || unicode.IsNumber(r) {
+			return spaced
+		}
+		return none
+	case unicode.IsNumber(r):
+		return spaced
+	case !unicode.IsLetter(r):
+		return none
+	case r >= 0x4E00 && r <= 0x9FFF, r == longVowel, r == halfLongVowel, unicode.In(r, scripts...):
+		return unspaced
+	}
+	return spaced
+}
