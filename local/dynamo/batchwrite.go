@@ -104,18 +104,12 @@ func (p *tableWrites) throttle() {
 
 func (p *tableWrites) write(w *tx) error {
 	for _, b := range p.writes {
-		old := w.before(p.table, b.change.key)
-		size := old.size
-		after, indexed, err := w.change(b.change, old)
+		done, err := w.change(b.change, w.before(p.table, b.change.key))
 		if err != nil {
 			return err
 		}
-		cost := writeUnits(size, 0)
-		if after != nil {
-			cost = writeUnits(size, after.size)
-		}
-		p.spend(b.change.key, cost-b.change.leastUnits())
-		p.index(indexed)
+		p.spend(b.change.key, done.units-b.change.leastUnits())
+		p.index(done.indexed)
 	}
 	return nil
 }

@@ -1,13 +1,11 @@
 package dynamo
 
 import (
-	"bytes"
 	"fmt"
 	"hash/crc32"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -154,30 +152,6 @@ func TestItemSize(t *testing.T) {
 	} {
 		if got := v.size(); got != want {
 			t.Errorf("size of %v: got %d, want %d", fmt.Sprint(v), got, want)
-		}
-	}
-}
-
-// TestStoredKeys: stored keys are ordered as keys are, come back as they were,
-// and a partition's are together.
-func TestStoredKeys(t *testing.T) {
-	parts := []string{"a", "a\x00", "a\x00\x00", "a\x00\x01", "a\x00\xff", "a\x01", "a\xff", "b", "\x00", "\xff"}
-	slices.Sort(parts)
-	var previous []byte
-	for _, hash := range parts {
-		for _, sort := range append([]string{""}, parts...) {
-			key := itemKey{hash, sort}
-			b := key.bytes()
-			if bytes.Compare(previous, b) >= 0 {
-				t.Errorf("%q comes after %q", previous, b)
-			}
-			if got := parseKey(b); got != key {
-				t.Errorf("got %q back, want %q", got, key)
-			}
-			if after := escapeZero.Replace(hash) + afterHash; string(b) >= after || string(itemKey{hash, ""}.bytes()) > string(b) {
-				t.Errorf("%q is not within its partition", key)
-			}
-			previous = b
 		}
 	}
 }

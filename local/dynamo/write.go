@@ -123,80 +123,80 @@ func (db *DB) writeItem(ctx context.Context, t *table, q *request, e *expression
 		return nil, a.throttled()
 	}
 	var old item
-	var after *row
-	var cost, indexed float64
+	var done outcome
 	err := db.update([]*table{t}, func(w *tx) (err error) {
 		b := w.before(t, c.key)
-		cost = writeUnits(b.size, 0)
+		done.units = writeUnits(b.size, 0)
 		if old, err = b.item(); err != nil {
 			return err
 		}
 		if e.condition != nil && !e.condition.test(old) {
 			return conditionFailed(q, old)
 		}
-		after, indexed, err = w.change(c, b)
-		cost = max(cost, c.leastUnits())
-		if after != nil {
-			cost = writeUnits(b.size, after.size)
-		}
+		done, err = w.change(c, b)
 		return err
 	})
-	a.spend(c.key, cost)
+	a.spend(c.key, done.units)
 	if err != nil {
 		return nil, err
 	}
-	a.index(indexed)
-	var changed item
-	if after != nil {
-		changed = after.it
-	}
-	return q.consumed.add(q.answerWrite(e.update, old, changed), a.consumption), nil
+	a.index(done.indexed)
+	return q.consumed.add(q.answerWrite(e.update, old, done.after), a.consumption), nil
 }
 
 func (w *tx) before(t *table, key itemKey) *before {
 	return &before{storedItem: t.stored(w.Tx, key), table: t}
 }
 
-// change does one change. It gives what is there afterwards, nil for nothing,
-// and the cost in the vector index.
-func (w *tx) change(c change, b *before) (after *row, indexed float64, err error) {
+// outcome is what a change came to.
+type outcome struct {
+	after   *row // what is there now, nil for nothing
+	units   float64
+	indexed float64 // bytes, in the vector index
+}
+
+func (w *tx) change(c change, b *before) (outcome, error) {
 	t := b.table
-	if after = c.row; c.update != nil {
+	out := outcome{after: c.row}
+	if c.update != nil {
 		old, err := b.item()
 		if err != nil {
-			return nil, 0, err
+			return out, err
 		}
 		if old == nil {
 			old = c.given
 		}
 		changed, err := c.update.apply(old)
 		if err != nil {
-			return nil, 0, err
+			return out, err
 		}
-		if after, err = t.row(changed, updateTooLarge); err != nil {
-			return nil, 0, err
+		if out.after, err = t.row(changed, updateTooLarge); err != nil {
+			return out, err
 		}
 	}
-	if indexed, err = t.indexBytes(b, after); err != nil {
-		return nil, 0, err
+	var err error
+	if out.indexed, err = t.indexBytes(b, out.after); err != nil {
+		return out, err
 	}
+	out.units = writeUnits(b.size, 0)
 	switch {
-	case after != nil:
-		return after, indexed, w.put(t, after)
+	case out.after != nil:
+		out.units = writeUnits(b.size, out.after.size)
+		return out, w.put(t, out.after)
 	case b.text != nil:
-		return nil, indexed, w.delete(t, c.key)
+		return out, w.delete(t, c.key)
 	}
-	return nil, 0, nil
+	return out, nil
 }
 
 // answerWrite gives what ReturnValues asks for; UPDATED_OLD and UPDATED_NEW are
 // the parts that the update names.
-func (q *request) answerWrite(u *update, old, changed item) []byte {
+func (q *request) answerWrite(u *update, old item, after *row) []byte {
 	shown, part := old, strings.HasPrefix(q.returns, "UPDATED_")
 	if strings.HasSuffix(q.returns, "_NEW") {
-		shown = changed
+		shown = after.it
 	}
-	if q.returns == "" || q.returns == "NONE" || shown == nil {
+	if q.returns == "" || q.returns == "NONE" || shown == nil || part && len(u.paths()) == 0 {
 		return []byte("{}")
 	}
 	if part {
