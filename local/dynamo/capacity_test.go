@@ -31,7 +31,7 @@ func ask(t *testing.T, h http.Handler, operation, body string) (int, map[string]
 	return answer.StatusCode, members
 }
 
-// capacityTable has a vector index of 100 dimensions: HASH doc, projected text.
+// capacityTable has a vector index of 500 dimensions: HASH doc, projected text.
 const capacityTable = `{"TableName":"items","BillingMode":"PAY_PER_REQUEST",
 	"KeySchema":[{"AttributeName":"pk","KeyType":"HASH"},{"AttributeName":"sk","KeyType":"RANGE"}],
 	"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"},{"AttributeName":"sk","AttributeType":"S"},{"AttributeName":"doc","AttributeType":"S"}],
@@ -60,6 +60,8 @@ var consumptionCases = []struct{ name, operation, body, want string }{
 		`{"TableName":"items","CapacityUnits":4,"Table":{"CapacityUnits":4},"VectorIndexes":{"near":{"VectorWriteRequestBytes":3115}}}`},
 	{"the same entry", "PutItem", `{"TableName":"items","Item":` + capacityItem("2", 10, 8) + `,"ReturnConsumedCapacity":"INDEXES"}`,
 		`{"TableName":"items","CapacityUnits":2,"Table":{"CapacityUnits":2}}`},
+	{"another vector", "PutItem", `{"TableName":"items","Item":` + strings.Replace(capacityItem("2", 10, 8), "0.012345678", "0.5", 1) + `,"ReturnConsumedCapacity":"INDEXES"}`,
+		`{"TableName":"items","CapacityUnits":2,"Table":{"CapacityUnits":2},"VectorIndexes":{"near":{"VectorWriteRequestBytes":2025}}}`},
 	{"without a vector", "PutItem", `{"TableName":"items","Item":{"pk":{"S":"a"},"sk":{"S":"3"}},"ReturnConsumedCapacity":"INDEXES"}`,
 		`{"TableName":"items","CapacityUnits":1,"Table":{"CapacityUnits":1}}`},
 	{"not asked for", "PutItem", `{"TableName":"items","Item":{"pk":{"S":"a"},"sk":{"S":"3"}},"ReturnConsumedCapacity":"NONE"}`, ``},
@@ -86,6 +88,9 @@ var consumptionCases = []struct{ name, operation, body, want string }{
 	{"search", "SearchVectors", `{"TableName":"items","IndexName":"near","TopK":1,"SearchConditionExpression":"doc = :d","ExpressionAttributeValues":{":d":{"S":"d"}},
 		"SearchVector":[` + strings.TrimSuffix(strings.Repeat(`{"N":"1"},`, 500), ",") + `],"ReturnConsumedCapacity":"TOTAL"}`,
 		`{"VectorSearchRequestBytes":2995}`},
+	{"search of nothing", "SearchVectors", `{"TableName":"items","IndexName":"near","TopK":1,"SearchConditionExpression":"doc = :d","ExpressionAttributeValues":{":d":{"S":"none"}},
+		"SearchVector":[` + strings.TrimSuffix(strings.Repeat(`{"N":"1"},`, 500), ",") + `],"ReturnConsumedCapacity":"INDEXES"}`,
+		`{"VectorSearchRequestBytes":1024}`},
 	{"unknown", "GetItem", `{"TableName":"items","Key":{"pk":{"S":"a"},"sk":{"S":"1"}},"ReturnConsumedCapacity":"ALL"}`, ``},
 }
 

@@ -15,7 +15,7 @@ import (
 
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
-	want := []string{"30 0", "40 0.293", "50 1"}
+	want := []string{"30 0", "35 0.0513", "40 0.293", "50 1"}
 	func() {
 		db, err := Open(dir)
 		if err != nil {
@@ -30,6 +30,8 @@ func TestReopen(t *testing.T) {
 		}()
 		c := clientOf(server.URL)
 		create(t, c, vectorTable("items", 2, allProjected))
+		// Its numbers are no float32's, so it is stored as they are.
+		put(t, c, "items", attrs{"pk": str("a"), "sk": str("35"), "embedding": lst(num("3.00000000000001"), num("1")), "doc": str("d")})
 		for sk, v := range map[string][]float32{"30": {3, 0}, "40": {1, 1}, "50": {0, 2}} {
 			put(t, c, "items", attrs{"pk": str("a"), "sk": str(sk), "embedding": vec(v...), "doc": str("d")})
 		}

@@ -78,6 +78,33 @@ func TestQuerySortKey(t *testing.T) {
 	}
 }
 
+// TestQueryStart: a start key narrows the condition, and never widens it.
+func TestQueryStart(t *testing.T) {
+	c := start(t)
+	create(t, c, plainTable("items"))
+	for i := range 10 {
+		put(t, c, "items", attrs{"pk": str("a"), "sk": str(fmt.Sprint(i))})
+	}
+	for _, test := range []struct {
+		start   string
+		forward bool
+		want    string
+	}{
+		{"4", true, "5 6"}, {"4", false, "3"}, {"1", true, "3 4 5 6"}, {"9", false, "6 5 4 3"}, {"9", true, ""}, {"1", false, ""},
+	} {
+		out, err := c.Query(t.Context(), &dynamodb.QueryInput{TableName: ptr("items"), ScanIndexForward: &test.forward,
+			KeyConditionExpression:    ptr("pk = :pk AND sk BETWEEN :3 AND :6"),
+			ExpressionAttributeValues: attrs{":pk": str("a"), ":3": str("3"), ":6": str("6")},
+			ExclusiveStartKey:         attrs{"pk": str("a"), "sk": str(test.start)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(sortKeys(out.Items), " "); got != test.want {
+			t.Errorf("after %s, forward %t: got %s, want %s", test.start, test.forward, got, test.want)
+		}
+	}
+}
+
 func TestQueryPages(t *testing.T) {
 	c := start(t)
 	create(t, c, plainTable("items"))
