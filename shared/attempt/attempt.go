@@ -61,7 +61,9 @@ type call[T any] struct {
 	last     result[T]   // of the attempt that failed last
 	timer    *time.Timer // when the next attempt is due
 	spacing  time.Duration
-	extra    int // how many attempts are made when it is
+	extra    int  // how many attempts are made when it is
+	waits    int  // attempts that met a rate limit which is waited out
+	waiting  bool // the next attempt follows such a one
 }
 
 type result[T any] struct {
@@ -215,11 +217,14 @@ func (c *call[T]) again() bool {
 	if !c.last.fault.Kind.Retryable() || c.commit.Load() != 0 {
 		return false
 	}
-	pause := max(c.last.fault.RetryAfter, jitter(c.policy.options.Backoff<<(c.failures-1)))
+	if c.patient() {
+		return c.waitOut()
+	}
+	pause := max(c.last.fault.RetryAfter, jitter(c.policy.options.Backoff<<(c.failures-1-c.waits)))
 	if c.last.fault.Kind == fault.Timeout {
 		pause = 0 // it has waited already
 	}
-	if len(c.attempts) == c.policy.options.Max || !c.policy.affordable() || c.left() < pause+deadline.Least {
+	if c.rationed() >= c.policy.options.Max || !c.policy.affordable() || c.left() < pause+deadline.Least {
 		c.timer.Stop()
 		return c.running > 0
 	}
@@ -231,10 +236,47 @@ func (c *call[T]) again() bool {
 	return true
 }
 
+// patient tells whether the last failure is a rate limit that is waited out.
+func (c *call[T]) patient() bool {
+	return c.policy.options.Patient && c.last.fault != nil && c.last.fault.Kind == fault.RateLimited
+}
+
+// waitOut sees to the attempt that follows a rate limit: not before the service
+// asks for it, and a little later for each in a row.
+func (c *call[T]) waitOut() bool {
+	own := min(c.policy.options.Backoff<<min(c.waits, 10), longestPause)
+	pause := jitter(own)
+	if asked := c.last.fault.RetryAfter; asked > 0 {
+		pause = asked + rand.N(own) // those who were asked to wait together do not come back together
+	}
+	c.waits++
+	if c.left() < pause+deadline.Least {
+		c.timer.Stop()
+		return c.running > 0
+	}
+	if c.running == 0 {
+		evidence.Backoff(c.ctx)
+	}
+	c.timer.Reset(pause)
+	c.extra, c.waiting = 1, true
+	return true
+}
+
+// rationed is how many attempts count against the policy's Max.
+func (c *call[T]) rationed() int { return len(c.attempts) - c.waits }
+
 // due makes the attempts that are due now, as far as the budget goes.
 func (c *call[T]) due() {
+	if c.waiting {
+		c.waiting = false
+		if c.left() >= deadline.Least {
+			c.begin()
+		}
+		c.timer.Reset(c.spacing)
+		return
+	}
 	for range c.extra {
-		if len(c.attempts) < c.policy.options.Max && c.mayOverlap() && c.left() >= deadline.Least && c.policy.take() {
+		if c.rationed() < c.policy.options.Max && c.mayOverlap() && c.left() >= deadline.Least && c.policy.take() {
 			c.begin()
 		}
 	}
@@ -261,6 +303,9 @@ func (c *call[T]) won(r result[T]) (T, error) {
 // lost ends the call with the failure of its last attempt.
 func (c *call[T]) lost() (T, error) {
 	c.cancelRest(fault.New(fault.Canceled, "attempt %d failed for good", c.last.number))
+	if c.patient() {
+		return c.limited()
+	}
 	return c.fail(c.last.fault, evidence.Longest(c.attempts[c.last.number-1:c.last.number]))
 }
 
@@ -279,8 +324,19 @@ func (c *call[T]) spent() (T, error) {
 	at := evidence.Position{Attempt: len(c.attempts), Phase: fault.PhaseBackoff}
 	if len(hung) > 0 {
 		at = evidence.Longest(hung)
+	} else if c.patient() {
+		return c.limited()
 	}
 	return c.fail(fault.From(context.Cause(c.ctx)), at)
+}
+
+// limited ends a call that waited for a service to take it until its time was spent.
+func (c *call[T]) limited() (T, error) {
+	f := *c.last.fault
+	if f.RetryAfter == 0 {
+		f.RetryAfter = longestPause
+	}
+	return c.fail(&f, evidence.Position{Attempt: len(c.attempts), Phase: fault.PhaseBackoff})
 }
 
 // cancelRest ends the attempts under way and waits for them.
@@ -295,7 +351,7 @@ func (c *call[T]) cancelRest(why *fault.Error) {
 
 // fail makes the call's fault out of an attempt's, or of the step's end.
 func (c *call[T]) fail(f *fault.Error, at evidence.Position) (zero T, _ error) {
-	if n := len(c.attempts); n > 1 && f.Kind != fault.Canceled {
+	if n := c.rationed(); n > 1 && f.Kind != fault.Canceled {
 		c.policy.inVain()
 	}
 	out := *f

@@ -330,3 +330,55 @@ func TestCommitTeachesPatience(t *testing.T) {
 		}
 	})
 }
+
+// A rate limit is waited out for as long as there is time, at the service's pace,
+// and costs nothing of the ration; what is left at the end is the rate limit.
+func TestPatient(t *testing.T) {
+	limited := func(after time.Duration) *fault.Error {
+		return &fault.Error{Kind: fault.RateLimited, Detail: "throttled", RetryAfter: after}
+	}
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		until := func(d time.Duration, f *fault.Error) func(context.Context) (int, error) {
+			return func(context.Context) (int, error) {
+				if time.Since(start) < d {
+					return 0, f
+				}
+				return 42, nil
+			}
+		}
+		tests := []struct {
+			name             string
+			f                func(context.Context) (int, error)
+			ok               bool
+			least, most      time.Duration
+			attemptsAtMost   int32
+			kind             fault.Kind
+			phase            fault.Phase
+			retryAfterAtLeat time.Duration
+		}{
+			{"ten seconds of throttling", until(10*time.Second, limited(0)), true, 10 * time.Second, 12 * time.Second, 25, 0, "", 0},
+			{"paced by the service", until(5*time.Second, limited(2*time.Second)), true, 6 * time.Second, 8 * time.Second, 4, 0, "", 0},
+			{"for ever", until(time.Hour, limited(0)), false, 23 * time.Second, 25 * time.Second, 60, fault.RateLimited, fault.PhaseBackoff, time.Second},
+			{"longer than there is time", until(time.Hour, limited(time.Minute)), false, 0, 0, 1, fault.RateLimited, fault.PhaseBackoff, time.Minute},
+		}
+		p := attempt.New(attempt.Options{Patient: true})
+		for _, tt := range tests {
+			start = time.Now()
+			f, started := script(tt.f)
+			_, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) { return attempt.Do(ctx, p, f) })
+			if (err == nil) != tt.ok || elapsed < tt.least || elapsed > tt.most || started.Load() > tt.attemptsAtMost {
+				t.Errorf("%s: %v after %v and %d attempts; want success %t after %v to %v and %d at the most",
+					tt.name, err, elapsed, started.Load(), tt.ok, tt.least, tt.most, tt.attemptsAtMost)
+			}
+			if got := fault.From(err); got != nil && (got.Kind != tt.kind || got.Phase != tt.phase || got.Step != fault.StepEmbed || got.RetryAfter < tt.retryAfterAtLeat) {
+				t.Errorf("%s: got %+v, want %s in phase %s", tt.name, got, tt.kind, tt.phase)
+			}
+		}
+		// The ration is whole: a hang after all that is survived at once.
+		f, _ := script(hang, after(0))
+		if _, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) { return attempt.Do(ctx, p, f) }); err != nil || elapsed > time.Second {
+			t.Errorf("a hang after rate limits: %v after %v, want it survived in a second", err, elapsed)
+		}
+	})
+}

@@ -30,7 +30,15 @@ type Options struct {
 	// first that is connected sends. An attempt must answer, or commit itself, within
 	// the Policy's patience, so that another one can follow it.
 	OneSends bool
+	// Patient waits out a rate limit for as long as there is time, paced by what the
+	// service asks. Such attempts count neither against Max nor against the ration:
+	// they are how a service that throttles is meant to be used.
+	Patient bool
 }
+
+// longestPause is the longest between attempts of a Patient policy that is not
+// asked for by the service.
+const longestPause = time.Second
 
 const (
 	// coldDelay is how long a process without experience waits before it makes a
