@@ -28,11 +28,17 @@ type (
 // operand is one side of a comparison.
 type operand interface {
 	// in is what the operand stands for in it; ok is false if that is nothing,
-	// as for a path to an absent attribute.
+	// as for an absent attribute.
 	in(it item) (v value, ok bool)
 }
 
-func (p path) in(it item) (value, bool) { return p.find(it) }
+// attribute is the name of one, not nested.
+type attribute string
+
+func (a attribute) in(it item) (value, bool) {
+	v, ok := it[string(a)]
+	return v, ok
+}
 
 func (v value) in(item) (value, bool) { return v, true }
 
@@ -87,11 +93,5 @@ func (c predicate) test(it item) bool {
 	if !ok || !has {
 		return false
 	}
-	switch {
-	case c.name == "begins_with":
-		return v.kind == kindS && w.kind == kindS && strings.HasPrefix(v.text, w.text)
-	case v.kind == kindL || v.kind == kindSS: // contains
-		return v.has(w)
-	}
-	return v.kind == kindS && w.kind == kindS && strings.Contains(v.text, w.text)
+	return v.kind == kindS && w.kind == kindS && strings.HasPrefix(v.text, w.text) // begins_with
 }

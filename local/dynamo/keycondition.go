@@ -103,12 +103,9 @@ func keyTerm(c condition) (name, op string, values []value, err error) {
 	if !slices.Contains([]string{"=", "<", "<=", ">", ">=", "BETWEEN", "begins_with"}, op) {
 		return "", "", nil, invalid("Invalid %s: Invalid operator used in %s: %s", label, label, op)
 	}
-	p, ok := operands[0].(path)
+	a, ok := operands[0].(attribute)
 	if !ok {
 		return "", "", nil, invalid("Invalid %s: The first operand of %s must be a key attribute", label, op)
-	}
-	if len(p) > 1 {
-		return "", "", nil, invalid("Invalid %s: KeyConditionExpressions cannot have conditions on nested attributes", label)
 	}
 	for _, o := range operands[1:] {
 		v, ok := o.(value)
@@ -117,7 +114,7 @@ func keyTerm(c condition) (name, op string, values []value, err error) {
 		}
 		values = append(values, v)
 	}
-	return p[0], op, values, nil
+	return string(a), op, values, nil
 }
 
 func sortBounds(op string, values []value) bounds {

@@ -38,7 +38,6 @@ func lst(v ...types.AttributeValue) types.AttributeValue {
 	return &types.AttributeValueMemberL{Value: v}
 }
 func obj(m attrs) types.AttributeValue      { return &types.AttributeValueMemberM{Value: m} }
-func strs(s ...string) types.AttributeValue { return &types.AttributeValueMemberSS{Value: s} }
 func vec(v ...float32) types.AttributeValue { return lst(nums(v...)...) }
 func nums(v ...float32) []types.AttributeValue {
 	out := make([]types.AttributeValue, len(v))

@@ -110,17 +110,14 @@ func (p *parser) list(element func()) {
 	}
 }
 
-// path reads a document path: a.#b.c
-func (p *parser) path() path {
-	out := path{p.attribute()}
-	for p.symbol(".") {
-		out = append(out, p.attribute())
-	}
-	p.heads[out[0]] = true
-	return out
+// attribute reads an attribute's name.
+func (p *parser) attribute() attribute {
+	name := p.attributeName()
+	p.heads[name] = true
+	return attribute(name)
 }
 
-func (p *parser) attribute() string {
+func (p *parser) attributeName() string {
 	switch t := p.peek(); t.kind {
 	case tokenWord:
 		if reserved(t.text) {
@@ -161,21 +158,23 @@ func (p *parser) literal() value {
 }
 
 // projection reads a ProjectionExpression.
-func (p *parser) projection(text string) []path {
+func (p *parser) projection(text string) projection {
 	p.begin("ProjectionExpression", text)
-	var paths []path
-	p.list(func() { paths = append(paths, p.path()) })
+	var names projection
+	p.list(func() { names = append(names, p.attribute()) })
 	p.end()
-	p.distinct(paths)
-	return paths
+	p.distinct(names)
+	return names
 }
 
-func (p *parser) distinct(paths []path) {
-	if p.err != nil {
-		return
-	}
-	if a, b, found := firstOverlap(paths); found {
-		p.fail("Two document paths overlap with each other; must remove or rewrite one of these paths; path one: %s, path two: %s", a, b)
+// distinct refuses an expression that names an attribute twice.
+func (p *parser) distinct(names []attribute) {
+	seen := map[attribute]bool{}
+	for _, n := range names {
+		if seen[n] && p.err == nil {
+			p.fail("Two document paths overlap with each other; must remove or rewrite one of these paths; path one: [%s], path two: [%s]", n, n)
+		}
+		seen[n] = true
 	}
 }
 

@@ -6,14 +6,14 @@ import (
 )
 
 // condition reads a whole condition expression, the value of label. What
-// DynamoDB knows beside this (IN, size, attribute_type, operands in parentheses)
-// is a syntax error here.
+// DynamoDB knows beside this is refused: IN, contains, size, attribute_type,
+// operands in parentheses, nested attributes.
 //
 //	or      = and {OR and}
 //	and     = not {AND not}
 //	not     = NOT not | "(" or ")" | test
 //	test    = operand comparator operand | operand BETWEEN operand AND operand | function
-//	operand = path | :value
+//	operand = attribute | :value
 func (p *parser) condition(label, text string) condition {
 	p.begin(label, text)
 	c := p.or()
@@ -79,12 +79,12 @@ func (p *parser) operand() operand {
 	if p.peek().kind == tokenValue {
 		return p.literal()
 	}
-	return p.path()
+	return p.attribute()
 }
 
 // arity lists the functions of a condition and the number of their arguments.
 var arity = map[string]int{
-	"attribute_exists": 1, "attribute_not_exists": 1, "begins_with": 2, "contains": 2,
+	"attribute_exists": 1, "attribute_not_exists": 1, "begins_with": 2,
 }
 
 func (p *parser) predicate() condition {
@@ -97,7 +97,7 @@ func (p *parser) predicate() condition {
 	c := predicate{name, p.arguments(name, n)}
 	switch name {
 	case "attribute_exists", "attribute_not_exists":
-		if _, ok := c.args[0].(path); !ok {
+		if _, ok := c.args[0].(attribute); !ok {
 			p.fail("Operator or function requires a document path; operator or function: %s", name)
 		}
 	case "begins_with":
@@ -120,7 +120,7 @@ func (p *parser) arguments(name string, n int) []operand {
 	return args
 }
 
-// checkKind refuses a literal of another kind; what a path leads to is known
+// checkKind refuses a literal of another kind; what an attribute is, is known
 // only later, and then just does not match.
 func (p *parser) checkKind(name string, o operand, kinds ...kind) {
 	if v, ok := o.(value); ok && p.err == nil && !slices.Contains(kinds, v.kind) {

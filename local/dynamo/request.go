@@ -102,12 +102,27 @@ func tableName(s string) string {
 	return s
 }
 
+// projection names the attributes that a reader wants to see; nil is all of them.
+type projection []attribute
+
+func (p projection) apply(it item) item {
+	if p == nil {
+		return it
+	}
+	out := item{}
+	for _, name := range p {
+		if v, ok := name.in(it); ok {
+			out[string(name)] = v
+		}
+	}
+	return out
+}
+
 // expressions are a request's, parsed.
 type expressions struct {
 	condition, filter, keys, search condition // nil if not given
 	update                          *update   // nil if not given
 	projection                      projection
-	projected                       []string        // the attributes that the projection names
 	filtered                        map[string]bool // those that the filter names
 	heads                           map[string]bool // those that any of them names
 }
@@ -138,11 +153,7 @@ func (q *request) parse(valued []string, others ...string) (*expressions, error)
 		case "UpdateExpression":
 			e.update = p.update(text)
 		case "ProjectionExpression":
-			paths := p.projection(text)
-			e.projection = newProjection(paths)
-			for _, path := range paths {
-				e.projected = append(e.projected, path[0])
-			}
+			e.projection = p.projection(text)
 		}
 		if p.err != nil {
 			return nil, p.err

@@ -32,7 +32,7 @@ func (db *DB) searchVectors(ctx context.Context, t *table, q *request) ([]byte, 
 	found := []byte{'['}
 	hits, examined := x.nearest(query, hash, wanted, k)
 	for _, h := range hits {
-		it, _, err := db.get(t, h.key, slices.Contains(e.projected, t.vectorName()))
+		it, _, err := db.get(t, h.key, slices.Contains(e.projection, attribute(t.vectorName())))
 		if err != nil {
 			return nil, err
 		}
@@ -125,12 +125,12 @@ func equality(c condition) (name string, v value, err error) {
 	if !ok || e.op != "=" {
 		return "", value{}, invalid("Invalid %s: Invalid comparator used in %s", searchLabel, searchLabel)
 	}
-	p, isPath := e.left.(path)
+	a, isAttribute := e.left.(attribute)
 	v, isValue := e.right.(value)
-	if !isPath || !isValue || len(p) != 1 {
-		return "", value{}, invalid("Invalid %s: A condition must be a top-level attribute, =, and a value", searchLabel)
+	if !isAttribute || !isValue {
+		return "", value{}, invalid("Invalid %s: A condition must be an attribute, =, and a value", searchLabel)
 	}
-	return p[0], v, nil
+	return string(a), v, nil
 }
 
 // project is what the index holds of an item: projected attributes, and of
@@ -138,7 +138,7 @@ func equality(c condition) (name string, v value, err error) {
 func (x *vectorIndex) project(t *table, it item, e *expressions) item {
 	out := item{}
 	for name, v := range it {
-		named := slices.Contains(e.projected, name)
+		named := slices.Contains(e.projection, attribute(name))
 		if x.projects(&t.definition, name) && (named || name != x.VectorAttribute.AttributeName) {
 			out[name] = v
 		}

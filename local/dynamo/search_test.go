@@ -122,7 +122,7 @@ func TestSearchErrors(t *testing.T) {
 		{"between", condition("pk BETWEEN :v AND :w", two), label + "Invalid comparator used in SearchConditionExpression"},
 		{"or", condition("pk = :v OR pk = :w", two), label + "Invalid operator used in SearchConditionExpression: OR"},
 		{"no hash", condition("doc = :v", v), label + "Missing condition on the HASH attribute of the SearchSchema: pk"},
-		{"nested", condition("pk.a = :v", v), label + "A condition must be a top-level attribute, =, and a value"},
+		{"two attributes", condition("pk = doc", nil), label + "A condition must be an attribute, =, and a value"},
 		{"not in the schema", condition("pk = :v AND sk = :w", two), label + "Attribute is not in the SearchSchema of index near: sk"},
 		{"type", condition("pk = :v", attrs{":v": num("1")}), "One or more parameter values were invalid: Condition parameter type does not match schema type"},
 		{"unused value", condition("pk = :v", two), "Value provided in ExpressionAttributeValues unused in expressions: keys: {:w}"},

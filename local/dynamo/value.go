@@ -7,7 +7,7 @@ import (
 )
 
 // kind is an attribute's data type, spelt as in the protocol. Binary values and
-// sets of anything but strings are refused: nothing here has any.
+// sets are refused: nothing here has any.
 type kind string
 
 const (
@@ -17,7 +17,6 @@ const (
 	kindNull kind = "NULL"
 	kindL    kind = "L"
 	kindM    kind = "M"
-	kindSS   kind = "SS"
 )
 
 // value is one attribute value. Values are immutable: updates build new ones.
@@ -25,7 +24,7 @@ type value struct {
 	kind kind
 	yes  bool    // BOOL
 	text string  // S, N in canonical form
-	list []value // L, and the members of a set
+	list []value // L
 	attr item    // M
 }
 
@@ -85,29 +84,13 @@ func (r *reader) typed(k kind, level int) value {
 		r.array(func() { v.list = append(v.list, r.valueAt(level+1)) })
 	case kindM:
 		v.attr = r.attributesAt(level + 1)
-	case kindSS:
-		r.array(func() { v.list = append(v.list, value{kind: kindS, text: r.str()}) })
-		r.checkSet(v)
-	case "B", "BS", "NS":
+	case "B", "BS", "NS", "SS":
 		r.fail(invalid("this endpoint does not support the data type %s", k))
 	default:
 		r.skip()
 		return value{}
 	}
 	return v
-}
-
-func (r *reader) checkSet(v value) {
-	if r.err == nil && len(v.list) == 0 {
-		r.fail(invalidParameter("An string set  may not be empty")) // spelt so there
-	}
-	seen := make(map[string]bool, len(v.list))
-	for _, m := range v.list {
-		if seen[m.text] {
-			r.fail(invalidParameter("Input collection contains duplicates"))
-		}
-		seen[m.text] = true
-	}
 }
 
 // appendItem writes it as JSON with its names in order, so that equal items
@@ -136,17 +119,13 @@ func appendValue(b []byte, v value) []byte {
 		b = appendBool(b, true)
 	case kindM:
 		b = appendItem(b, v.attr)
-	case kindL, kindSS:
+	case kindL:
 		b = append(b, '[')
 		for i, m := range v.list {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			if v.kind == kindL {
-				b = appendValue(b, m)
-			} else {
-				b = appendString(b, m.text)
-			}
+			b = appendValue(b, m)
 		}
 		b = append(b, ']')
 	default:
@@ -163,25 +142,9 @@ func appendBool(b []byte, yes bool) []byte {
 }
 
 func (v value) equal(w value) bool {
-	if v.kind != w.kind || v.yes != w.yes || v.text != w.text || len(v.list) != len(w.list) {
-		return false
-	}
-	switch v.kind {
-	case kindM:
-		return maps.EqualFunc(v.attr, w.attr, value.equal)
-	case kindL:
-		return slices.EqualFunc(v.list, w.list, value.equal)
-	}
-	for _, m := range v.list { // a set: order does not count, members are distinct
-		if !w.has(m) {
-			return false
-		}
-	}
-	return true
+	return v.kind == w.kind && v.yes == w.yes && v.text == w.text &&
+		maps.EqualFunc(v.attr, w.attr, value.equal) && slices.EqualFunc(v.list, w.list, value.equal)
 }
-
-// has reports whether a list or set holds m.
-func (v value) has(m value) bool { return slices.ContainsFunc(v.list, m.equal) }
 
 // compare orders two values; ok is false where DynamoDB knows no order.
 func (v value) compare(w value) (order int, ok bool) {
@@ -219,10 +182,7 @@ func (v value) size() int {
 	case kindM:
 		return 3 + len(v.attr) + v.attr.size()
 	}
-	n := 0
-	if v.kind == kindL {
-		n = 3 + len(v.list)
-	}
+	n := 3 + len(v.list)
 	for _, m := range v.list {
 		n += m.size()
 	}

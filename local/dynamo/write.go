@@ -39,9 +39,9 @@ func (t *table) updating(key item, u *update) (change, error) {
 	if err != nil {
 		return change{}, err
 	}
-	for _, p := range u.paths() {
-		if t.isKey(p[0]) {
-			return change{}, invalidParameter("Cannot update attribute %s. This attribute is part of the key", p[0])
+	for _, a := range u.changes() {
+		if t.isKey(string(a)) {
+			return change{}, invalidParameter("Cannot update attribute %s. This attribute is part of the key", a)
 		}
 	}
 	return change{key: id, update: u, given: key}, nil
@@ -196,11 +196,11 @@ func (q *request) answerWrite(u *update, old item, after *row) []byte {
 	if strings.HasSuffix(q.returns, "_NEW") {
 		shown = after.it
 	}
-	if q.returns == "" || q.returns == "NONE" || shown == nil || part && len(u.paths()) == 0 {
+	if q.returns == "" || q.returns == "NONE" || shown == nil || part && len(u.changes()) == 0 {
 		return []byte("{}")
 	}
 	if part {
-		shown = newProjection(u.paths()).apply(shown)
+		shown = projection(u.changes()).apply(shown)
 	}
 	return answerItem("Attributes", shown, !part || len(shown) > 0)
 }
