@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"shared/step":      {"shared/deadline", "shared/evidence", "shared/fault"},
 	"shared/attempt":   {"shared/deadline", "shared/evidence", "shared/fault"},
 	"shared/wire":      {"shared/evidence", "shared/fault"},
-	"shared/rag":       {"shared/chunk", "shared/fault", "shared/step"},
+	"shared/rag":       {"shared/chunk", "shared/fault", "shared/step", "shared/words"},
 	"shared/trace":     {"shared/evidence", "shared/fault"},
 	"shared/operation": {"shared/deadline", "shared/evidence", "shared/fault", "shared/trace"},
 	"shared/diagnose":  {"shared/config", "shared/evidence", "shared/fault", "shared/step", "shared/wire"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -48,15 +49,36 @@ type retrieveBody struct {
 		Metadata   map[string]string `json:"metadata"`
 	} `json:"filter"`
 	MinScore *float64 `json:"min_score"`
+	Rank     *string  `json:"rank"`
+	Merge    *bool    `json:"merge"`
 }
 
 type passage struct {
-	DocumentID string            `json:"document_id"`
-	Chunk      int               `json:"chunk"`
-	Text       string            `json:"text"`
-	Score      float64           `json:"score"`
-	Title      string            `json:"title"`
-	Metadata   map[string]string `json:"metadata"`
+	DocumentID     string            `json:"document_id"`
+	Chunk          int               `json:"chunk"`
+	Chunks         int               `json:"chunks,omitempty"` // with "merge": how many, from chunk on
+	Text           string            `json:"text"`
+	Score          float64           `json:"score"`
+	SimilarityRank int               `json:"similarity_rank"`
+	WordRank       int               `json:"word_rank,omitempty"` // absent where no word matched
+	Words          []string          `json:"words"`
+	Title          string            `json:"title"`
+	Metadata       map[string]string `json:"metadata"`
+}
+
+func showPassage(p rag.Passage) passage {
+	return passage{
+		DocumentID:     p.DocumentID,
+		Chunk:          p.Chunk,
+		Chunks:         p.Chunks,
+		Text:           p.Text,
+		Score:          p.Score,
+		SimilarityRank: p.SimilarityRank,
+		WordRank:       p.WordRank,
+		Words:          p.Words,
+		Title:          p.Title,
+		Metadata:       p.Metadata,
+	}
 }
 
 type usage struct {
@@ -82,6 +104,11 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 	if body.TopK != nil {
 		q.TopK = *body.TopK
 	}
+	if body.Rank != nil {
+		// An empty name is a mistake, not the default.
+		q.Rank = rag.Ranking(cmp.Or(*body.Rank, " "))
+	}
+	q.Merge = body.Merge != nil && *body.Merge
 	// An empty filter value is a mistake, not a filter that lets all through.
 	for _, f := range []struct {
 		name string
@@ -106,7 +133,7 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 	operation.Count(ctx, operation.EmbeddingTokens, found.Tokens)
 	out := retrieveAnswer{Passages: make([]passage, len(found.Passages)), Usage: usage{found.Tokens}, OperationID: r.OperationID}
 	for i, p := range found.Passages {
-		out.Passages[i] = passage(p)
+		out.Passages[i] = showPassage(p)
 	}
 	return apigw.Response{Status: http.StatusOK, Body: out}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ragtime/shared/apigw"
 	"ragtime/shared/apigw/apigwtest"
@@ -18,22 +19,26 @@ import (
 func TestRetrieve(t *testing.T) {
 	found := []rag.Passage{
 		{DocumentID: "a", Chunk: 2, Text: marker, Score: 0.9, Title: "A", Metadata: map[string]string{"k": "v"}},
-		{DocumentID: "b", Text: marker, Score: 0.5},
+		{DocumentID: "b", Text: "other", Score: 0.5},
 	}
 	tests := []struct {
 		name, body string
 		want       search
 		passages   int
 	}{
-		{"defaults", `{"query":"` + marker + `"}`, search{K: 5}, 2},
+		{"defaults", `{"query":"` + marker + `"}`, search{K: 100}, 2},
 		{"top_k", `{"query":"` + marker + `","top_k":100}`, search{K: 100}, 2},
 		{"filters", `{"query":"q","filter":{"document_id":"a","collection":"c","metadata":{"k":"v"}}}`,
-			search{K: 5, Filter: rag.Filter{DocumentID: "a", Collection: "c", Metadata: map[string]string{"k": "v"}}}, 2},
-		{"empty filter", `{"query":"q","filter":{}}`, search{K: 5}, 2},
-		{"min_score", `{"query":"q","min_score":0.6}`, search{K: 5}, 1},
-		{"min_score of the best", `{"query":"q","min_score":0.9}`, search{K: 5}, 1},
-		{"min_score over all", `{"query":"q","min_score":1}`, search{K: 5}, 0},
-		{"min_score least", `{"query":"q","min_score":-1}`, search{K: 5}, 2},
+			search{K: 100, Filter: rag.Filter{DocumentID: "a", Collection: "c", Metadata: map[string]string{"k": "v"}}}, 2},
+		{"empty filter", `{"query":"q","filter":{}}`, search{K: 100}, 2},
+		{"top_k of fewer", `{"query":"q","top_k":1}`, search{K: 100}, 1},
+		{"by similarity", `{"query":"other","rank":"similarity"}`, search{K: 100}, 2},
+		{"fused", `{"query":"q","rank":"fused"}`, search{K: 100}, 2},
+		{"merged", `{"query":"q","merge":true}`, search{K: 100}, 2},
+		{"min_score", `{"query":"q","min_score":0.6}`, search{K: 100}, 1},
+		{"min_score of the best", `{"query":"q","min_score":0.9}`, search{K: 100}, 1},
+		{"min_score over all", `{"query":"q","min_score":1}`, search{K: 100}, 0},
+		{"min_score least", `{"query":"q","min_score":-1}`, search{K: 100}, 2},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -45,9 +50,15 @@ func TestRetrieve(t *testing.T) {
 			}
 			want := retrieveAnswer{Passages: []passage{}, Usage: usage{7}, OperationID: "op-1"}
 			for _, p := range found[:tt.passages] {
-				want.Passages = append(want.Passages, passage(p))
+				want.Passages = append(want.Passages, showPassage(p))
 			}
-			if d := cmp.Diff(want, got); d != "" {
+			// Ranks and words are rag's to test; here it matters that they are told.
+			for i, p := range got.Passages {
+				if p.SimilarityRank == 0 || p.Words == nil {
+					t.Errorf("passage %d: got no rank or words in %s", i, r.Body)
+				}
+			}
+			if d := cmp.Diff(want, got, cmpopts.IgnoreFields(passage{}, "SimilarityRank", "WordRank", "Words", "Chunks")); d != "" {
 				t.Errorf("answer (-want +got):\n%s", d)
 			}
 			tt.want.Tenant = "account:123456789012"
@@ -100,6 +111,10 @@ func TestRetrieveRefused(t *testing.T) {
 		{"min_score over 1", field(`"min_score":1.01`), "min_score"},
 		{"min_score under -1", field(`"min_score":-1.01`), "min_score"},
 		{"min_score string", field(`"min_score":"` + marker + `"`), "min_score"},
+		{"rank unknown", field(`"rank":"best"`), "rank"},
+		{"rank empty", field(`"rank":""`), "rank"},
+		{"rank number", field(`"rank":1`), "rank"},
+		{"merge string", field(`"merge":"true"`), "merge"},
 		{"min_score null", field(`"min_score":null`), "min_score"},
 		{"min_score huge", field(`"min_score":1e999`), "min_score"},
 		{"filter string", field(`"filter":"` + marker + `"`), "filter"},

@@ -9,7 +9,7 @@ import (
 )
 
 // Decode decodes a request's body, a JSON object, into the struct that into points
-// to. A field has a name by its json tag, and is a string, int, float64,
+// to. A field has a name by its json tag, and is a string, int, float64, bool,
 // map[string]string, a struct of such, or a pointer to one. An unknown name, one
 // given twice, a wrong type and null are faults; what is absent stays as it is.
 func Decode(body []byte, into any) error {
@@ -86,5 +86,6 @@ var kindNames = map[reflect.Kind]string{
 	reflect.String:  "a string",
 	reflect.Int:     "an integer",
 	reflect.Float64: "a number",
+	reflect.Bool:    "true or false",
 	reflect.Map:     "an object of strings",
 }

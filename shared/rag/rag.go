@@ -38,7 +38,12 @@ type Passage struct {
 	Text       string
 	Score      float64 // cosine similarity, -1 to 1
 	Title      string
-	Metadata   map[string]string
+	// A search leaves these empty; Retrieve fills them in.
+	SimilarityRank int      // from 1, among what the search found
+	WordRank       int      // from 1, likewise; 0 where no word of the query is in it
+	Words          []string // the query's words, folded, that are in it or whose beginnings are
+	Chunks         int      // how many chunks it was merged from; 0 if merging was not asked for
+	Metadata       map[string]string
 }
 
 // Embedder turns texts into vectors.

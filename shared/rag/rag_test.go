@@ -196,7 +196,7 @@ func TestNewVersion(t *testing.T) {
 }
 
 func TestRetrieve(t *testing.T) {
-	found := []Passage{{DocumentID: "a", Score: 0.9}, {DocumentID: "b", Score: 0.5}, {DocumentID: "c", Score: -0.2}}
+	found := []Passage{{DocumentID: "a", Text: "x", Score: 0.9}, {DocumentID: "b", Text: "y", Score: 0.5}, {DocumentID: "c", Text: "z", Score: -0.2}}
 	filter := Filter{DocumentID: "a", Collection: "c", Metadata: map[string]string{"k": "v"}}
 	least := func(x float64) *float64 { return &x }
 	for _, test := range []struct {
@@ -217,11 +217,11 @@ func TestRetrieve(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(Retrieved{Passages: test.want, Tokens: 10}, got); diff != "" {
+			if diff := cmp.Diff(Retrieved{Passages: Rank("what?", test.want, Fused), Tokens: 10}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			asked := s.searched
-			if asked.tenant != "t" || asked.k != 7 || !slices.Equal(asked.vector, vectorOf("m", "what?")) || !cmp.Equal(asked.filter, filter) {
+			if asked.tenant != "t" || asked.k != 100 || !slices.Equal(asked.vector, vectorOf("m", "what?")) || !cmp.Equal(asked.filter, filter) {
 				t.Errorf("got search %+v, want the query's", asked)
 			}
 			if diff := cmp.Diff([]string{"what?"}, e.sent); diff != "" {

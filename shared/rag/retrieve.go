@@ -2,6 +2,7 @@ package rag
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"ragtime/shared/fault"
@@ -28,7 +29,13 @@ type Query struct {
 	TopK     int // 1 to 100
 	Filter   Filter
 	MinScore *float64 // the least similarity of a passage; nil for any
+	Rank     Ranking  // "" is Fused
+	Merge    bool     // adjacent chunks of one document become one passage, which may leave fewer than TopK
 }
+
+// fetched is how many chunks are ranked to give TopK of them: the most that one
+// search gives.
+const fetched = 100
 
 // Retrieved is what a query found.
 type Retrieved struct {
@@ -36,8 +43,8 @@ type Retrieved struct {
 	Tokens   int       // embedding tokens paid for
 }
 
-// Retrieve finds the passages of the tenant's current documents that are most
-// similar to the query.
+// Retrieve finds the passages of the tenant's current documents that fit the
+// query best, best first: see Rank.
 func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searcher) (Retrieved, error) {
 	if err := q.validate(); err != nil {
 		return Retrieved{}, err
@@ -51,21 +58,31 @@ func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searche
 	if err != nil {
 		return Retrieved{}, err
 	}
-	out.Passages, err = step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) ([]Passage, error) {
-		return s.Search(ctx, tenant, vectors[0], q.TopK, q.Filter)
+	found, err := step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) ([]Passage, error) {
+		return s.Search(ctx, tenant, vectors[0], fetched, q.Filter)
 	})
 	if err != nil {
 		return Retrieved{}, err
 	}
-	if q.MinScore != nil {
-		for i, p := range out.Passages { // best first: all after this one are worse
-			if p.Score < *q.MinScore {
-				out.Passages = out.Passages[:i]
-				break
-			}
-		}
-	}
+	out.Passages = q.choose(found)
 	return out, nil
+}
+
+// choose makes the answer of what was found.
+func (q Query) choose(found []Passage) []Passage {
+	for i := range found {
+		// Rounding may take a cosine over its bounds.
+		found[i].Score = max(-1, min(1, found[i].Score))
+	}
+	ranked := Rank(q.Text, found, q.Rank)
+	if q.MinScore != nil {
+		ranked = slices.DeleteFunc(ranked, func(p Passage) bool { return p.Score < *q.MinScore })
+	}
+	ranked = ranked[:min(q.TopK, len(ranked))]
+	if q.Merge {
+		return merge(ranked)
+	}
+	return ranked
 }
 
 // Get shows a document.

@@ -81,6 +81,9 @@ func (q Query) validate() error {
 	if q.MinScore != nil && !(*q.MinScore >= -1 && *q.MinScore <= 1) { // so that NaN is refused too
 		return fault.Bad("min_score", "must be from -1 to 1, not %g", *q.MinScore)
 	}
+	if q.Rank != "" && q.Rank != Fused && q.Rank != Similarity {
+		return fault.Bad("rank", "must be %q or %q", Similarity, Fused)
+	}
 	if id := q.Filter.DocumentID; id != "" {
 		if err := ValidID("filter.document_id", id); err != nil {
 			return err

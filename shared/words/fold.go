@@ -26,29 +26,40 @@ func fold(to []byte, word string, plain bool) []byte {
 		return to
 	}
 	start := len(to)
+	composes := false
 	for _, r := range word {
-		if r < tabled {
-			to = append(to, table()[r]...)
-			continue
-		}
-		if r >= 0x4E00 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7A3 { // Han, Hangul: as they are
+		switch {
+		case r < tabled:
+			to = append(to, table().folded[r]...)
+			composes = composes || table().kinds[r] == mark || r >= 0x1100 && r <= 0x11FF // parts of Korean syllables
+		case common(r):
 			to = utf8.AppendRune(to, r)
-			continue
+		default:
+			to = append(to, foldRune(r)...)
+			composes = true
 		}
-		to = append(to, foldRune(r)...)
 	}
-	// What stays a mark may compose with the letter before it.
-	return norm.NFC.AppendString(to[:start], string(to[start:]))
+	if composes { // with the letter before
+		return norm.NFC.AppendString(to[:start], string(to[start:]))
+	}
+	return to
 }
 
-// tabled is the first character that the table does not have. It has those of
-// Latin, Greek, Cyrillic, Hebrew and Arabic letters.
+// tabled is the first character that the table does not have. It has those of all
+// scripts but the ideographs, kana and Korean, and some that are rare.
 const tabled = 0x2000
 
-var table = sync.OnceValue(func() [][]byte {
-	t := make([][]byte, tabled)
-	for r := range t {
-		t[r] = foldRune(rune(r))
+type characters struct {
+	kinds  [tabled]kind
+	folded [tabled][]byte
+}
+
+// table is made on first use: it takes some milliseconds.
+var table = sync.OnceValue(func() *characters {
+	t := new(characters)
+	for r := range rune(tabled) {
+		t.kinds[r] = findKind(r)
+		t.folded[r] = foldRune(r)
 	}
 	return t
 })

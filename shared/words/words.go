@@ -86,7 +86,7 @@ func next(run []byte, i int) int {
 	_, n := utf8.DecodeRune(run[i:])
 	for i += n; i < len(run); i += n {
 		var r rune
-		if r, n = utf8.DecodeRune(run[i:]); !unicode.Is(unicode.M, r) {
+		if r, n = utf8.DecodeRune(run[i:]); kindOf(r) != mark {
 			break
 		}
 	}
@@ -102,7 +102,7 @@ func span(text string, i int) (start, end int, dense, plain bool) {
 		var k kind
 		if c := text[i]; c < utf8.RuneSelf {
 			n = 1
-			k = ascii[c]
+			k = table().kinds[c]
 		} else {
 			var r rune
 			r, n = utf8.DecodeRuneInString(text[i:])
@@ -131,15 +131,6 @@ const (
 	mark                 // belongs to the letter before it
 )
 
-var ascii = func() (t [utf8.RuneSelf]kind) {
-	for c := range t {
-		if r := rune(c); unicode.IsLetter(r) || unicode.IsDigit(r) {
-			t[c] = spaced
-		}
-	}
-	return t
-}()
-
 // scripts without spaces between words, and Korean.
 var scripts = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Yi,
@@ -158,6 +149,20 @@ const (
 
 func kindOf(r rune) kind {
 	switch {
+	case r < tabled:
+		return table().kinds[r]
+	case common(r):
+		return unspaced
+	}
+	return findKind(r)
+}
+
+// common are the ideographs and the Korean syllables that most texts of such
+// scripts are made of; no form of them is another's.
+func common(r rune) bool { return r >= 0x4E00 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7A3 }
+
+func findKind(r rune) kind {
+	switch {
 	case unicode.Is(unicode.M, r), r == halfVoiced, r == halfPlosive:
 		return mark
 	case r < 0x0E00: // below Thai all scripts have spaces
@@ -169,7 +174,7 @@ func kindOf(r rune) kind {
 		return spaced
 	case !unicode.IsLetter(r):
 		return none
-	case r >= 0x4E00 && r <= 0x9FFF, r == longVowel, r == halfLongVowel, unicode.In(r, scripts...):
+	case common(r), r == longVowel, r == halfLongVowel, unicode.In(r, scripts...):
 		return unspaced
 	}
 	return spaced

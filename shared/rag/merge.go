@@ -1,0 +1,75 @@
+package rag
+
+import "strings"
+
+// merge joins passages that are adjacent chunks of one document into one, at the
+// place, with the score and the ranks of the best of them. What a chunk repeats
+// of the one before is given once; where it repeats nothing, a blank line stands
+// for the white space that was between them.
+func merge(passages []Passage) []Passage {
+	type place struct {
+		document string
+		chunk    int
+	}
+	at := map[place]int{}
+	for i, p := range passages {
+		at[place{p.DocumentID, p.Chunk}] = i
+	}
+	var out []Passage
+	taken := make([]bool, len(passages))
+	for i, best := range passages {
+		if taken[i] {
+			continue
+		}
+		from := place{best.DocumentID, best.Chunk}
+		for prior := (place{from.document, from.chunk - 1}); has(at, prior); prior.chunk-- {
+			from = prior
+		}
+		joined := best
+		joined.Chunk, joined.Chunks, joined.Text, joined.Words = from.chunk, 0, "", nil
+		for next := from; has(at, next); next.chunk++ {
+			p := passages[at[next]]
+			taken[at[next]] = true
+			joined.Chunks++
+			joined.Words = union(joined.Words, p.Words)
+			if next == from {
+				joined.Text = p.Text
+			} else {
+				joined.Text = join(joined.Text, p.Text)
+			}
+		}
+		out = append(out, joined)
+	}
+	return out
+}
+
+func has[K comparable, V any](m map[K]V, k K) bool {
+	_, ok := m[k]
+	return ok
+}
+
+func union(a, b []string) []string {
+	seen := map[string]bool{}
+	out := []string{}
+	for _, s := range append(append([]string{}, a...), b...) {
+		if !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// join puts a chunk's text after its predecessor's, without what it repeats.
+func join(before, text string) string {
+	for n := min(len(before), len(text)); n >= shortestRepeat; n-- {
+		if strings.HasSuffix(before, text[:n]) {
+			return before + text[n:]
+		}
+	}
+	return before + "\n\n" + text
+}
+
+// shortestRepeat is below any overlap that chunks have, and above what two texts
+// share by chance.
+const shortestRepeat = 8
