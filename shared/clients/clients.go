@@ -40,10 +40,9 @@ func New(c config.Config) Clients {
 	if c.OpenAIKey == "" {
 		key = secret.New(awsConfig(c, bounded.New(client, mostOfSecrets), c.SecretsURL), c.OpenAIKeySecret)
 	}
-	return Clients{
-		Embedder: openai.New(c.Provider, client, key, c.EmbeddingModel, c.Dimensions),
-		Table:    dynamo.New(awsConfig(c, bounded.New(client, mostOfDynamoDB), c.DynamoDBURL), c.Table),
-	}
+	embedder := openai.New(c.Provider, client, key, c.EmbeddingModel, c.Dimensions)
+	table := dynamo.New(awsConfig(c, bounded.New(client, mostOfDynamoDB), c.DynamoDBURL), c.Table)
+	return Clients{Embedder: embedder, Table: table.In(embedder.Model())}
 }
 
 // awsConfig is what config.LoadDefaultConfig would find in Lambda, without its

@@ -73,6 +73,9 @@ var errPageFull = fault.New(fault.Internal, "the page is full")
 // results may be chunks of replaced versions; when too few are left it asks
 // once more for the most there is.
 func (t *Table) Search(ctx context.Context, tenant string, v []float32, k int, f rag.Filter) ([]rag.Passage, error) {
+	if err := t.checkSpace(ctx); err != nil {
+		return nil, err
+	}
 	want := min(maxTopK, k+k/2+5)
 	if len(f.Metadata) > 0 {
 		want = maxTopK

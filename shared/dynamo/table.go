@@ -37,6 +37,7 @@ const Index = "passages"
 type Table struct {
 	client *dynamodb.Client
 	name   string
+	space  space
 
 	// Repeating a write is safe: a put or delete of the same item changes nothing
 	// the second time, and switchTo knows its own.

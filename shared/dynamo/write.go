@@ -26,6 +26,9 @@ const later = "attribute_not_exists(#version) OR #version < :version"
 
 // Embeddings implements rag.Writer.
 func (t *Table) Embeddings(ctx context.Context, tenant, id string) (map[string][]float32, string, error) {
+	if err := t.claimSpace(ctx); err != nil {
+		return nil, "", err
+	}
 	head, err := t.head(ctx, tenant, id)
 	if err != nil || head == nil {
 		return nil, "", err
@@ -50,6 +53,9 @@ func (t *Table) Embeddings(ctx context.Context, tenant, id string) (map[string][
 
 // Replace implements rag.Writer. Once it returned nil the version is current.
 func (t *Table) Replace(ctx context.Context, tenant string, d rag.Document, chunks []rag.Chunk) error {
+	if err := t.claimSpace(ctx); err != nil {
+		return err
+	}
 	writes := make([]types.WriteRequest, len(chunks))
 	for i, c := range chunks {
 		writes[i].PutRequest = &types.PutRequest{Item: chunkItem(tenant, d, c)}

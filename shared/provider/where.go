@@ -50,5 +50,5 @@ func (api API) Space() string {
 	if api.Name != OpenAI || err != nil || api.BaseURL == presets[OpenAI].BaseURL {
 		return api.Name
 	}
-	return u.Hostname()
+	return strings.ToLower(u.Hostname())
 }

@@ -11,7 +11,7 @@ func TestAt(t *testing.T) {
 	tests := []struct{ preset, settings, url, base, query, space string }{
 		{"openai", "", "", "https://api.openai.com/v1", "", "openai"},
 		{"openai", "", "https://api.openai.com/v1/", "https://api.openai.com/v1", "", "openai"},
-		{"openai", "", "https://Gateway.example:8443/v1//", "https://Gateway.example:8443/v1", "", "Gateway.example"},
+		{"openai", "", "https://Gateway.example:8443/v1//", "https://Gateway.example:8443/v1", "", "gateway.example"},
 		{"openai", "", "http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1", "", "127.0.0.1"},
 		{"openai", "", "http://[::1]:8080", "http://[::1]:8080", "", "::1"},
 		{"ollama", "", "http://localhost:11434/v1", "http://localhost:11434/v1", "", "ollama"},
