@@ -41,6 +41,7 @@ func (c *up) Run(ctx context.Context) error {
 	defer log.Close()
 	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port, SecretKey: true,
 		OpenAIKey: os.Getenv("OPENAI_API_KEY"), OpenAIBaseURL: os.Getenv("OPENAI_BASE_URL"), CertFile: os.Getenv("SSL_CERT_FILE"),
+		Provider: os.Getenv("RAGTIME_PROVIDER"), Settings: os.Getenv("RAGTIME_PROVIDER_SETTINGS"),
 		Log: func(l lambda.Line) {
 			fmt.Fprintf(log, "%s %s\n", l.Function, l.Text)
 			if c.Logs {

@@ -40,7 +40,7 @@ type Options struct {
 	Port          int               // of the API; 0 is any free one
 	OpenAIKey     string            // with a key the real OpenAI is used, else the stand-in
 	OpenAIBaseURL string            // with a key: another OpenAI-compatible API
-	Provider      string            // RAGTIME_PROVIDER of the functions, and
+	Provider      string            // RAGTIME_PROVIDER of the functions: how they speak to it, or to the stand-in
 	Settings      string            // their RAGTIME_PROVIDER_SETTINGS: see docs/providers.md
 	CertFile      string            // with a key: what its API's certificate is checked with (PEM); empty is what the system trusts
 	PerProcess    int               // invocations that one function process serves at once, as lambda.Function.PerProcess; 1

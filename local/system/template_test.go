@@ -9,12 +9,14 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
 	"ragtime/local/lambda"
 	"ragtime/local/network"
 	"ragtime/local/system"
 	"ragtime/local/system/systemtest"
+	"ragtime/shared/provider"
 )
 
 // What the template's dashboard and alarms show is what the functions report.
@@ -155,4 +157,23 @@ func templateMetrics(t *testing.T) map[string]bool {
 		t.Fatalf("found %d alarms and %v in the template", alarms, shown)
 	}
 	return shown
+}
+
+// Every provider that is known can be chosen, and no other.
+func TestTemplateHasTheProviders(t *testing.T) {
+	raw, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var template struct {
+		Parameters map[string]struct {
+			AllowedValues []string `yaml:"AllowedValues"`
+		} `yaml:"Parameters"`
+	}
+	if err := yaml.Unmarshal(raw, &template); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(provider.Names(), template.Parameters["Provider"].AllowedValues); diff != "" {
+		t.Errorf("providers (-known +allowed):\n%s", diff)
+	}
 }
