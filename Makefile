@@ -11,7 +11,7 @@ ARCH      ?= arm64
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
 
-.PHONY: help run build test bench bench-hang lab check events deploy $(FUNCTIONS:%=build/%/bootstrap) build/ragtime
+.PHONY: help run build test bench eval bench-hang lab check events deploy $(FUNCTIONS:%=build/%/bootstrap) build/ragtime
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: ## run the benchmarks
 
 lab: build ## drive the whole system through every fault (Linux; about 7 minutes); exits 1 when one does not hold
 	build/ragtime lab
+
+eval: build ## measure retrieval: the samples' questions, and XQuAD's with XQUAD=folder of xquad.*.json
+	build/ragtime eval --start local/samples/questions.json $(if $(XQUAD),$(wildcard $(XQUAD)/xquad.*.json))
 
 bench-hang: ## measure clients of the embeddings API when the network hangs, in under two minutes
 	go run ./local/benchhang

@@ -124,6 +124,7 @@ type query struct {
 	TopK     int      `json:"top_k"`
 	Filter   *filter  `json:"filter,omitempty"`
 	MinScore *float64 `json:"min_score,omitempty"`
+	Rank     string   `json:"rank,omitempty"`
 }
 
 type filter struct {
@@ -140,4 +141,7 @@ type passages struct {
 		Score      float64 `json:"score"`
 		Title      string  `json:"title"`
 	} `json:"passages"`
+	Usage struct {
+		EmbeddingTokens int `json:"embedding_tokens"`
+	} `json:"usage"`
 }

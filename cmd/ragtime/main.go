@@ -15,6 +15,7 @@ type commands struct {
 	Up       up       `cmd:"" help:"Start the whole system on this machine; Ctrl-C stops it."`
 	Put      put      `cmd:"" help:"Put Markdown and text files into the library."`
 	Retrieve retrieve `cmd:"" help:"Find the passages that fit a query."`
+	Eval     eval     `cmd:"" help:"Ask questions whose answering documents are known, and tell how many were found."`
 	Trace    trace    `cmd:"" help:"Show the waterfall of an operation that ragtime up ran: where its time went."`
 	Diagnose diagnose `cmd:"" help:"Walk the way to each remote service, phase by phase; exits 1 where one is not open."`
 	Lab      lab      `cmd:"" help:"Drive the whole system through every fault, and tell how each ended."`

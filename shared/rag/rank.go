@@ -17,7 +17,7 @@ const (
 // wordsShare is what a passage's words count for in a fused order, of what its
 // similarity does. Chosen by measuring with weak and strong embeddings: see
 // docs/retrieval.md.
-const wordsShare = 1.5
+const wordsShare = 1.75
 
 // Okapi BM25's parameters: how soon a repeated word stops to count, and how much
 // a long passage loses.

@@ -1,7 +1,6 @@
 package rag
 
 import (
-	"slices"
 	"unicode/utf8"
 
 	"ragtime/shared/words"
@@ -18,46 +17,48 @@ const beginning = 4
 // and its characters.
 type terms struct {
 	whole, part map[string]int // to the term's number
-	names       []string       // by number; "" for a part, which is not told
-	wholeOf     []int          // by number: of a part, the first word that has it, else itself
+	words       []string       // the query's, folded, each once
+	tells       []int          // by a term's number: which word a passage with it has; -1 for a character
 }
 
 func newTerms(query string) *terms {
 	t := &terms{whole: map[string]int{}, part: map[string]int{}}
-	t.each(query, func(in map[string]int, term []byte, whole []byte) {
+	t.each(query, func(in map[string]int, term, word []byte) {
 		if _, ok := in[string(term)]; ok {
 			return
 		}
-		n := len(t.names)
-		in[string(term)] = n
-		if whole == nil {
-			t.names = append(t.names, string(term))
-			t.wholeOf = append(t.wholeOf, n)
-			return
+		in[string(term)] = len(t.tells)
+		tells := -1
+		if len(word) > 0 {
+			if len(t.words) == 0 || t.words[len(t.words)-1] != string(word) {
+				t.words = append(t.words, string(word))
+			}
+			tells = len(t.words) - 1
 		}
-		t.names = append(t.names, "")
-		t.wholeOf = append(t.wholeOf, t.whole[string(whole)])
+		t.tells = append(t.tells, tells)
 	})
 	return t
 }
 
-func (t *terms) len() int { return len(t.names) }
+func (t *terms) len() int { return len(t.tells) }
 
-// each calls f with each term of a text and the map it belongs in, and with the
-// word or pair that it is a part of.
-func (t *terms) each(text string, f func(in map[string]int, term, whole []byte)) {
+// each calls f with each term of a text, the map it belongs in, and the word that it
+// tells of, which is empty for one character of many.
+func (t *terms) each(text string, f func(in map[string]int, term, word []byte)) {
 	for run := range words.Runs(text) {
 		if !run.Dense {
-			f(t.whole, run.Text, nil)
+			f(t.whole, run.Text, run.Text)
 			if n := begin(run.Text); n < len(run.Text) {
 				f(t.part, run.Text[:n], run.Text)
 			}
 			continue
 		}
 		for pair := range words.Pairs(run.Text) {
-			f(t.whole, pair, nil)
-			if _, n := utf8.DecodeRune(pair); n < len(pair) {
-				f(t.part, pair[:n], pair)
+			f(t.whole, pair, pair)
+		}
+		for i, n := 0, 0; i < len(run.Text); i += n {
+			if _, n = utf8.DecodeRune(run.Text[i:]); n < len(run.Text) {
+				f(t.part, run.Text[i:i+n], nil)
 			}
 		}
 	}
@@ -89,17 +90,17 @@ func (t *terms) count(text string, counts []int) (all int) {
 // found gives the query's words that counts has, or whose beginnings it has, in
 // the query's order, folded.
 func (t *terms) found(counts []int) []string {
-	var numbers []int
+	has := make([]bool, len(t.words))
 	for n, often := range counts {
-		if often > 0 && (t.names[n] != "" || utf8.RuneCountInString(t.names[t.wholeOf[n]]) > beginning) {
-			numbers = append(numbers, t.wholeOf[n])
+		if often > 0 && t.tells[n] >= 0 {
+			has[t.tells[n]] = true
 		}
 	}
-	slices.Sort(numbers)
-	numbers = slices.Compact(numbers)
-	out := make([]string, len(numbers))
-	for i, n := range numbers {
-		out[i] = t.names[n]
+	out := []string{}
+	for i, word := range t.words {
+		if has[i] {
+			out = append(out, word)
+		}
 	}
 	return out
 }
