@@ -42,6 +42,7 @@ func (c *up) Run(ctx context.Context) error {
 	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port, SecretKey: true,
 		OpenAIKey: os.Getenv("OPENAI_API_KEY"), OpenAIBaseURL: os.Getenv("OPENAI_BASE_URL"), CertFile: os.Getenv("SSL_CERT_FILE"),
 		Provider: os.Getenv("RAGTIME_PROVIDER"), Settings: os.Getenv("RAGTIME_PROVIDER_SETTINGS"),
+		Parameters: embedding(),
 		Log: func(l lambda.Line) {
 			fmt.Fprintf(log, "%s %s\n", l.Function, l.Text)
 			if c.Logs {
@@ -62,6 +63,20 @@ func (c *up) Run(ctx context.Context) error {
 	<-ctx.Done()
 	fmt.Println("stopping")
 	return nil
+}
+
+// embedding is the model that the environment names, as the template's parameters.
+func embedding() map[string]string {
+	parameters := map[string]string{}
+	for parameter, variable := range map[string]string{
+		"EmbeddingModel":      "RAGTIME_EMBEDDING_MODEL",
+		"EmbeddingDimensions": "RAGTIME_EMBEDDING_DIMENSIONS",
+	} {
+		if v := os.Getenv(variable); v != "" {
+			parameters[parameter] = v
+		}
+	}
+	return parameters
 }
 
 // projectRoot is the folder of template.yaml: the one given, or the one above

@@ -85,3 +85,15 @@ func TestProviders(outer *testing.T) {
 		}
 	}
 }
+
+// Another model's dimensions are those of the table and of what is asked for.
+func TestParameters(t *testing.T) {
+	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), Parameters: map[string]string{
+		"EmbeddingModel": "text-embedding-3-large", "EmbeddingDimensions": "512"}})
+	if status := put(t, s.URL, "doc", "The vault opens at noon."); status != http.StatusOK {
+		t.Errorf("put answered %d", status)
+	}
+	if got := retrieve(t, s.URL, "when does the vault open?", 1); len(got.Passages) != 1 {
+		t.Errorf("found %d passages, want the document's", len(got.Passages))
+	}
+}
