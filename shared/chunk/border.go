@@ -102,7 +102,8 @@ func (s *scanner) headed(b border) border {
 }
 
 // skipWord is where the word at pos ends, and whether it does so because a
-// sentence does without white space, as in Chinese and Japanese.
+// sentence does without white space, as in Chinese and Japanese. A full stop of
+// ASCII does not: it is in numbers and names.
 func (s *scanner) skipWord() (end int, stop bool) {
 	for i := s.pos; i < len(s.text); {
 		r, n := utf8.DecodeRuneInString(s.text[i:])
@@ -110,12 +111,12 @@ func (s *scanner) skipWord() (end int, stop bool) {
 			return i, false
 		}
 		i += n
-		if !strings.ContainsRune("。！？", r) {
+		if r < utf8.RuneSelf || !terminal(r) {
 			continue
 		}
 		for i < len(s.text) {
 			r, n := utf8.DecodeRuneInString(s.text[i:])
-			if !strings.ContainsRune("。！？」』）”’", r) {
+			if !closes(r) && !terminal(r) {
 				return i, !unicode.IsSpace(r)
 			}
 			i += n
@@ -131,16 +132,26 @@ var abbreviations = map[string]bool{
 	"fig": true, "cf": true, "approx": true, "dept": true, "rev": true, "sr": true, "jr": true,
 }
 
+// terminal reports whether a character ends sentences, in any script. Khmer's two
+// have that property since Unicode 16; Go has Unicode 15.
+func terminal(r rune) bool {
+	return unicode.Is(unicode.Sentence_Terminal, r) || r == '។' || r == '៕'
+}
+
+// closes reports whether a character may follow a sentence's end and belong to it:
+// a bracket or quotation mark. Some languages close with what others open with.
+func closes(r rune) bool {
+	return strings.ContainsRune("\"'*_", r) || unicode.In(r, unicode.Pe, unicode.Pf, unicode.Pi)
+}
+
 // endsSentence reports whether the word at wordAt ends a sentence at a border.
 func (s *scanner) endsSentence(wordAt int, b border) bool {
-	w := strings.TrimRight(s.text[wordAt:b.end], "\"')]}*_»”’")
-	if strings.HasSuffix(w, "!") || strings.HasSuffix(w, "?") || strings.HasSuffix(w, "…") {
-		return true
+	w := strings.TrimRightFunc(s.text[wordAt:b.end], closes)
+	last, _ := utf8.DecodeLastRuneInString(w)
+	if last != '.' {
+		return last == '…' || terminal(last)
 	}
-	w, dot := strings.CutSuffix(w, ".")
-	if !dot {
-		return false
-	}
+	w = strings.TrimSuffix(w, ".")
 	if r, _ := utf8.DecodeRuneInString(s.text[b.start:]); unicode.IsLower(r) {
 		return false
 	}

@@ -1,8 +1,9 @@
 package chunk
 
 import (
-	"unicode"
 	"unicode/utf8"
+
+	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
 // splitter holds one Split's state. It looks ahead no further than a chunk may
@@ -104,32 +105,27 @@ func (s *splitter) load(far int) {
 }
 
 // inWord makes a border inside the word that starts at or before floor, at
-// about end, but at least a character after floor. It keeps what is drawn as one
-// character together: letters with their accents, the parts of an emoji.
+// about end, but at least a character after floor. It keeps together what is drawn as one
+// character (a grapheme cluster of UAX #29): letters with their accents, Indic
+// conjuncts, parts of a Korean syllable, flags, the parts of an emoji.
 func (s *splitter) inWord(end, floor int) border {
 	p := runeStart(s.text, min(end, len(s.text)))
-	const parts = 16 // an accent without end must be cut all the same
-	for q, i := p, 0; q > floor && i < parts; i++ {
-		if !s.glued(q) {
-			return border{end: q, start: q}
-		}
-		_, n := utf8.DecodeLastRuneInString(s.text[:q])
-		q -= n
+	const longest = 128 // bytes of a cluster: an accent without end must be cut all the same
+	from := max(floor, runeStart(s.text, max(0, p-longest)))
+	// A cluster that starts at or before p may end past it.
+	clusters := graphemes.FromString(s.text[from:min(len(s.text), p+longest)])
+	best := floor
+	for clusters.Next() && from+clusters.End() <= p {
+		best = from + clusters.End()
+	}
+	if best > floor {
+		return border{end: best, start: best}
 	}
 	if p <= floor {
 		_, n := utf8.DecodeRuneInString(s.text[floor:])
 		p = floor + n
 	}
 	return border{end: p, start: p}
-}
-
-// glued reports whether the characters on both sides of an offset belong together.
-func (s *splitter) glued(at int) bool {
-	const joiner = '\u200d'
-	before, _ := utf8.DecodeLastRuneInString(s.text[:at])
-	after, _ := utf8.DecodeRuneInString(s.text[at:])
-	return before == joiner || after == joiner || unicode.Is(unicode.M, after) ||
-		unicode.Is(unicode.Sk, after) && after >= 0x1F3FB // skin tones
 }
 
 // repeatFrom is where the chunk after a border should start: at the border, or

@@ -42,6 +42,7 @@ type Embedded struct {
 // Embed puts a document: it replaces the one of the same ID, whole or not at
 // all. A chunk whose text did not change keeps its embedding.
 func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (Embedded, error) {
+	in.Text = plain(in.Text)
 	if err := in.validate(); err != nil {
 		return Embedded{}, err
 	}
@@ -76,6 +77,14 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 	}
 	return out, nil
 }
+
+// plain takes a byte order mark off a text and makes every line end a line feed,
+// so that one document saved by two editors is one text. Nothing else is changed.
+func plain(text string) string {
+	return lineEnds.Replace(strings.TrimPrefix(text, "\ufeff"))
+}
+
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // cut cuts the text into chunks. It is the one part of an operation that takes
 // long without waiting, so it minds the deadline itself.
