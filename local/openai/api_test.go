@@ -161,6 +161,7 @@ func TestEmbed(t *testing.T) {
 		{"ระยะเวลารอคอยทันตกรรม", "ทันตกรรมมีระยะเวลารอคอยหกเดือน", "ห้องสมุดปิดวันอาทิตย์"},
 		{"दंत चिकित्सा की प्रतीक्षा अवधि", "प्रतीक्षा अवधि छह महीने है", "पुस्तकालय रविवार को बंद रहता है"},
 		{"ما هي فترة الانتظار؟", "فترة الانتظار ستة أشهر", "المكتبة مغلقة يوم الأحد"},
+		{"他的病历", "病人", "图书馆"}, // one character in common
 		{"Will you pay for pills?", "The plan covers medication.", "The pool is closed on Sunday."},
 	} {
 		if near, far := similarity(texts[0], texts[1]), similarity(texts[0], texts[2]); near < far+0.05 {

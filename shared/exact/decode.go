@@ -11,7 +11,7 @@ import (
 // Decode decodes a request's body, a JSON object, into the struct that into points
 // to. A field has a name by its json tag, and is a string, int, float64, bool,
 // map[string]string, a struct of such, or a pointer to one. An unknown name, one
-// given twice, a wrong type and null are faults; what is absent stays as it is.
+// given twice and a wrong type are faults; what is absent, or null, stays as it is.
 func Decode(body []byte, into any) error {
 	if strings.TrimSpace(string(body)) == "" {
 		return fault.Bad("body", "must not be empty")
@@ -40,6 +40,9 @@ func decodeStruct(path string, raw json.RawMessage, into reflect.Value) error {
 		if !ok {
 			return fault.Bad(join(path, Printable(m.Name), ""), "is not a field of this request")
 		}
+		if string(m.Raw) == "null" {
+			continue // as if it were absent
+		}
 		if err := decodeValue(join(path, m.Name, ""), m.Raw, field); err != nil {
 			return err
 		}
@@ -55,7 +58,7 @@ func decodeValue(path string, raw json.RawMessage, into reflect.Value) error {
 	if into.Kind() == reflect.Struct {
 		return decodeStruct(path, raw, into)
 	}
-	if string(raw) == "null" || json.Unmarshal(raw, into.Addr().Interface()) != nil {
+	if json.Unmarshal(raw, into.Addr().Interface()) != nil {
 		return fault.Bad(path, "must be %s", kindNames[into.Kind()])
 	}
 	if into.Kind() == reflect.Map {
