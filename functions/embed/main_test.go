@@ -46,9 +46,13 @@ func (w *world) Embed(_ context.Context, texts []string) ([][]float32, int, erro
 	return out, 7 * len(texts), nil
 }
 
-func (w *world) Embeddings(_ context.Context, tenant, id string) (map[string][]float32, string, error) {
-	w.calls = append(w.calls, "embeddings "+tenant+" "+id)
-	return w.known, "", w.err
+func (w *world) Latest(_ context.Context, tenant, id string) (rag.Document, string, error) {
+	w.calls = append(w.calls, "latest "+tenant+" "+id)
+	return w.document, w.document.Version, w.err
+}
+
+func (w *world) Embeddings(context.Context, string, string, string) (map[string][]float32, error) {
+	return w.known, w.err
 }
 
 func (w *world) Replace(_ context.Context, tenant string, d rag.Document, chunks []rag.Chunk) error {

@@ -32,9 +32,10 @@ func newHandler(e rag.Embedder, s reader, from config.Tenancy, t *trace.Tracer) 
 		Tracer:  t,
 		Tenancy: from,
 		Routes: apigw.Routes{
-			"POST /retrieve":               h.retrieve,
-			"GET /documents":               h.list,
-			"GET /documents/{document_id}": h.get,
+			"POST /retrieve":                      h.retrieve,
+			"GET /documents":                      h.list,
+			"GET /documents/{document_id}":        h.get,
+			"GET /documents/{document_id}/chunks": h.chunks,
 		},
 		Direct: apigw.Direct{Route: "POST /retrieve", Fields: []string{"query"}},
 	}.Serve
@@ -87,6 +88,7 @@ type usage struct {
 
 type retrieveAnswer struct {
 	Passages    []passage `json:"passages"`
+	Incomplete  bool      `json:"incomplete,omitempty"` // there may be more than were found
 	Usage       usage     `json:"usage"`
 	OperationID string    `json:"operation_id"`
 }
@@ -131,7 +133,8 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 		return apigw.Response{}, err
 	}
 	operation.Count(ctx, operation.EmbeddingTokens, found.Tokens)
-	out := retrieveAnswer{Passages: make([]passage, len(found.Passages)), Usage: usage{found.Tokens}, OperationID: r.OperationID}
+	operation.Count(ctx, operation.StaleChunks, found.Stale)
+	out := retrieveAnswer{Passages: make([]passage, len(found.Passages)), Incomplete: found.Incomplete, Usage: usage{found.Tokens}, OperationID: r.OperationID}
 	for i, p := range found.Passages {
 		out.Passages[i] = showPassage(p)
 	}
@@ -173,11 +176,9 @@ func (h handler) list(ctx context.Context, r *apigw.Request) (apigw.Response, er
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	limit := 50
-	if v, ok := params["limit"]; ok {
-		if limit, err = strconv.Atoi(v); err != nil {
-			return apigw.Response{}, fault.Bad("limit", "must be an integer")
-		}
+	limit, err := limitOf(params)
+	if err != nil {
+		return apigw.Response{}, err
 	}
 	page, err := rag.List(ctx, r.Tenant, limit, params["cursor"], h.store)
 	if err != nil {
@@ -186,6 +187,54 @@ func (h handler) list(ctx context.Context, r *apigw.Request) (apigw.Response, er
 	out := listAnswer{Documents: []document{}, Cursor: page.Cursor}
 	for _, d := range page.Documents {
 		out.Documents = append(out.Documents, show(d))
+	}
+	return apigw.Response{Status: http.StatusOK, Body: out}, nil
+}
+
+// limitOf is how many entries of a list are asked for; 50 where nobody says.
+func limitOf(params map[string]string) (int, error) {
+	v, ok := params["limit"]
+	if !ok {
+		return 50, nil
+	}
+	limit, err := strconv.Atoi(v)
+	if err != nil {
+		return 0, fault.Bad("limit", "must be an integer")
+	}
+	return limit, nil
+}
+
+type chunk struct {
+	Chunk  int    `json:"chunk"`
+	Text   string `json:"text"`
+	Tokens int    `json:"tokens"`
+}
+
+type chunksAnswer struct {
+	Chunks []chunk `json:"chunks"`
+	Cursor string  `json:"cursor,omitempty"`
+}
+
+func (h handler) chunks(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
+	id, err := r.Path("document_id")
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	params, err := r.Query("limit", "cursor")
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	limit, err := limitOf(params)
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	page, err := rag.Chunks(ctx, r.Tenant, id, limit, params["cursor"], h.store)
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	out := chunksAnswer{Chunks: []chunk{}, Cursor: page.Cursor}
+	for _, c := range page.Chunks {
+		out.Chunks = append(out.Chunks, chunk{c.N, c.Text, c.Tokens})
 	}
 	return apigw.Response{Status: http.StatusOK, Body: out}, nil
 }

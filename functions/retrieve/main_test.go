@@ -53,10 +53,10 @@ func (w *world) Embed(_ context.Context, texts []string) ([][]float32, int, erro
 	return [][]float32{{1, 0, 0}}, 7, nil
 }
 
-func (w *world) Search(_ context.Context, tenant string, _ []float32, k int, f rag.Filter) ([]rag.Passage, error) {
+func (w *world) Search(_ context.Context, tenant string, _ []float32, k, _ int, f rag.Filter) (rag.Found, error) {
 	w.calls = append(w.calls, "search")
 	w.searches = append(w.searches, search{tenant, k, f})
-	return w.passages, w.err
+	return rag.Found{Passages: w.passages}, w.err
 }
 
 func (w *world) Get(_ context.Context, tenant, id string) (rag.Document, error) {
@@ -70,6 +70,11 @@ func (w *world) Get(_ context.Context, tenant, id string) (rag.Document, error) 
 func (w *world) List(_ context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
 	w.calls = append(w.calls, "list "+tenant+" "+cursor)
 	return w.documents, w.next, w.err
+}
+
+func (w *world) Chunks(_ context.Context, tenant, id string, limit int, cursor string) ([]rag.Chunk, string, error) {
+	w.calls = append(w.calls, "chunks "+tenant+" "+id+" "+cursor)
+	return []rag.Chunk{{N: 0, Text: "text", Tokens: 1}}, w.next, w.err
 }
 
 // marker stands in every body's content, so that it shows where content leaks.

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -29,7 +31,7 @@ func operation(r *http.Request) string {
 }
 
 func isWrite(r *http.Request) bool {
-	return operation(r) == "BatchWriteItem" || operation(r) == "PutItem"
+	return operation(r) == "BatchWriteItem" || operation(r) == "PutItem" || operation(r) == "UpdateItem"
 }
 
 func refuse(w http.ResponseWriter, status int, exception string) {
@@ -132,9 +134,12 @@ func TestStoreThrottled(t *testing.T) {
 			v.wantCurrent(t, s)
 			// One that does not end is told as what it is.
 			left.Store(1 << 30)
-			_, err := s.Get(t.Context(), "t", "a")
-			if got := fault.From(err); got == nil || got.Kind != fault.Unavailable || !strings.Contains(got.Detail, exception) || len(got.Attempts) != 4 {
-				t.Errorf("got error %v, want unavailable for %s after 4 attempts", err, exception)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+			defer cancel()
+			_, err := s.Get(ctx, "t", "a")
+			if got := fault.From(err); got == nil || got.Kind != fault.RateLimited || !strings.Contains(got.Detail, exception) ||
+				got.Phase != fault.PhaseBackoff || got.RetryAfter == 0 || len(got.Attempts) < 4 {
+				t.Errorf("got error %v, want rate-limited for %s in phase backoff, with Retry-After, after more than 3 attempts", err, exception)
 			}
 		})
 	}
@@ -162,11 +167,11 @@ func TestStoreCrash(t *testing.T) {
 	}
 }
 
-// The writes of the replacement in crash when none fails: two batches of puts,
-// the switch, two batches of deletes.
+// The writes of the replacement in crash when none fails: the mark, two batches of
+// puts, the switch, two batches of deletes.
 const (
-	toSwitch = 3
-	sound    = 5
+	toSwitch = 4
+	sound    = 6
 )
 
 func crash(t *testing.T, n int, done bool, fail func(http.ResponseWriter)) {
@@ -250,10 +255,11 @@ func (s stored) wantCurrent(t *testing.T, store rag.Store) {
 	if err != nil || d.Version != s.Version || d.Chunks != s.Chunks {
 		t.Fatalf("got version %s of %d chunks and error %v, want %s of %d", d.Version, d.Chunks, err, s.Version, s.Chunks)
 	}
-	passages, err := store.Search(t.Context(), "t", s.chunks[0].Embedding, 100, rag.Filter{})
+	found, err := store.Search(t.Context(), "t", s.chunks[0].Embedding, 100, 1, rag.Filter{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	passages := found.Passages
 	want, got := map[int]string{}, map[int]string{}
 	for _, c := range s.chunks {
 		want[c.N] = c.Text
@@ -270,8 +276,8 @@ func (s stored) wantCurrent(t *testing.T, store rag.Store) {
 func wantOnlyChunksOf(t *testing.T, db *DB, version string, chunks int) {
 	t.Helper()
 	out, err := serve(t, db).Query(t.Context(), &dynamodb.QueryInput{TableName: aws.String("ragtime"),
-		KeyConditionExpression:    aws.String("tenant = :tenant AND begins_with(sk, :prefix)"),
-		ExpressionAttributeValues: attrs{":tenant": str("t"), ":prefix": str("chunk#")}})
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: attrs{":pk": str("chunk#t#a")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -139,7 +139,7 @@ func config(url string, transport http.RoundTripper) aws.Config {
 func passagesTable(name string) *dynamodb.CreateTableInput {
 	in := &dynamodb.CreateTableInput{TableName: &name, BillingMode: types.BillingModePayPerRequest,
 		KeySchema: []types.KeySchemaElement{
-			{AttributeName: aws.String("tenant"), KeyType: types.KeyTypeHash},
+			{AttributeName: aws.String("pk"), KeyType: types.KeyTypeHash},
 			{AttributeName: aws.String("sk"), KeyType: types.KeyTypeRange},
 		},
 		VectorIndexes: []types.VectorIndex{{
@@ -155,7 +155,7 @@ func passagesTable(name string) *dynamodb.CreateTableInput {
 			},
 		}},
 	}
-	for _, attribute := range []string{"tenant", "sk", "document_id", "collection"} {
+	for _, attribute := range []string{"pk", "sk", "tenant", "document_id", "collection"} {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
 			AttributeName: &attribute, AttributeType: types.ScalarAttributeTypeS})
 	}

@@ -20,11 +20,11 @@ func TestSpace(t *testing.T) {
 	v := make([]float32, ragtest.Dimensions)
 	v[0] = 1
 	search := func(s rag.Store) error {
-		_, err := s.Search(t.Context(), "tenant", v, 5, rag.Filter{})
+		_, err := s.Search(t.Context(), "tenant", v, 5, 5, rag.Filter{})
 		return err
 	}
 	read := func(s rag.Store) error {
-		_, _, err := s.Embeddings(t.Context(), "tenant", "doc")
+		_, _, err := s.Latest(t.Context(), "tenant", "doc")
 		return err
 	}
 	put := func(s rag.Store) error {
@@ -80,7 +80,7 @@ func TestSpaceRace(t *testing.T) {
 	for i := range 24 {
 		s := storeAt(t, server.URL, "ragtime").In(spaces[i%len(spaces)])
 		all.Go(func() {
-			_, _, err := s.Embeddings(t.Context(), "tenant", "doc")
+			_, _, err := s.Latest(t.Context(), "tenant", "doc")
 			mu.Lock()
 			defer mu.Unlock()
 			if err == nil {

@@ -45,6 +45,7 @@ func TestProjectTemplate(t *testing.T) {
 		{"POST", "/retrieve", "RetrieveFunction", authIAM},
 		{"GET", "/documents", "RetrieveFunction", authIAM},
 		{"GET", "/documents/{document_id}", "RetrieveFunction", authIAM},
+		{"GET", "/documents/{document_id}/chunks", "RetrieveFunction", authIAM},
 		{"POST", "/diagnose", "DiagnoseFunction", authIAM},
 	}
 	if diff := cmp.Diff(got.Routes, routes); diff != "" {

@@ -44,7 +44,7 @@ func peak(t *testing.T, pid int) int {
 
 // bloated answers reads with so many bytes, in one list of numbers, as long as on.
 func bloated(next http.Handler, size int, announced bool, on *sync.Map) http.Handler {
-	body := []byte(`{"Item":{"x":{"L":[{"N":"1"}` + strings.Repeat(`,{"N":"1"}`, size/len(`,{"N":"1"}`)) + `]}},"Items":[]}`)
+	body := []byte(`{"Item":{"x":{"L":[{"N":"1"}` + strings.Repeat(`,{"N":"1"}`, size/len(`,{"N":"1"}`)) + `]}},"Items":[],"ConsumedCapacity":{"TableName":"ragtime","CapacityUnits":1}}`)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		if _, is := on.Load(operation); !is {

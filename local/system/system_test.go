@@ -139,7 +139,7 @@ type writes struct {
 
 func (w *writes) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
-	if !strings.HasSuffix(target, ".PutItem") && !strings.HasSuffix(target, ".BatchWriteItem") {
+	if !strings.HasSuffix(target, ".PutItem") && !strings.HasSuffix(target, ".UpdateItem") && !strings.HasSuffix(target, ".BatchWriteItem") {
 		w.next.ServeHTTP(rw, r)
 		return
 	}
@@ -231,7 +231,7 @@ func TestKillBetweenAnyTwoWrites(t *testing.T) {
 	if status := put(t, s.URL, "doc", text("alpha", parts)); status != 200 {
 		t.Fatalf("put answered %d", status)
 	}
-	if status := put(t, s.URL, "doc", text("alpha", parts)); status != 200 {
+	if status := put(t, s.URL, "doc", text("beta", parts)); status != 200 {
 		t.Fatalf("replacement answered %d", status)
 	}
 	total := w.n
@@ -245,8 +245,10 @@ func TestKillBetweenAnyTwoWrites(t *testing.T) {
 		for name, hooks := range map[string][2]func(int){"before": {kill(at), none}, "after": {none, kill(at)}} {
 			t.Run(fmt.Sprintf("%s write %d of %d", name, at, replacement), func(t *testing.T) {
 				reset(none, none)
-				if status := put(t, s.URL, "doc", text("alpha", parts)); status != 200 {
-					t.Fatalf("put answered %d", status)
+				for _, what := range []string{"beta", "alpha"} { // at least one of them changes the document
+					if status := put(t, s.URL, "doc", text(what, parts)); status != 200 {
+						t.Fatalf("put answered %d", status)
+					}
 				}
 				reset(hooks[0], hooks[1])
 				if status := put(t, s.URL, "doc", text("beta", parts)); status != 502 {

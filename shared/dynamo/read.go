@@ -1,194 +1,147 @@
 package dynamo
 
 import (
-	"cmp"
 	"context"
 	"encoding/base64"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"ragtime/shared/fault"
 	"ragtime/shared/rag"
 )
 
-// maxTopK is the most that one vector search gives.
-const maxTopK = 100
-
 // Get implements rag.Catalog.
 func (t *Table) Get(ctx context.Context, tenant, id string) (rag.Document, error) {
-	head, err := t.head(ctx, tenant, id)
+	s, err := t.state(ctx, tenant, id)
 	if err != nil {
 		return rag.Document{}, err
 	}
-	if text(head, "status") != ready {
+	if s.status() != ready {
 		return rag.Document{}, fault.New(fault.NotFound, "no document %s", id)
 	}
-	return document(head), nil
+	return document(s.item), nil
 }
 
-// List implements rag.Catalog. The cursor is the last document's id, encoded.
-func (t *Table) List(ctx context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
-	in := &dynamodb.QueryInput{
-		KeyConditionExpression:    aws.String("#tenant = :tenant AND begins_with(#sk, :prefix)"),
-		FilterExpression:          aws.String("#status = :ready"),
-		ExpressionAttributeNames:  map[string]string{"#tenant": "tenant", "#sk": "sk", "#status": "status"},
-		ExpressionAttributeValues: item{":tenant": str(tenant), ":prefix": str("doc#"), ":ready": str(ready)},
-		ConsistentRead:            aws.Bool(true),
-		// One more than asked for tells whether there is another page. Tombstones
-		// are filtered after the limit, hence the loop over pages.
-		Limit: aws.Int32(int32(limit) + 1),
-	}
-	if cursor != "" {
-		id, err := base64.RawURLEncoding.DecodeString(cursor)
-		if err != nil || rag.ValidID("cursor", string(id)) != nil {
-			return nil, "", fault.Bad("cursor", "is not one that a list returned")
-		}
-		in.ExclusiveStartKey = documentKey(tenant, string(id))
-	}
-	page := []rag.Document{}
-	err := t.query(ctx, in, func(i item) error {
-		if page = append(page, document(i)); len(page) > limit {
-			return errPageFull
-		}
-		return nil
-	})
-	if err != nil && err != errPageFull {
+// Chunks implements rag.Catalog. The cursor is of one version: a document that
+// is replaced between two pages is NotFound under the old one's.
+func (t *Table) Chunks(ctx context.Context, tenant, id string, limit int, cursor string) ([]rag.Chunk, string, error) {
+	after, err := decodeCursor(cursor)
+	if err != nil {
 		return nil, "", err
 	}
-	if len(page) <= limit {
-		return page, "", nil
-	}
-	page = page[:limit]
-	return page, base64.RawURLEncoding.EncodeToString([]byte(page[limit-1].ID)), nil
-}
-
-var errPageFull = fault.New(fault.Internal, "the page is full")
-
-// Search implements rag.Searcher. It asks the index for more than k, since some
-// results may be chunks of replaced versions; when too few are left it asks
-// once more for the most there is.
-func (t *Table) Search(ctx context.Context, tenant string, v []float32, k int, f rag.Filter) ([]rag.Passage, error) {
-	if err := t.checkSpace(ctx); err != nil {
-		return nil, err
-	}
-	want := min(maxTopK, k+k/2+5)
-	if len(f.Metadata) > 0 {
-		want = maxTopK
-	}
-	for {
-		found, err := t.nearest(ctx, tenant, v, want, f)
-		if err != nil {
-			return nil, err
-		}
-		passages, err := t.current(ctx, tenant, found, f.Metadata)
-		if err != nil {
-			return nil, err
-		}
-		if len(passages) >= k || len(found) < want || want == maxTopK {
-			return passages[:min(k, len(passages))], nil
-		}
-		want = maxTopK
-	}
-}
-
-// nearest is one vector search.
-func (t *Table) nearest(ctx context.Context, tenant string, v []float32, k int, f rag.Filter) ([]types.SearchResultItem, error) {
-	in := &dynamodb.SearchVectorsInput{
-		TableName: &t.name, IndexName: aws.String(Index), SearchVector: numbers(v), TopK: aws.Int32(int32(k)),
-		SearchConditionExpression: aws.String("#tenant = :tenant"),
-		ProjectionExpression:      aws.String("#document_id, #version, #n, #text"),
-		ExpressionAttributeNames: map[string]string{"#tenant": "tenant", "#document_id": "document_id",
-			"#version": "version", "#n": "n", "#text": "text"},
-		ExpressionAttributeValues: item{":tenant": str(tenant)},
-	}
-	if f.DocumentID != "" {
-		*in.SearchConditionExpression += " AND #document_id = :document_id"
-		in.ExpressionAttributeValues[":document_id"] = str(f.DocumentID)
-	}
-	if f.Collection != "" {
-		*in.SearchConditionExpression += " AND #collection = :collection"
-		in.ExpressionAttributeNames["#collection"] = "collection"
-		in.ExpressionAttributeValues[":collection"] = str(f.Collection)
-	}
-	out, err := call(ctx, t.searches, func(ctx context.Context) (*dynamodb.SearchVectorsOutput, error) {
-		out, err := t.client.SearchVectors(ctx, in)
-		if err != nil && strings.Contains(err.Error(), "does not have the specified index") {
-			// DynamoDB says so for a while after an index became active.
-			return nil, &fault.Error{Kind: fault.Unavailable, Detail: "dynamodb: the vector index " + Index + " is not there, or not yet", Cause: err}
-		}
-		return out, err
-	})
+	s, err := t.state(ctx, tenant, id)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return out.SearchResults, nil
-}
-
-// current makes passages of the chunks found whose version is their document's
-// current one and whose document has the metadata, most similar first.
-func (t *Table) current(ctx context.Context, tenant string, found []types.SearchResultItem, metadata map[string]string) ([]rag.Passage, error) {
-	heads := map[string]rag.Document{}
-	for _, r := range found {
-		heads[text(r.Item, "document_id")] = rag.Document{}
+	if s.status() != ready {
+		return nil, "", fault.New(fault.NotFound, "no document %s", id)
 	}
-	if err := t.heads(ctx, tenant, heads); err != nil {
-		return nil, err
-	}
-	passages := []rag.Passage{}
-	for _, r := range found {
-		d := heads[text(r.Item, "document_id")]
-		if d.Version == "" || d.Version != text(r.Item, "version") || !has(d.Metadata, metadata) {
-			continue
+	first := s.version() + "#"
+	if after != "" {
+		if len(after) <= len(first) || after[:len(first)] != first {
+			return nil, "", fault.New(fault.NotFound, "the version of %s that the cursor is of is no longer there: begin again", id)
 		}
-		passages = append(passages, rag.Passage{DocumentID: d.ID, Chunk: int(integer(r.Item, "n")), Text: text(r.Item, "text"),
-			Score: 1 - r.Score, Title: d.Title, Metadata: d.Metadata})
+		first = after + "\x00" // the next possible key
 	}
-	slices.SortStableFunc(passages, func(a, b rag.Passage) int { return cmp.Compare(b.Score, a.Score) })
-	return passages, nil
+	page := []rag.Chunk{}
+	var last string
+	more := false
+	err = t.query(ctx, &dynamodb.QueryInput{
+		KeyConditionExpression: aws.String("#pk = :pk AND #sk BETWEEN :first AND :last"),
+		ProjectionExpression:   aws.String("#sk, #n, #text, #tokens, #hash"),
+		ExpressionAttributeNames: map[string]string{"#pk": "pk", "#sk": "sk", "#n": "n", "#text": "text",
+			"#tokens": "tokens", "#hash": "hash"},
+		ExpressionAttributeValues: item{":pk": str(chunkPartition(tenant, id)), ":first": str(first), ":last": str(s.version() + "~")},
+		ConsistentRead:            aws.Bool(true),
+		Limit:                     aws.Int32(int32(limit) + 1),
+	}, func(i item) (bool, error) {
+		if len(page) == limit {
+			more = true
+			return false, nil
+		}
+		page = append(page, rag.Chunk{N: int(integer(i, "n")), Text: text(i, "text"), Tokens: int(integer(i, "tokens")), Hash: text(i, "hash")})
+		last = text(i, "sk")
+		return true, nil
+	})
+	if err != nil || !more {
+		return page, "", err
+	}
+	return page, encodeCursor(last), nil
 }
 
-// heads fills in the documents named by the keys; those that are not current
-// stay empty. There are at most maxTopK of them, which one BatchGetItem takes.
-func (t *Table) heads(ctx context.Context, tenant string, heads map[string]rag.Document) error {
-	var keys []map[string]types.AttributeValue
-	for id := range heads {
-		keys = append(keys, documentKey(tenant, id))
+// What a list may read in one go. Tombstones are in the way of documents: where
+// there are many, it reads more at once, and ends early with what it found.
+const (
+	listGrowth = 8
+	listMost   = 8192 // items a request; DynamoDB gives at most 1 MB
+	listCalls  = 8    // requests a list
+)
+
+// List implements rag.Catalog. The cursor is the last item's id, encoded.
+func (t *Table) List(ctx context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
+	after, err := decodeCursor(cursor)
+	if err != nil {
+		return nil, "", err
 	}
-	for pause := 25 * time.Millisecond; len(keys) > 0; pause *= 2 {
-		out, err := call(ctx, t.reads, func(ctx context.Context) (*dynamodb.BatchGetItemOutput, error) {
-			return t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
-				t.name: {Keys: keys, ConsistentRead: aws.Bool(true)}}})
+	if after != "" && rag.ValidID("cursor", after) != nil {
+		return nil, "", errCursor
+	}
+	in := &dynamodb.QueryInput{TableName: &t.name,
+		KeyConditionExpression:    aws.String("#pk = :pk"),
+		FilterExpression:          aws.String("#status = :ready"),
+		ExpressionAttributeNames:  map[string]string{"#pk": "pk", "#status": "status"},
+		ExpressionAttributeValues: item{":pk": str("doc#" + tenant), ":ready": str(ready)},
+		ConsistentRead:            aws.Bool(true),
+	}
+	if after != "" {
+		in.ExclusiveStartKey = documentKey(tenant, after)
+	}
+	page := []rag.Document{}
+	for read, calls := limit+1, 1; ; read, calls = read*listGrowth, calls+1 {
+		in.Limit = aws.Int32(int32(min(read, listMost)))
+		out, err := call(ctx, t.pages, func(ctx context.Context) (*dynamodb.QueryOutput, error) {
+			out, err := t.client.Query(ctx, in)
+			if err == nil && out.Items == nil {
+				err = unbelievable("items")
+			}
+			return out, err
 		})
 		if err != nil {
-			return err
+			return nil, "", err
 		}
-		for _, i := range out.Responses[t.name] {
-			if text(i, "status") == ready {
-				heads[text(i, "document_id")] = document(i)
+		for _, i := range out.Items {
+			if len(page) == limit {
+				return page, encodeCursor(page[limit-1].ID), nil
 			}
+			page = append(page, document(i))
 		}
-		if keys = out.UnprocessedKeys[t.name].Keys; len(keys) == 0 {
-			return nil
+		if len(out.LastEvaluatedKey) == 0 {
+			return page, "", nil
 		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if calls == listCalls || short(ctx) {
+			return page, encodeCursor(text(out.LastEvaluatedKey, "sk")), nil
 		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
-	return nil
 }
 
-func has(m, wanted map[string]string) bool {
-	for k, v := range wanted {
-		if got, ok := m[k]; !ok || got != v {
-			return false
-		}
+// short tells whether too little time is left for another request of many items.
+func short(ctx context.Context) bool {
+	end, ok := ctx.Deadline()
+	return ok && time.Until(end) < time.Second
+}
+
+var errCursor = fault.Bad("cursor", "is not one that a list returned")
+
+func encodeCursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
+
+// decodeCursor gives the key of a cursor; "" for none.
+func decodeCursor(cursor string) (string, error) {
+	key, err := base64.RawURLEncoding.DecodeString(cursor)
+	if err != nil || len(key) > 512 {
+		return "", errCursor
 	}
-	return true
+	return string(key), nil
 }

@@ -21,7 +21,7 @@ type space struct {
 }
 
 // spaceKey is the item's. No tenant's name has a #.
-func spaceKey() item { return item{"tenant": str("#space"), "sk": str("#space")} }
+func spaceKey() item { return item{"pk": str("#space"), "sk": str("#space")} }
 
 // In makes the table one of vectors in the named space, of which it returns a
 // Conflict wherever it finds another. Without it nothing is checked.
@@ -38,10 +38,10 @@ func (t *Table) claimSpace(ctx context.Context) error {
 	}
 	mine := spaceKey()
 	mine["space"] = str(t.space.name)
-	_, err = call(ctx, t.writes, func(ctx context.Context) (*dynamodb.PutItemOutput, error) {
+	_, err = call(ctx, t.updates, func(ctx context.Context) (*dynamodb.PutItemOutput, error) {
 		return t.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: mine,
-			ConditionExpression:                 aws.String("attribute_not_exists(#tenant)"),
-			ExpressionAttributeNames:            map[string]string{"#tenant": "tenant"},
+			ConditionExpression:                 aws.String("attribute_not_exists(#pk)"),
+			ExpressionAttributeNames:            map[string]string{"#pk": "pk"},
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld})
 	})
 	// Another writer was quicker, or an attempt of this one whose answer was lost.
@@ -61,7 +61,7 @@ func (t *Table) findSpace(ctx context.Context) (string, error) {
 	if t.space.name == "" || t.space.known.Load() {
 		return t.space.name, nil
 	}
-	out, err := call(ctx, t.reads, func(ctx context.Context) (*dynamodb.GetItemOutput, error) {
+	out, err := call(ctx, t.gets, func(ctx context.Context) (*dynamodb.GetItemOutput, error) {
 		return t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: spaceKey(), ConsistentRead: aws.Bool(true)})
 	})
 	if err != nil {

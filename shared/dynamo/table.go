@@ -1,23 +1,27 @@
 // Package dynamo is rag's Store over one DynamoDB table with a vector index.
 //
-//	item      partition key  sort key
-//	document  tenant         doc#<document_id>
-//	chunk     tenant         chunk#<document_id>#<version>#<n>
+//	item      pk                             sk
+//	document  doc#<tenant>                   <document_id>
+//	chunk     chunk#<tenant>#<document_id>   <version>#<n>
 //
-// A document is replaced in three moves: the new version's chunks are written,
-// the document item is switched to that version in one conditional write, the
-// older versions' chunks are deleted. A crash between any two writes leaves the
-// old or the new document whole: a chunk counts only while its version is the
-// document item's. Left-over chunks are swept by the next write or delete.
+// Chunks spread over as many partitions as there are documents. A chunk's
+// attribute tenant is the vector index's HASH.
 //
-// A delete leaves a tombstone for a day, so that a replacement under way when
-// the document was deleted cannot bring it back with half of its chunks.
+// A put marks its version as under way in the document item, writes the
+// version's chunks, and makes the version current in one conditional update of
+// that item. A chunk counts only while its version is current, so a crash
+// between any two writes leaves the old or the new document whole. docs/design.md
+// has the protocol: the states of a document, who may do what in each, and why
+// nothing is lost or left over.
 package dynamo
 
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -39,9 +43,10 @@ type Table struct {
 	name   string
 	space  space
 
-	// Repeating a write is safe: a put or delete of the same item changes nothing
-	// the second time, and switchTo knows its own.
-	reads, searches, writes *attempt.Policy
+	// One policy for each kind of call whose latencies compare: one item, a page or
+	// batch of them, a search. Repeating a write is safe: writing or deleting a chunk
+	// changes nothing the second time, and a conditional update knows its own.
+	gets, pages, searches, updates, batches *attempt.Policy
 }
 
 var _ rag.Store = (*Table)(nil)
@@ -49,12 +54,15 @@ var _ rag.Store = (*Table)(nil)
 // New makes a Table. The config's HTTP client and credentials are used as they
 // are, its retries are not: attempt decides.
 func New(cfg aws.Config, name string) *Table {
-	return &Table{name: name,
-		reads: attempt.New(attempt.Options{}), searches: attempt.New(attempt.Options{}), writes: attempt.New(attempt.Options{}),
+	policy := func() *attempt.Policy { return attempt.New(attempt.Options{Patient: true}) }
+	return &Table{name: name, gets: policy(), pages: policy(), searches: policy(), updates: policy(), batches: policy(),
 		client: dynamodb.NewFromConfig(cfg, func(o *dynamodb.Options) {
 			o.Retryer = aws.NopRetryer{}
 		})}
 }
+
+// indexSoon is when to ask for the index again: it takes minutes to be made.
+const indexSoon = 30 * time.Second
 
 // call makes attempts of one request to DynamoDB.
 func call[T any](ctx context.Context, p *attempt.Policy, f func(context.Context) (T, error)) (T, error) {
@@ -67,20 +75,26 @@ func call[T any](ctx context.Context, p *attempt.Policy, f func(context.Context)
 	})
 }
 
-// classify makes a fault of the SDK's error. A failed condition is a Conflict;
+// classify makes a fault of the SDK's error, unless it is one. A failed condition is a Conflict;
 // callers that mean something else by it say so.
 func classify(err error) error {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f
+	}
 	code := awsfault.Code(err)
 	f := &fault.Error{Kind: fault.Upstream, Detail: "dynamodb: " + code, Cause: err}
 	switch {
 	case code == "ConditionalCheckFailedException":
 		f.Kind, f.Detail = fault.Conflict, "overtaken by another write"
 	case awsfault.Throttled(err):
-		f.Kind, f.Detail = fault.Unavailable, "dynamodb: throttled ("+code+")"
+		f.Kind, f.Detail = fault.RateLimited, "dynamodb: throttled ("+cmp.Or(code, "429")+")"
 		f.RetryAfter = awsfault.RetryAfter(err)
 	case awsfault.Passing(err):
 		f.Kind, f.Detail = fault.Unavailable, "dynamodb: it is failing ("+cmp.Or(code, "an answer that cannot be read")+")"
 		f.RetryAfter = awsfault.RetryAfter(err)
+	case strings.Contains(err.Error(), "does not have the specified index"), strings.Contains(err.Error(), "Cannot search backfilling vector index"):
+		// So it is for a while after the table was made, even when the index is active.
+		f.Kind, f.Detail, f.RetryAfter = fault.Unavailable, "dynamodb: the vector index "+Index+" is not there, or not yet", indexSoon
 	case code == "ResourceNotFoundException":
 		f.Detail = "dynamodb: no such table; check RAGTIME_TABLE and the region"
 	case code == "AccessDeniedException":
@@ -94,38 +108,77 @@ func classify(err error) error {
 	return f
 }
 
-func documentKey(tenant, id string) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"tenant": str(tenant), "sk": str("doc#" + id)}
+// unbelievable is the fault for a 200 that lacks what every such answer has: an
+// empty one from something in between says nothing of what was done.
+func unbelievable(what string) error {
+	return fault.New(fault.Unavailable, "dynamodb: it answered without %s", what)
 }
 
-func chunkPrefix(id string) string { return "chunk#" + id + "#" }
-
-func chunkKey(tenant, id, version string, n int) map[string]types.AttributeValue {
-	return map[string]types.AttributeValue{"tenant": str(tenant), "sk": str(fmt.Sprintf("%s%s#%06d", chunkPrefix(id), version, n))}
+func documentKey(tenant, id string) item {
+	return item{"pk": str("doc#" + tenant), "sk": str(id)}
 }
 
-// head is the document item, a tombstone included; nil where there is none.
-func (t *Table) head(ctx context.Context, tenant, id string) (item, error) {
-	out, err := call(ctx, t.reads, func(ctx context.Context) (*dynamodb.GetItemOutput, error) {
-		return t.client.GetItem(ctx, &dynamodb.GetItemInput{
-			TableName: &t.name, Key: documentKey(tenant, id), ConsistentRead: aws.Bool(true)})
+func chunkPartition(tenant, id string) string { return "chunk#" + tenant + "#" + id }
+
+func chunkKey(tenant, id, version string, n int) item {
+	return item{"pk": str(chunkPartition(tenant, id)), "sk": str(fmt.Sprintf("%s#%06d", version, n))}
+}
+
+// state reads the document item.
+func (t *Table) state(ctx context.Context, tenant, id string) (state, error) {
+	out, err := call(ctx, t.gets, func(ctx context.Context) (*dynamodb.GetItemOutput, error) {
+		out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: documentKey(tenant, id),
+			ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+		if err == nil && out.ConsumedCapacity == nil { // an item that is not there is an empty answer too
+			err = unbelievable("what it consumed")
+		}
+		return out, err
 	})
 	if err != nil {
-		return nil, err
+		return state{}, err
 	}
-	return out.Item, nil
+	return state{out.Item}, nil
 }
 
-// query walks all pages of a query.
-func (t *Table) query(ctx context.Context, in *dynamodb.QueryInput, each func(item) error) error {
+// update makes one conditional change of a document item, and gives the item as
+// it is then. A condition that fails is a Conflict whose state is the item as it
+// was found.
+func (t *Table) update(ctx context.Context, in *dynamodb.UpdateItemInput) (state, error) {
+	in.TableName = &t.name
+	in.ReturnValues = types.ReturnValueAllNew
+	in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	out, err := call(ctx, t.updates, func(ctx context.Context) (*dynamodb.UpdateItemOutput, error) {
+		out, err := t.client.UpdateItem(ctx, in)
+		if err == nil && len(out.Attributes) == 0 {
+			err = unbelievable("the item")
+		}
+		return out, err
+	})
+	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
+		return state{failed.Item}, err
+	}
+	if err != nil {
+		return state{}, err
+	}
+	return state{out.Attributes}, nil
+}
+
+// query walks the pages of a query until each returns false.
+func (t *Table) query(ctx context.Context, in *dynamodb.QueryInput, each func(item) (more bool, err error)) error {
 	in.TableName = &t.name
 	for {
-		out, err := call(ctx, t.reads, func(ctx context.Context) (*dynamodb.QueryOutput, error) { return t.client.Query(ctx, in) })
+		out, err := call(ctx, t.pages, func(ctx context.Context) (*dynamodb.QueryOutput, error) {
+			out, err := t.client.Query(ctx, in)
+			if err == nil && out.Items == nil {
+				err = unbelievable("items")
+			}
+			return out, err
+		})
 		if err != nil {
 			return err
 		}
 		for _, i := range out.Items {
-			if err := each(i); err != nil {
+			if more, err := each(i); err != nil || !more {
 				return err
 			}
 		}

@@ -8,185 +8,234 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"golang.org/x/sync/errgroup"
 
 	"ragtime/shared/fault"
 	"ragtime/shared/rag"
 )
 
-const (
-	maxBatch   = 25 // items a BatchWriteItem
-	concurrent = 4  // BatchWriteItem calls under way at once
-	// tombstone outlives every Lambda invocation (15 minutes at the most) by far.
-	tombstone = 24 * time.Hour
-)
+// keepForTakingBack is what a put keeps of its time for taking its chunks back
+// if it fails, and a quarter of it at the most.
+const keepForTakingBack = 2 * time.Second
 
-// later is the condition under which a version becomes current: the latest wins.
-const later = "attribute_not_exists(#version) OR #version < :version"
+// sweepTime is what a sweep may take after a put that is made, or a read.
+const sweepTime = time.Second
+
+// Latest implements rag.Writer.
+func (t *Table) Latest(ctx context.Context, tenant, id string) (rag.Document, string, error) {
+	if err := t.claimSpace(ctx); err != nil {
+		return rag.Document{}, "", err
+	}
+	s, err := t.state(ctx, tenant, id)
+	if err != nil || s.item == nil {
+		return rag.Document{}, "", err
+	}
+	if s.status() != ready {
+		return rag.Document{}, s.latest(), nil
+	}
+	return document(s.item), s.latest(), nil
+}
 
 // Embeddings implements rag.Writer.
-func (t *Table) Embeddings(ctx context.Context, tenant, id string) (map[string][]float32, string, error) {
-	if err := t.claimSpace(ctx); err != nil {
-		return nil, "", err
-	}
-	head, err := t.head(ctx, tenant, id)
-	if err != nil || head == nil {
-		return nil, "", err
-	}
-	version := text(head, "version")
-	if text(head, "status") != ready {
-		return nil, version, nil
-	}
+func (t *Table) Embeddings(ctx context.Context, tenant, id, version string) (map[string][]float32, error) {
 	out := map[string][]float32{}
-	err = t.query(ctx, &dynamodb.QueryInput{
-		KeyConditionExpression:    aws.String("#tenant = :tenant AND begins_with(#sk, :prefix)"),
+	err := t.query(ctx, &dynamodb.QueryInput{
+		KeyConditionExpression:    aws.String("#pk = :pk AND begins_with(#sk, :prefix)"),
 		ProjectionExpression:      aws.String("#hash, #embedding"),
-		ExpressionAttributeNames:  map[string]string{"#tenant": "tenant", "#sk": "sk", "#hash": "hash", "#embedding": "embedding"},
-		ExpressionAttributeValues: item{":tenant": str(tenant), ":prefix": str(chunkPrefix(id) + version + "#")},
+		ExpressionAttributeNames:  map[string]string{"#pk": "pk", "#sk": "sk", "#hash": "hash", "#embedding": "embedding"},
+		ExpressionAttributeValues: item{":pk": str(chunkPartition(tenant, id)), ":prefix": str(version + "#")},
 		ConsistentRead:            aws.Bool(true),
-	}, func(i item) (err error) {
+	}, func(i item) (_ bool, err error) {
 		out[text(i, "hash")], err = vector(i["embedding"])
-		return err
+		return true, err
 	})
-	return out, version, err
+	return out, err
 }
 
 // Replace implements rag.Writer. Once it returned nil the version is current.
 func (t *Table) Replace(ctx context.Context, tenant string, d rag.Document, chunks []rag.Chunk) error {
+	p := put{t, tenant, d, make([]types.WriteRequest, len(chunks))}
+	for i, c := range chunks {
+		p.writes[i].PutRequest = &types.PutRequest{Item: chunkItem(tenant, d, c)}
+	}
 	if err := t.claimSpace(ctx); err != nil {
 		return err
 	}
-	writes := make([]types.WriteRequest, len(chunks))
-	for i, c := range chunks {
-		writes[i].PutRequest = &types.PutRequest{Item: chunkItem(tenant, d, c)}
-	}
-	if err := t.batch(ctx, writes); err != nil {
+	before, err := p.mark(ctx)
+	if err != nil {
 		return err
 	}
-	if err := t.switchTo(ctx, documentItem(tenant, d)); err != nil {
-		if fault.From(err).Kind == fault.Conflict {
-			t.withdraw(ctx, writes)
+	after, err := p.write(ctx, before)
+	if err != nil {
+		if err := p.fail(ctx, err); err != nil {
+			return err
 		}
-		return err
+		return nil // an attempt whose answer was lost had made it current
 	}
-	t.sweepOrTell(ctx, tenant, d.ID, d.Version)
+	t.sweepAfterPut(ctx, tenant, d.ID, before, after)
 	return nil
 }
 
-// withdraw deletes the chunks of a version that was overtaken and can never
-// become current: left where they are, they would take places among the few
-// results of a search until the document's next write sweeps them. That write
-// comes too if this fails.
-func (t *Table) withdraw(ctx context.Context, writes []types.WriteRequest) {
-	back := make([]types.WriteRequest, len(writes))
-	for i, w := range writes {
-		key := item{"tenant": w.PutRequest.Item["tenant"], "sk": w.PutRequest.Item["sk"]}
-		back[i].DeleteRequest = &types.DeleteRequest{Key: key}
-	}
-	if err := t.batch(ctx, back); err != nil {
-		slog.WarnContext(ctx, "chunks of an overtaken version left for the next write to sweep", "error", fault.From(err).Detail)
-	}
+// put is a replacement under way.
+type put struct {
+	table  *Table
+	tenant string
+	d      rag.Document
+	writes []types.WriteRequest
 }
 
-// Delete implements rag.Writer. The tombstone is written even where there is no
-// document: chunks of a first put may be under way, and are swept with the rest.
-func (t *Table) Delete(ctx context.Context, tenant, id string) error {
-	head, err := t.head(ctx, tenant, id)
-	if err != nil {
-		return err
+// mark notes in the document item that the version is being put. It is refused
+// where a later version is current or was deleted, or this one was put out before.
+func (p put) mark(ctx context.Context) (state, error) {
+	now := time.Now()
+	end := now.Add(linger)
+	if deadline, ok := ctx.Deadline(); ok {
+		end = deadline.Add(skew)
 	}
-	version := text(head, "version")
-	if text(head, "status") != deleted {
-		version = rag.NewVersion(version)
-		grave := documentKey(tenant, id)
-		grave["document_id"], grave["version"], grave["status"] = str(id), str(version), str(deleted)
-		grave["expires_at"] = num(time.Now().Add(tombstone).Unix())
-		if err := t.switchTo(ctx, grave); err != nil {
-			return err
-		}
-	}
-	return t.sweep(ctx, tenant, id, version)
-}
-
-// switchTo writes the document item, unless a later version is there.
-func (t *Table) switchTo(ctx context.Context, i item) error {
-	version := text(i, "version")
-	_, err := call(ctx, t.writes, func(ctx context.Context) (*dynamodb.PutItemOutput, error) {
-		return t.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: i,
-			ConditionExpression:                 aws.String(later),
-			ExpressionAttributeNames:            map[string]string{"#version": "version"},
-			ExpressionAttributeValues:           item{":version": str(version)},
-			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld})
-	})
+	c := newChange(p.tenant, p.d.ID)
+	c.assign(putMark+p.d.Version, num(end.Unix()+1))
+	c.assignNew("status", str(begun))
+	c.assignNew("document_id", str(p.d.ID))
+	s, err := p.table.update(ctx, c.when(c.before(p.d.Version), c.lacks(outMark+p.d.Version)))
 	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
-		// An attempt whose answer was lost may have done it already.
-		if head, again := t.head(ctx, text(i, "tenant"), text(i, "document_id")); again == nil && text(head, "version") == version {
+		if s.status() == ready && s.version() == p.d.Version {
+			return s, nil // this very version was put before: its chunks may be written again
+		}
+		return s, overtaken(err)
+	}
+	return s, err
+}
+
+// write writes the chunks and makes the version current. It keeps some of the time
+// for taking them back.
+func (p put) write(ctx context.Context, before state) (state, error) {
+	if end, ok := ctx.Deadline(); ok {
+		left := time.Until(end)
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, left-min(keepForTakingBack, left/4),
+			&fault.Error{Kind: fault.Timeout, Step: fault.StepStore, Detail: "the chunks could not all be written in time"})
+		defer cancel()
+	}
+	if err := p.table.batch(ctx, p.writes); err != nil {
+		return state{}, err
+	}
+	c := newChange(p.tenant, p.d.ID)
+	c.assign("version", str(p.d.Version))
+	c.assign("status", str(ready))
+	for name, v := range described(p.d) {
+		c.assign(name, v)
+	}
+	if p.d.Collection == "" {
+		c.drop("collection")
+	}
+	if before.version() != "" || len(before.marks(putMark))+len(before.marks(outMark)) > 1 {
+		c.assign("sweep_at", num(time.Now().Add(linger).Unix()))
+	}
+	c.drop(putMark+p.d.Version, "expires_at")
+	s, err := p.table.update(ctx, c.when(c.before(p.d.Version), c.has(putMark+p.d.Version)))
+	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
+		if s.status() == ready && s.version() == p.d.Version {
+			return s, nil // an attempt whose answer was lost has done it
+		}
+		return s, overtaken(err)
+	}
+	return s, err
+}
+
+func overtaken(cause error) error {
+	return &fault.Error{Kind: fault.Conflict, Detail: "the document was replaced or deleted by a later request meanwhile", Cause: cause}
+}
+
+// fail ends a put that could not be made, for the reason why. Whether it was made
+// all the same is asked of the item, never guessed: only when the version is put
+// out, or was overtaken, are the chunks taken back. It returns nil if it was made.
+func (p put) fail(ctx context.Context, why error) error {
+	if fault.From(why).Kind != fault.Conflict {
+		made, out := p.table.putOut(ctx, p.tenant, p.d.ID, p.d.Version)
+		if made {
 			return nil
 		}
-		return &fault.Error{Kind: fault.Conflict, Detail: "the document was replaced or deleted by a later request meanwhile", Cause: err}
+		if !out { // it may be current, now or in a moment: whoever reads it next will know
+			return why
+		}
 	}
-	return err
+	back := make([]types.WriteRequest, len(p.writes))
+	for i, w := range p.writes {
+		back[i].DeleteRequest = &types.DeleteRequest{Key: item{"pk": w.PutRequest.Item["pk"], "sk": w.PutRequest.Item["sk"]}}
+	}
+	if err := p.table.batch(ctx, back); err != nil {
+		slog.WarnContext(ctx, "chunks of a put that failed are left for a later read or write to delete",
+			"document_id", p.d.ID, "error", fault.From(err).Detail)
+		return why
+	}
+	p.forget(ctx)
+	return why
 }
 
-// sweepOrTell sweeps after a replacement that is done: what it leaves is
-// invisible, and the next write sweeps it, so its failure fails nothing.
-func (t *Table) sweepOrTell(ctx context.Context, tenant, id, version string) {
-	if err := t.sweep(ctx, tenant, id, version); err != nil {
-		slog.WarnContext(ctx, "old chunks left for the next write to sweep", "document_id", id, "error", fault.From(err).Detail)
+// forget lets the item go after a while if all that it tells of is puts that failed.
+func (p put) forget(ctx context.Context) {
+	c := newChange(p.tenant, p.d.ID)
+	c.assign("expires_at", num(time.Now().Add(tombstone).Unix()))
+	status := c.name("status") + " = " + c.value(str(begun))
+	if _, err := p.table.update(ctx, c.when(status)); err != nil && fault.From(err).Kind != fault.Conflict {
+		slog.WarnContext(ctx, "the item of a put that failed is left", "document_id", p.d.ID, "error", fault.From(err).Detail)
 	}
 }
 
-// sweep deletes the chunks of versions before the given one. Those of later
-// versions belong to a replacement that is under way, or to whoever finished one.
-func (t *Table) sweep(ctx context.Context, tenant, id, version string) error {
-	var writes []types.WriteRequest
-	prefix := chunkPrefix(id)
-	err := t.query(ctx, &dynamodb.QueryInput{
-		// Versions are lower-case hex and -, which all sort after #.
-		KeyConditionExpression:    aws.String("#tenant = :tenant AND #sk BETWEEN :first AND :last"),
-		ProjectionExpression:      aws.String("#tenant, #sk"),
-		ExpressionAttributeNames:  map[string]string{"#tenant": "tenant", "#sk": "sk"},
-		ExpressionAttributeValues: item{":tenant": str(tenant), ":first": str(prefix), ":last": str(prefix + version)},
-		ConsistentRead:            aws.Bool(true),
-	}, func(i item) error {
-		writes = append(writes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: item{"tenant": i["tenant"], "sk": i["sk"]}}})
-		return nil
-	})
-	if err != nil {
+// putOut sees to it that a version never becomes current, unless it is. Neither
+// of the two is true where no answer came.
+func (t *Table) putOut(ctx context.Context, tenant, id, version string) (made, out bool) {
+	until := num(time.Now().Add(linger).Unix())
+	c := newChange(tenant, id)
+	c.assign(outMark+version, until)
+	c.assign("sweep_at", until)
+	c.drop(putMark + version)
+	s, err := t.update(ctx, c.when(c.before(version), c.has("pk")))
+	if f := fault.From(err); f != nil {
+		if f.Kind != fault.Conflict {
+			return false, false
+		}
+		return s.of(version, time.Now()) == current, s.item == nil || s.of(version, time.Now()) == dead
+	}
+	return false, true
+}
+
+// Delete implements rag.Writer. Where there never was a document nothing is
+// written; a put that began before is put out by the tombstone, which is later.
+func (t *Table) Delete(ctx context.Context, tenant, id string) error {
+	s, err := t.state(ctx, tenant, id)
+	if err != nil || s.item == nil {
 		return err
 	}
-	return t.batch(ctx, writes)
-}
-
-// batch makes the writes in any order, 25 at a time.
-func (t *Table) batch(ctx context.Context, writes []types.WriteRequest) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(concurrent)
-	for from := 0; from < len(writes); from += maxBatch {
-		some := writes[from:min(from+maxBatch, len(writes))]
-		g.Go(func() error { return t.writeAll(ctx, some) })
-	}
-	return g.Wait()
-}
-
-// writeAll writes up to 25 items, and again what DynamoDB hands back as
-// unprocessed, until nothing is left or the step's time is spent.
-func (t *Table) writeAll(ctx context.Context, writes []types.WriteRequest) error {
-	for pause := 25 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		out, err := call(ctx, t.writes, func(ctx context.Context) (*dynamodb.BatchWriteItemOutput, error) {
-			return t.client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{
-				RequestItems: map[string][]types.WriteRequest{t.name: writes}})
-		})
-		if err != nil {
+	if s.status() != deleted || len(s.lapsed(time.Now())) > 0 {
+		if s, err = t.bury(ctx, tenant, id, s); err != nil {
 			return err
 		}
-		if writes = out.UnprocessedItems[t.name]; len(writes) == 0 {
-			return nil
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+	}
+	return t.sweep(ctx, tenant, id, s)
+}
+
+// bury writes the tombstone.
+func (t *Table) bury(ctx context.Context, tenant, id string, s state) (state, error) {
+	version := rag.NewVersion(s.latest())
+	now := time.Now()
+	c := newChange(tenant, id)
+	c.assign("version", str(version))
+	c.assign("status", str(deleted))
+	c.assign("document_id", str(id))
+	c.assign("sweep_at", num(now.Add(linger).Unix()))
+	c.assign("expires_at", num(now.Add(tombstone).Unix()))
+	c.drop(describing...)
+	for _, kind := range []string{putMark, outMark} {
+		for v := range s.marks(kind) {
+			c.drop(kind + v) // all earlier than the tombstone
 		}
 	}
+	after, err := t.update(ctx, c.when(c.before(version)))
+	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
+		if after.status() == deleted && after.version() == version {
+			return after, nil // an attempt whose answer was lost has done it
+		}
+		return after, overtaken(err)
+	}
+	return after, err
 }

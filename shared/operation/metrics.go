@@ -18,9 +18,10 @@ type Counter string
 const (
 	EmbeddingTokens Counter = "embedding_tokens"
 	ChunksReused    Counter = "chunks_reused"
+	StaleChunks     Counter = "stale_chunks" // documents whose left-over chunks a search met
 )
 
-var counters = []Counter{EmbeddingTokens, ChunksReused}
+var counters = []Counter{EmbeddingTokens, ChunksReused, StaleChunks}
 
 type countsKey struct{}
 

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 	"time"
@@ -37,6 +38,9 @@ type Embedded struct {
 	Embedded int // chunks sent to the embedder
 	Reused   int // chunks whose embedding was there already
 	Tokens   int // embedding tokens paid for
+	// Unchanged says that the document was there already, as it is: nothing was
+	// written, and Version is that of then.
+	Unchanged bool
 }
 
 // Embed puts a document: it replaces the one of the same ID, whole or not at
@@ -46,29 +50,41 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 	if err := in.validate(); err != nil {
 		return Embedded{}, err
 	}
-	pieces, err := cut(ctx, in.Text)
-	if err != nil {
-		return Embedded{}, err
-	}
+	hash := contentHash(e.Model(), in.Text)
 	type known struct {
-		byHash  map[string][]float32
-		version string
+		document Document
+		after    string
 	}
 	before, err := step.Run(ctx, fault.StepRead, keepForEmbed, func(ctx context.Context) (known, error) {
-		byHash, version, err := w.Embeddings(ctx, tenant, in.ID)
-		return known{byHash, version}, err
+		d, after, err := w.Latest(ctx, tenant, in.ID)
+		return known{d, after}, err
 	})
 	if err != nil {
 		return Embedded{}, err
 	}
-	out := Embedded{Version: NewVersion(before.version), Chunks: len(pieces)}
-	chunks, err := out.embed(ctx, pieces, before.byHash, e)
+	if in.unchanged(before.document, hash) {
+		return Embedded{Version: before.document.Version, Chunks: before.document.Chunks, Reused: before.document.Chunks, Unchanged: true}, nil
+	}
+	pieces, err := cut(ctx, in.Text)
 	if err != nil {
 		return Embedded{}, err
 	}
-	sum := sha256.Sum256([]byte(in.Text))
+	var byHash map[string][]float32
+	if v := before.document.Version; v != "" {
+		byHash, err = step.Run(ctx, fault.StepRead, keepForEmbed, func(ctx context.Context) (map[string][]float32, error) {
+			return w.Embeddings(ctx, tenant, in.ID, v)
+		})
+		if err != nil {
+			return Embedded{}, err
+		}
+	}
+	out := Embedded{Version: NewVersion(before.after), Chunks: len(pieces)}
+	chunks, err := out.embed(ctx, pieces, byHash, e)
+	if err != nil {
+		return Embedded{}, err
+	}
 	d := Document{ID: in.ID, Version: out.Version, Title: in.Title, Collection: in.Collection, Metadata: in.Metadata,
-		Chunks: len(chunks), Hash: hex.EncodeToString(sum[:]), UpdatedAt: time.Now().UTC()}
+		Chunks: len(chunks), Hash: hash, UpdatedAt: time.Now().UTC()}
 	_, err = step.Run(ctx, fault.StepStore, 0, func(ctx context.Context) (struct{}, error) {
 		return struct{}{}, w.Replace(ctx, tenant, d, chunks)
 	})
@@ -85,6 +101,11 @@ func plain(text string) string {
 }
 
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// unchanged tells whether a put of the input would change nothing of the document.
+func (in Input) unchanged(d Document, hash string) bool {
+	return d.Version != "" && d.Hash == hash && d.Title == in.Title && d.Collection == in.Collection && maps.Equal(d.Metadata, in.Metadata)
+}
 
 // cut cuts the text into chunks. It is the one part of an operation that takes
 // long without waiting, so it minds the deadline itself.
@@ -147,6 +168,17 @@ func Delete(ctx context.Context, tenant, id string, w Writer) error {
 		return struct{}{}, w.Delete(ctx, tenant, id)
 	})
 	return err
+}
+
+// cutting names the way in which texts are cut: a document that was cut in
+// another way is cut again by its next put, changed or not.
+const cutting = "2"
+
+// contentHash is equal for what makes equal chunks with equal embeddings.
+func contentHash(model, text string) string {
+	h := sha256.New()
+	fmt.Fprintf(h, "%s\x00%s\x00%s", cutting, model, text)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func chunkHash(model, text string) string {

@@ -18,7 +18,7 @@ type Document struct {
 	Collection string
 	Metadata   map[string]string
 	Chunks     int    // how many chunks the version has
-	Hash       string // SHA-256 of the text, hex
+	Hash       string // of the text and of what makes chunks and embeddings of it: see contentHash
 	UpdatedAt  time.Time
 }
 
@@ -57,12 +57,15 @@ type Embedder interface {
 
 // Writer changes a tenant's documents.
 type Writer interface {
-	// Embeddings gives the embeddings of the document's current chunks by chunk
-	// hash, and the version that the next one must sort after: the current one,
-	// or a recent delete's, which has no chunks; "" where neither is.
-	Embeddings(ctx context.Context, tenant, id string) (byHash map[string][]float32, version string, err error)
+	// Latest gives the current document, the zero value where there is none, and
+	// the version that the next one must sort after; "" for any.
+	Latest(ctx context.Context, tenant, id string) (d Document, after string, err error)
+	// Embeddings gives the embeddings of a version's chunks by chunk hash. They have
+	// at least four significant digits of what was put.
+	Embeddings(ctx context.Context, tenant, id, version string) (byHash map[string][]float32, err error)
 	// Replace makes the document with these chunks the current one, whole or not
-	// at all, however it ends. It is a Conflict if a later version is current.
+	// at all, however it ends. It is a Conflict if a later version is current or was
+	// deleted. After another error nobody knows whether it was made.
 	Replace(ctx context.Context, tenant string, d Document, chunks []Chunk) error
 	// Delete takes the document away, and what is left of earlier versions. No
 	// document is no error; being overtaken by a replacement is a Conflict.
@@ -75,14 +78,30 @@ type Catalog interface {
 	Get(ctx context.Context, tenant, id string) (Document, error)
 	// List gives up to limit documents by ID, after the cursor of an earlier
 	// answer; an empty cursor starts, and is returned at the end.
+	// A page may be shorter than limit, or empty, with a cursor.
 	List(ctx context.Context, tenant string, limit int, cursor string) (page []Document, next string, err error)
+	// Chunks gives up to limit chunks of the current version in their order, without
+	// embeddings, after the cursor of an earlier answer. It is NotFound where there
+	// is no current version, or no longer the one of the cursor.
+	Chunks(ctx context.Context, tenant, id string, limit int, cursor string) (page []Chunk, next string, err error)
 }
 
 // Searcher finds a tenant's chunks by vector.
 type Searcher interface {
-	// Search gives up to k passages of current versions, most similar first. The
-	// filter's metadata is applied to what the index found: see Filter.
-	Search(ctx context.Context, tenant string, vector []float32, k int, f Filter) ([]Passage, error)
+	// Search gives up to k passages of current versions, most similar first; where
+	// it has fewer than least it takes the time to look for more. The filter's
+	// metadata is applied to what the index found: see Filter.
+	Search(ctx context.Context, tenant string, vector []float32, k, least int, f Filter) (Found, error)
+}
+
+// Found is what a search gave.
+type Found struct {
+	Passages []Passage
+	// Incomplete says that there may be more than the fewer than least that were
+	// found: the index gives 100 chunks, and too many of those did not count or did
+	// not meet the filter.
+	Incomplete bool
+	Stale      int // documents with chunks in the way that no longer count, or do not yet
 }
 
 // Store is all three; an adapter's conformance is tested as one.

@@ -65,12 +65,20 @@ func (s *store) call(method string) error {
 	return s.failures[method]
 }
 
-func (s *store) Embeddings(context.Context, string, string) (map[string][]float32, string, error) {
+func (s *store) Latest(context.Context, string, string) (Document, string, error) {
+	return s.document, s.document.Version, s.call("latest")
+}
+
+func (s *store) Embeddings(context.Context, string, string, string) (map[string][]float32, error) {
 	byHash := map[string][]float32{}
 	for _, c := range s.chunks {
 		byHash[c.Hash] = c.Embedding
 	}
-	return byHash, s.document.Version, s.call("embeddings")
+	return byHash, s.call("embeddings")
+}
+
+func (s *store) Chunks(context.Context, string, string, int, string) ([]Chunk, string, error) {
+	return s.chunks, "next", s.call("chunks")
 }
 
 func (s *store) Replace(_ context.Context, _ string, d Document, chunks []Chunk) error {
@@ -91,9 +99,9 @@ func (s *store) List(context.Context, string, int, string) ([]Document, string, 
 	return []Document{s.document}, "next", s.call("list")
 }
 
-func (s *store) Search(_ context.Context, tenant string, v []float32, k int, f Filter) ([]Passage, error) {
+func (s *store) Search(_ context.Context, tenant string, v []float32, k, _ int, f Filter) (Found, error) {
 	s.searched.tenant, s.searched.vector, s.searched.k, s.searched.filter = tenant, v, k, f
-	return slices.Clone(s.found), s.call("search")
+	return Found{Passages: slices.Clone(s.found)}, s.call("search")
 }
 
 // sections is a document of which each name makes a chunk of its own.
@@ -124,6 +132,12 @@ func TestEmbed(t *testing.T) {
 		out, err := Embed(t.Context(), "t", in, e, s)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if out.Unchanged {
+			if len(wantSent) > 0 || out.Version != version || out.Chunks != out.Reused || s.document.Version != version {
+				t.Errorf("got %+v of a put that changes nothing, want the version %s that was there", out, version)
+			}
+			return
 		}
 		all := texts(text)
 		want := Embedded{Version: out.Version, Chunks: len(all), Embedded: len(wantSent), Reused: len(all) - len(wantSent), Tokens: 10 * len(wantSent)}
@@ -252,9 +266,14 @@ func TestSteps(t *testing.T) {
 		step  fault.Step
 		calls []string
 	}{
-		{"put: embeddings", put, &embedder{}, failing("embeddings"), fault.StepRead, []string{"embeddings"}},
-		{"put: embed", put, &embedder{err: down}, &store{}, fault.StepEmbed, []string{"embeddings"}},
-		{"put: replace", put, &embedder{}, failing("replace"), fault.StepStore, []string{"embeddings", "replace"}},
+		{"put: latest", put, &embedder{}, failing("latest"), fault.StepRead, []string{"latest"}},
+		{"put: embed", put, &embedder{err: down}, &store{}, fault.StepEmbed, []string{"latest"}},
+		{"put: embeddings", put, &embedder{}, &store{document: Document{Version: "1-1"}, failures: map[string]error{"embeddings": down}}, fault.StepRead, []string{"latest", "embeddings"}},
+		{"put: replace", put, &embedder{}, failing("replace"), fault.StepStore, []string{"latest", "replace"}},
+		{"chunks", func(_ *embedder, s *store) error {
+			_, err := Chunks(t.Context(), "t", "a", 1, "", s)
+			return err
+		}, nil, failing("chunks"), fault.StepRead, []string{"chunks"}},
 		{"retrieve: embed", ask, &embedder{err: down}, &store{}, fault.StepEmbed, nil},
 		{"retrieve: search", ask, &embedder{}, failing("search"), fault.StepSearch, []string{"search"}},
 		{"delete", func(_ *embedder, s *store) error { return Delete(t.Context(), "t", "a", s) }, nil, failing("delete"), fault.StepStore, []string{"delete"}},

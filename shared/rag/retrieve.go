@@ -39,8 +39,10 @@ const fetched = 100
 
 // Retrieved is what a query found.
 type Retrieved struct {
-	Passages []Passage // best first
-	Tokens   int       // embedding tokens paid for
+	Passages   []Passage // best first
+	Incomplete bool      // there may be more: see Found
+	Stale      int       // see Found
+	Tokens     int       // embedding tokens paid for
 }
 
 // Retrieve finds the passages of the tenant's current documents that fit the
@@ -58,13 +60,13 @@ func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searche
 	if err != nil {
 		return Retrieved{}, err
 	}
-	found, err := step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) ([]Passage, error) {
-		return s.Search(ctx, tenant, vectors[0], fetched, q.Filter)
+	found, err := step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) (Found, error) {
+		return s.Search(ctx, tenant, vectors[0], fetched, q.TopK, q.Filter)
 	})
 	if err != nil {
 		return Retrieved{}, err
 	}
-	out.Passages = q.choose(found)
+	out.Passages, out.Incomplete, out.Stale = q.choose(found.Passages), found.Incomplete, found.Stale
 	return out, nil
 }
 
@@ -109,5 +111,26 @@ func List(ctx context.Context, tenant string, limit int, cursor string, c Catalo
 	return step.Run(ctx, fault.StepRead, 0, func(ctx context.Context) (Page, error) {
 		d, next, err := c.List(ctx, tenant, limit, cursor)
 		return Page{d, next}, err
+	})
+}
+
+// ChunkPage is a part of a document's chunks.
+type ChunkPage struct {
+	Chunks []Chunk // without embeddings
+	Cursor string  // of the next page; empty on the last
+}
+
+// Chunks shows the chunks of a document's current version in their order; limit
+// is 1 to 100.
+func Chunks(ctx context.Context, tenant, id string, limit int, cursor string, c Catalog) (ChunkPage, error) {
+	if err := ValidID("document_id", id); err != nil {
+		return ChunkPage{}, err
+	}
+	if limit < 1 || limit > 100 {
+		return ChunkPage{}, fault.Bad("limit", "must be from 1 to 100, not %d", limit)
+	}
+	return step.Run(ctx, fault.StepRead, 0, func(ctx context.Context) (ChunkPage, error) {
+		chunks, next, err := c.Chunks(ctx, tenant, id, limit, cursor)
+		return ChunkPage{chunks, next}, err
 	})
 }

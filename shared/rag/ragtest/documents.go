@@ -47,7 +47,7 @@ func notFound(t *testing.T, f fixture) {
 	for _, id := range []string{"none", "ab", "abcd", "ABC"} {
 		f.wantNone(id)
 	}
-	_, version, err := f.Embeddings(t.Context(), f.tenant, "none")
+	_, version, err := f.Latest(t.Context(), f.tenant, "none")
 	if err != nil || version != "" {
 		t.Errorf("got version %q and error %v where there never was a document, want none", version, err)
 	}
@@ -166,15 +166,10 @@ func versionAgo(d time.Duration) string {
 }
 
 func deletedMeanwhile(t *testing.T, f fixture) {
-	// A first put that was under way must not bring the document back ...
-	slow, slowChunks := fill(rag.Document{ID: "a", Version: versionAgo(time.Second)}, "slow", 30)
-	f.delete("a")
-	wantKind(t, f.Replace(t.Context(), f.tenant, slow, slowChunks), fault.Conflict)
-	f.wantNone("a")
-	// ... nor must a replacement ...
+	// A replacement that was under way must not bring the document back ...
 	old, oldChunks := fill(rag.Document{ID: "b", Version: versionAgo(2 * time.Second)}, "old", 2)
 	f.replace(old, oldChunks)
-	slow, slowChunks = fill(rag.Document{ID: "b", Version: versionAgo(time.Second)}, "slow", 30)
+	slow, slowChunks := fill(rag.Document{ID: "b", Version: versionAgo(time.Second)}, "slow", 30)
 	f.delete("b")
 	wantKind(t, f.Replace(t.Context(), f.tenant, slow, slowChunks), fault.Conflict)
 	f.wantNone("b")
@@ -207,4 +202,34 @@ func tenants(t *testing.T, f fixture) {
 	f.delete("a")
 	f.wantNone("a")
 	other.wantWhole(theirs, theirChunks)
+}
+
+func chunks(t *testing.T, f fixture) {
+	_, _, err := f.Chunks(t.Context(), f.tenant, "none", 10, "")
+	wantKind(t, err, fault.NotFound)
+	f.put(rag.Document{ID: "a"}, "old", 5)
+	_, want := f.put(rag.Document{ID: "a"}, "new", 23)
+	for _, limit := range []int{1, 5, 22, 23, 100} {
+		var got []rag.Chunk
+		cursor := ""
+		for {
+			page, next, err := f.Chunks(t.Context(), f.tenant, "a", limit, cursor)
+			if err != nil || len(page) > limit {
+				t.Fatalf("limit %d: got a page of %d and error %v", limit, len(page), err)
+			}
+			got = append(got, page...)
+			if cursor = next; cursor == "" {
+				break
+			}
+		}
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(rag.Chunk{}, "Embedding")); diff != "" {
+			t.Errorf("limit %d (-want +got):\n%s", limit, diff)
+		}
+	}
+	_, cursor, _ := f.Chunks(t.Context(), f.tenant, "a", 2, "")
+	f.put(rag.Document{ID: "a"}, "newest", 23)
+	_, _, err = f.Chunks(t.Context(), f.tenant, "a", 2, cursor)
+	wantKind(t, err, fault.NotFound)
+	_, _, err = f.Chunks(t.Context(), f.tenant, "a", 2, "!")
+	wantKind(t, err, fault.Invalid)
 }

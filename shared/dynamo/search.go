@@ -1,0 +1,171 @@
+package dynamo
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"ragtime/shared/fault"
+	"ragtime/shared/rag"
+)
+
+const (
+	// maxTopK is the most that one vector search gives.
+	maxTopK = 100
+	// searchRounds is how often a search asks again because chunks that no longer
+	// count took the places of those that do.
+	searchRounds = 4
+	// repairsPerRound is how many documents a round repairs.
+	repairsPerRound = 8
+)
+
+// Search implements rag.Searcher. It asks the index for more than k, since some
+// results may be chunks that do not count. Where fewer than least are left it
+// deletes those, which a killed put left, and asks again.
+func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least int, f rag.Filter) (rag.Found, error) {
+	if err := t.checkSpace(ctx); err != nil {
+		return rag.Found{}, err
+	}
+	want := min(maxTopK, k+k/2+5)
+	if len(f.Metadata) > 0 {
+		want = maxTopK
+	}
+	stale := 0
+	for round := 1; ; round++ {
+		found, err := t.nearest(ctx, tenant, v, want, f)
+		if err != nil {
+			return rag.Found{}, err
+		}
+		states, err := t.states(ctx, tenant, found)
+		if err != nil {
+			return rag.Found{}, err
+		}
+		passages, hidden, curable := counting(found, states, f.Metadata)
+		stale += len(hidden)
+		full := len(found) == want && want == maxTopK // the index may have more
+		enough := len(passages) >= min(k, least) || len(found) < want
+		if enough || full && (!curable || round == searchRounds || short(ctx)) {
+			t.repairSome(ctx, tenant, hidden)
+			return rag.Found{Passages: passages[:min(k, len(passages))], Stale: stale,
+				Incomplete: len(passages) < least && full && (len(hidden) > 0 || len(f.Metadata) > 0)}, nil
+		}
+		t.repairSome(ctx, tenant, hidden)
+		want = maxTopK
+	}
+}
+
+// nearest is one vector search.
+func (t *Table) nearest(ctx context.Context, tenant string, v []float32, k int, f rag.Filter) ([]types.SearchResultItem, error) {
+	in := &dynamodb.SearchVectorsInput{
+		TableName: &t.name, IndexName: aws.String(Index), SearchVector: numbers(v), TopK: aws.Int32(int32(k)),
+		SearchConditionExpression: aws.String("#tenant = :tenant"),
+		ProjectionExpression:      aws.String("#document_id, #version, #n, #text"),
+		ExpressionAttributeNames: map[string]string{"#tenant": "tenant", "#document_id": "document_id",
+			"#version": "version", "#n": "n", "#text": "text"},
+		ExpressionAttributeValues: item{":tenant": str(tenant)},
+	}
+	if f.DocumentID != "" {
+		*in.SearchConditionExpression += " AND #document_id = :document_id"
+		in.ExpressionAttributeValues[":document_id"] = str(f.DocumentID)
+	}
+	if f.Collection != "" {
+		*in.SearchConditionExpression += " AND #collection = :collection"
+		in.ExpressionAttributeNames["#collection"] = "collection"
+		in.ExpressionAttributeValues[":collection"] = str(f.Collection)
+	}
+	out, err := call(ctx, t.searches, func(ctx context.Context) (*dynamodb.SearchVectorsOutput, error) {
+		out, err := t.client.SearchVectors(ctx, in)
+		if err == nil && out.SearchResults == nil {
+			err = unbelievable("search results")
+		}
+		return out, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.SearchResults, nil
+}
+
+// states reads the document items of what was found: at most maxTopK, which one
+// BatchGetItem takes.
+func (t *Table) states(ctx context.Context, tenant string, found []types.SearchResultItem) (map[string]state, error) {
+	states := map[string]state{}
+	for _, r := range found {
+		states[text(r.Item, "document_id")] = state{}
+	}
+	if len(states) == 0 {
+		return states, nil
+	}
+	var keys []item
+	for id := range states {
+		keys = append(keys, documentKey(tenant, id))
+	}
+	items, err := t.get(ctx, keys)
+	for _, i := range items {
+		states[text(i, "document_id")] = state{i}
+	}
+	return states, err
+}
+
+// counting makes passages of the chunks found that are current and whose document
+// has the metadata, most similar first. hidden are the documents of those that
+// are not current; curable says that a repair can do something about some.
+func counting(found []types.SearchResultItem, states map[string]state, metadata map[string]string) (passages []rag.Passage, hidden map[string]state, curable bool) {
+	passages, hidden = []rag.Passage{}, map[string]state{}
+	now := time.Now()
+	documents := map[string]rag.Document{}
+	for _, r := range found {
+		id := text(r.Item, "document_id")
+		if v := states[id].of(text(r.Item, "version"), now); v != current {
+			hidden[id] = states[id]
+			curable = curable || v == dead || len(states[id].lapsed(now)) > 0
+			continue
+		}
+		d, ok := documents[id]
+		if !ok {
+			d = document(states[id].item)
+			documents[id] = d
+		}
+		if !has(d.Metadata, metadata) {
+			continue
+		}
+		passages = append(passages, rag.Passage{DocumentID: d.ID, Chunk: int(integer(r.Item, "n")), Text: text(r.Item, "text"),
+			Score: max(-1, min(1, 1-r.Score)), Title: d.Title, Metadata: d.Metadata})
+	}
+	slices.SortStableFunc(passages, func(a, b rag.Passage) int { return cmp.Compare(b.Score, a.Score) })
+	return passages, hidden, curable
+}
+
+// repairSome repairs documents whose chunks were in a search's way, in an eighth
+// of the time left at the most.
+func (t *Table) repairSome(ctx context.Context, tenant string, hidden map[string]state) {
+	if len(hidden) == 0 {
+		return
+	}
+	if end, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, time.Until(end)/8, fault.New(fault.Timeout, "repairs take little of a search's time"))
+		defer cancel()
+	}
+	for _, id := range slices.Sorted(maps.Keys(hidden))[:min(repairsPerRound, len(hidden))] {
+		if ctx.Err() != nil {
+			return
+		}
+		t.repair(ctx, tenant, id, hidden[id])
+	}
+}
+
+func has(m, wanted map[string]string) bool {
+	for k, v := range wanted {
+		if got, ok := m[k]; !ok || got != v {
+			return false
+		}
+	}
+	return true
+}
