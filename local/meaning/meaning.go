@@ -62,6 +62,10 @@ func Of(text string) (mean []float64, known float64) {
 	return mean, float64(whole) / float64(max(1, all))
 }
 
+// add is the inner loop; it shares nothing, and takes the race detector's tests of
+// servers that embed much text beyond their deadlines if it looks on.
+//
+//go:norace
 func add(sums []int64, id int32) {
 	v := vectors[int(id)*row:][:row]
 	factor := int64(binary.LittleEndian.Uint16([]byte(v[:2])))
