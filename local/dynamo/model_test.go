@@ -1,0 +1,403 @@
+package dynamo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	adapter "ragtime/shared/dynamo"
+	"ragtime/shared/fault"
+	"ragtime/shared/rag"
+	"ragtime/shared/rag/ragtest"
+)
+
+var (
+	schedules = flag.Int("schedules", 100, "how many random schedules TestModel runs")
+	seed      = flag.Uint64("seed", 0, "the seed of the first schedule; 0 is one of the clock's")
+)
+
+// TestModel holds the store against a model of what is put and deleted, over
+// schedules at random: several writers and readers at once, each a process of its
+// own, whose calls to DynamoDB are lost before or after they took effect, answered
+// 500, throttled in whole or in part, delayed past their attempt, or end with the process.
+func TestModel(t *testing.T) {
+	first := *seed
+	if first == 0 {
+		first = uint64(time.Now().UnixNano())
+	}
+	for i := range *schedules {
+		ok := t.Run("", func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newModel(t, first+uint64(i))
+				m.run()
+			})
+		})
+		if !ok {
+			t.Fatalf("again with: go test ./local/dynamo -run TestModel -schedules 1 -seed %d", first+uint64(i))
+		}
+	}
+}
+
+// deed is a put or delete of a document, by one process.
+type deed struct {
+	id         string
+	version    string // "" is a delete
+	chunks     []rag.Chunk
+	start, end time.Time
+	done       bool // it said that it was made
+	conflict   bool
+}
+
+type model struct {
+	t      *testing.T
+	db     *DB
+	random *rand.Rand
+	faulty float64 // the share of calls that meet a fault
+
+	mu    sync.Mutex
+	deeds []*deed
+	late  sync.WaitGroup // calls that take effect after their attempt
+}
+
+func newModel(t *testing.T, seed uint64) *model {
+	m := &model{t: t, db: open(t, ""), random: rand.New(rand.NewPCG(seed, 0))}
+	m.faulty = []float64{0, 0.05, 0.2, 0.5}[m.random.IntN(4)]
+	store := m.process(nil)
+	if _, err := store.client.CreateTable(t.Context(), passagesTable("ragtime")); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// n is a number at random. Goroutines take turns in synctest only by chance, so a seed
+// gives the same choices, and nearly the same schedule.
+func (m *model) n(most int) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.random.IntN(most)
+}
+
+func (m *model) happens(share float64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.random.Float64() < share
+}
+
+func (m *model) run() {
+	var all sync.WaitGroup
+	for range 2 + m.n(4) {
+		all.Go(m.actor)
+	}
+	all.Wait()
+	m.late.Wait()
+	m.settle()
+	for _, id := range documents {
+		m.check(id)
+	}
+}
+
+var documents = []string{"a", "b"}
+
+// actor is a client whose requests go to a new process each.
+func (m *model) actor() {
+	for range 1 + m.n(4) {
+		time.Sleep(time.Duration(m.n(20_000)) * time.Millisecond)
+		ctx, cancel := context.WithTimeout(m.t.Context(), time.Duration(2+m.n(23))*time.Second)
+		kill := &killed{cancel: cancel}
+		store := m.process(kill)
+		id := documents[m.n(len(documents))]
+		switch m.n(4) {
+		case 0:
+			m.delete(ctx, store, id)
+		case 1:
+			found, err := store.Search(ctx, "t", direction(m.n(50)), 100, 100, rag.Filter{})
+			if err == nil {
+				m.readable(found.Passages)
+			}
+		default:
+			m.put(ctx, store, id)
+		}
+		cancel()
+	}
+}
+
+func (m *model) put(ctx context.Context, s store, id string) {
+	d := &deed{id: id, start: time.Now()}
+	_, after, err := s.Latest(ctx, "t", id)
+	if err != nil {
+		return
+	}
+	d.version = rag.NewVersion(after)
+	for i := range 1 + m.n(60) {
+		text := fmt.Sprintf("%s of %s part %d", d.version, id, i)
+		d.chunks = append(d.chunks, rag.Chunk{N: i, Text: text, Hash: text, Tokens: 1, Embedding: direction(i)})
+	}
+	m.note(d)
+	time.Sleep(time.Duration(m.n(3000)) * time.Millisecond) // it embeds
+	m.ended(d, s.Replace(ctx, "t", rag.Document{ID: id, Version: d.version, Chunks: len(d.chunks), Hash: d.version}, d.chunks))
+}
+
+func (m *model) delete(ctx context.Context, s store, id string) {
+	d := &deed{id: id, start: time.Now()}
+	m.note(d)
+	m.ended(d, s.Delete(ctx, "t", id))
+}
+
+func (m *model) note(d *deed) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.deeds = append(m.deeds, d)
+}
+
+func (m *model) ended(d *deed, err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	d.end, d.done = time.Now(), err == nil
+	f := fault.From(err)
+	d.conflict = f != nil && f.Kind == fault.Conflict
+	if f != nil && f.Kind == fault.Internal {
+		m.t.Errorf("%v: not an error of a service", err)
+	}
+}
+
+// settle lets late requests come, and has readers repair what is left.
+func (m *model) settle() {
+	m.faulty = 0
+	store := m.process(nil)
+	for range 3 {
+		time.Sleep(20 * time.Minute)
+		for _, id := range documents {
+			for range 4 {
+				if _, err := store.Search(m.t.Context(), "t", direction(0), 100, 100, rag.Filter{DocumentID: id}); err != nil {
+					m.t.Fatal(err)
+				}
+			}
+		}
+	}
+}
+
+// check holds a document against what was done to it.
+func (m *model) check(id string) {
+	store := m.process(nil)
+	d, err := store.Get(m.t.Context(), "t", id)
+	if err != nil && fault.From(err).Kind != fault.NotFound {
+		m.t.Fatal(err)
+	}
+	var is *deed // what made it so; nil for nothing
+	for _, x := range m.deeds {
+		if x.id == id && x.version == d.Version && d.Version != "" {
+			is = x
+		}
+	}
+	if d.Version != "" && is == nil {
+		m.t.Fatalf("document %s has version %s, which nobody put", id, d.Version)
+	}
+	for _, x := range m.deeds {
+		if x.id != id {
+			continue
+		}
+		if x.done && x != is && (is == nil && x.version != "" && !m.undone(x) || is != nil && x.start.After(is.end) && !is.end.IsZero() && is.done) {
+			m.t.Errorf("document %s: what was made from %s to %s (version %q) is lost: %q is current", id, clock(x.start), clock(x.end), x.version, d.Version)
+		}
+		if x.conflict && !m.rival(x) {
+			m.t.Errorf("document %s: a conflict from %s to %s without a rival", id, clock(x.start), clock(x.end))
+		}
+	}
+	var want []string
+	if is != nil {
+		for _, c := range is.chunks {
+			want = append(want, c.Text)
+		}
+	}
+	found, err := store.Search(m.t.Context(), "t", direction(0), 100, 100, rag.Filter{DocumentID: id})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var got []string
+	for _, p := range found.Passages {
+		got = append(got, p.Text)
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		m.t.Errorf("document %s: a search finds %d chunks, want the %d of version %q", id, len(got), len(want), d.Version)
+	}
+	if left := m.stored(id); !slices.Equal(left, want) {
+		m.t.Errorf("document %s: %d chunks are stored, want %d: something is left over, or lost", id, len(left), len(want))
+	}
+}
+
+// undone tells whether a put that was made may have been deleted or replaced since.
+func (m *model) undone(x *deed) bool {
+	for _, y := range m.deeds {
+		if y != x && y.id == x.id && (y.end.IsZero() || y.end.After(x.start) || y.done) {
+			return true
+		}
+	}
+	return false
+}
+
+// rival tells whether another deed, or a late request of one, was under way with this one.
+func (m *model) rival(x *deed) bool {
+	for _, y := range m.deeds {
+		if y != x && y.id == x.id && y.start.Before(x.end) && (y.end.IsZero() || y.end.Add(time.Minute).After(x.start)) {
+			return true
+		}
+	}
+	return false
+}
+
+// readable checks what a search gave while others wrote: of each document the
+// chunks of one version, and all that there is of them.
+func (m *model) readable(passages []rag.Passage) {
+	versions := map[string]string{}
+	for _, p := range passages {
+		version, _, _ := strings.Cut(p.Text, " ")
+		if v := versions[p.DocumentID]; v != "" && v != version {
+			m.t.Errorf("a search gave chunks of two versions of %s: %s and %s", p.DocumentID, v, version)
+		}
+		versions[p.DocumentID] = version
+	}
+}
+
+// stored are the texts of the document's chunks in the table.
+func (m *model) stored(id string) []string {
+	found, err := m.process(nil).client.Query(m.t.Context(), &dynamodb.QueryInput{TableName: aws.String("ragtime"),
+		KeyConditionExpression:    aws.String("pk = :pk"),
+		ExpressionAttributeValues: attrs{":pk": str("chunk#t#" + id)}})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	var out []string
+	for _, i := range found.Items {
+		out = append(out, text(i["text"]))
+	}
+	slices.Sort(out)
+	return out
+}
+
+func clock(at time.Time) string { return at.Format("15:04:05.000") }
+
+// direction is one of many unit vectors, of which none is far from another.
+func direction(i int) []float32 {
+	v := make([]float32, ragtest.Dimensions)
+	v[0] = 1
+	v[1+i%(len(v)-1)] = float32(i+1) / 100
+	return v
+}
+
+// killed is the end of a process, which some call brings about.
+type killed struct {
+	cancel context.CancelFunc
+	mu     sync.Mutex
+	over   bool
+}
+
+func (k *killed) kill() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.over = true
+	k.cancel()
+}
+
+func (k *killed) is() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.over
+}
+
+// store is the adapter in one process.
+type store struct {
+	*adapter.Table
+	client *dynamodb.Client
+}
+
+func (m *model) process(k *killed) store {
+	cfg := config("http://dynamodb", closing(m.t))
+	cfg.HTTPClient = &http.Client{Transport: &unreliable{m, k}}
+	cfg.Retryer = func() aws.Retryer { return aws.NopRetryer{} }
+	return store{Table: adapter.New(cfg, "ragtime"), client: dynamodb.NewFromConfig(cfg)}
+}
+
+// unreliable is the way of a process to DynamoDB.
+type unreliable struct {
+	m       *model
+	process *killed
+}
+
+var errLost = errors.New("connection reset by peer")
+
+func (u *unreliable) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, _ := io.ReadAll(r.Body)
+	r.Body.Close()
+	effect := func() *http.Response {
+		again := r.Clone(context.Background())
+		again.Body = io.NopCloser(bytes.NewReader(body))
+		w := httptest.NewRecorder()
+		u.m.db.ServeHTTP(w, again)
+		return w.Result()
+	}
+	if u.process != nil && u.process.is() {
+		return nil, errLost
+	}
+	time.Sleep(time.Duration(1+u.m.n(20)) * time.Millisecond)
+	if r.Context().Err() != nil {
+		return nil, r.Context().Err()
+	}
+	if u.process == nil || !u.m.happens(u.m.faulty) {
+		return effect(), nil
+	}
+	switch u.m.n(8) {
+	case 0: // lost before
+		return nil, errLost
+	case 1: // lost after
+		effect()
+		return nil, errLost
+	case 2:
+		return exception(http.StatusInternalServerError, "InternalServerError"), nil
+	case 3:
+		return exception(http.StatusBadRequest, "ThrottlingException"), nil
+	case 4: // in part
+		if operation(r) == "BatchWriteItem" {
+			w := httptest.NewRecorder()
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			(&partial{DB: u.m.db}).ServeHTTP(w, r)
+			return w.Result(), nil
+		}
+		return exception(http.StatusBadRequest, "ProvisionedThroughputExceededException"), nil
+	case 5, 6: // it takes effect long after its attempt was given up
+		wait := time.Duration(u.m.n(60_000)) * time.Millisecond
+		u.m.late.Go(func() {
+			time.Sleep(wait)
+			effect()
+		})
+	default: // the process is killed, before or after the effect
+		if u.m.happens(0.5) {
+			effect()
+		}
+		u.process.kill()
+	}
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+func exception(status int, name string) *http.Response {
+	w := httptest.NewRecorder()
+	refuse(w, status, name)
+	return w.Result()
+}
