@@ -2,12 +2,14 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"ragtime/shared/apigw"
 	"ragtime/shared/fault"
 	"ragtime/shared/rag"
 )
@@ -102,5 +104,35 @@ func TestListRefused(t *testing.T) {
 			e.QueryStringParameters = map[string]string{tt.name: tt.value}
 			refused(t, w, send(t, w, e), 400, tt.field)
 		})
+	}
+}
+
+// Documents and passages within all limits can be more than a function may return:
+// then there are fewer, and the answer says so.
+func TestAnswersFit(t *testing.T) {
+	big := map[string]string{}
+	for i := range 20 {
+		big[strings.Repeat("k", 60)+fmt.Sprint(i)] = strings.Repeat("\x01", 512)
+	}
+	w := &world{}
+	for i := range 100 {
+		id := fmt.Sprintf("doc-%02d", i)
+		w.documents = append(w.documents, rag.Document{ID: id, Version: "1-1", Title: strings.Repeat("<", 500), Metadata: big})
+		w.passages = append(w.passages, rag.Passage{DocumentID: id, Text: strings.Repeat("<\x02", 900) + id, Title: strings.Repeat("<", 500), Metadata: big, Score: 0.5})
+	}
+	r := send(t, w, request("POST", "/retrieve", `{"query":"what?","top_k":100}`))
+	var found retrieveAnswer
+	if err := json.Unmarshal([]byte(r.Body), &found); err != nil || r.StatusCode != 200 || len(found.Passages) == 0 || len(found.Passages) == 100 || !found.Incomplete {
+		t.Errorf("got %d, %d passages, incomplete %t and error %v; want fewer than 100, and that said", r.StatusCode, len(found.Passages), found.Incomplete, err)
+	}
+	r = send(t, w, request("GET", "/documents", ""))
+	var listed listAnswer
+	if err := json.Unmarshal([]byte(r.Body), &listed); err != nil || r.StatusCode != 200 || len(listed.Documents) == 0 {
+		t.Errorf("got %d, %d documents and error %v; want some", r.StatusCode, len(listed.Documents), err)
+	}
+	for _, reply := range []any{found, listed} {
+		if !apigw.Fits(reply) {
+			t.Errorf("%T does not fit into what a function may return", reply)
+		}
 	}
 }

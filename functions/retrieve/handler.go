@@ -88,7 +88,7 @@ type usage struct {
 
 type retrieveAnswer struct {
 	Passages    []passage `json:"passages"`
-	Incomplete  bool      `json:"incomplete,omitempty"` // there may be more than were found
+	Incomplete  bool      `json:"incomplete,omitempty"` // there may be more than were found, or than fit
 	Usage       usage     `json:"usage"`
 	OperationID string    `json:"operation_id"`
 }
@@ -138,6 +138,9 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 	for i, p := range found.Passages {
 		out.Passages[i] = showPassage(p)
 	}
+	for !apigw.Fits(out) && len(out.Passages) > 1 { // the best ones stay
+		out.Passages, out.Incomplete = out.Passages[:len(out.Passages)*3/4], true
+	}
 	return apigw.Response{Status: http.StatusOK, Body: out}, nil
 }
 
@@ -180,15 +183,20 @@ func (h handler) list(ctx context.Context, r *apigw.Request) (apigw.Response, er
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	page, err := rag.List(ctx, r.Tenant, limit, params["cursor"], h.store)
-	if err != nil {
-		return apigw.Response{}, err
+	for {
+		page, err := rag.List(ctx, r.Tenant, limit, params["cursor"], h.store)
+		if err != nil {
+			return apigw.Response{}, err
+		}
+		out := listAnswer{Documents: []document{}, Cursor: page.Cursor}
+		for _, d := range page.Documents {
+			out.Documents = append(out.Documents, show(d))
+		}
+		if apigw.Fits(out) || limit == 1 {
+			return apigw.Response{Status: http.StatusOK, Body: out}, nil
+		}
+		limit = max(1, min(limit, len(out.Documents))/2) // a shorter page has a cursor
 	}
-	out := listAnswer{Documents: []document{}, Cursor: page.Cursor}
-	for _, d := range page.Documents {
-		out.Documents = append(out.Documents, show(d))
-	}
-	return apigw.Response{Status: http.StatusOK, Body: out}, nil
 }
 
 // limitOf is how many entries of a list are asked for; 50 where nobody says.

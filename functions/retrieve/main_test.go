@@ -69,7 +69,7 @@ func (w *world) Get(_ context.Context, tenant, id string) (rag.Document, error) 
 
 func (w *world) List(_ context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
 	w.calls = append(w.calls, "list "+tenant+" "+cursor)
-	return w.documents, w.next, w.err
+	return w.documents[:min(limit, len(w.documents))], w.next, w.err
 }
 
 func (w *world) Chunks(_ context.Context, tenant, id string, limit int, cursor string) ([]rag.Chunk, string, error) {

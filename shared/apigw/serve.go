@@ -140,13 +140,38 @@ func success(r Response) Reply {
 	return reply
 }
 
-// marshal encodes our own response types, which cannot fail.
+// marshal encodes our own response types, which cannot fail. Less-than signs stay
+// what they are: no answer of ours is put into HTML, and escaped they take six bytes.
 func marshal(v any) string {
-	b, err := json.Marshal(v)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		panic(fmt.Sprintf("apigw: %T is no JSON: %v", v, err))
 	}
-	return string(b)
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// mostAnswer is what a function may return, in bytes: Lambda takes 6 MiB, of
+// which headers and the reply's own JSON get plenty.
+const mostAnswer = 6<<20 - 128<<10
+
+// Fits tells whether a response's body is within what Lambda lets a function
+// return. The body travels as a JSON string within JSON, where quotes, backslashes
+// and line ends take two bytes and other control characters six.
+func Fits(body any) bool {
+	size := 0
+	for _, c := range []byte(marshal(body)) {
+		switch {
+		case c == '"' || c == '\\' || c == '\n' || c == '\r' || c == '\t':
+			size += 2
+		case c < ' ':
+			size += 6
+		default:
+			size++
+		}
+	}
+	return size <= mostAnswer
 }
 
 // timing is the Server-Timing header: a metric a step, in milliseconds.
