@@ -104,7 +104,7 @@ type ending struct {
 // Lambda, a caller that goes away stops nothing: the invocation runs to its own end, its environment busy
 // until then.
 //
-// A call that finds all environments busy, at the function's Concurrency, fails at once with ErrThrottled.
+// A call that finds all environments busy, at the function's Concurrency, fails with ErrThrottled after the function's Wait.
 // Of the frozen environments the last used one is taken.
 func (s *Service) Invoke(ctx context.Context, function string, in Invocation) (Result, error) {
 	if err := ctx.Err(); err != nil {
@@ -112,7 +112,7 @@ func (s *Service) Invoke(ctx context.Context, function string, in Invocation) (R
 	}
 	j, err := newJob(in)
 	if err == nil {
-		err = s.dispatch(function, j)
+		err = s.dispatchSoon(ctx, function, j)
 	}
 	if err != nil {
 		return Result{RequestID: j.requestID}, fmt.Errorf("lambda: invoke %s: %w", function, err)

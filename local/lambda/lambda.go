@@ -29,6 +29,10 @@ type Function struct {
 	Timeout     time.Duration     // longest invocation, init not included; 3 s
 	MemoryMB    int               // told to the function and reported, not enforced; 128
 	Concurrency int               // most processes at once; 10
+	// Wait is how long a call waits for a process where all are busy. Lambda would
+	// start more instead, up to the account's 1,000, for which a machine has no memory. 0:
+	// the call is throttled at once, as in Lambda under reserved concurrency.
+	Wait time.Duration
 	PerProcess  int               // most invocations at once in one process, which is never frozen if that is above 1, as on Lambda Managed Instances; 1
 	JSONLogs    bool              // LogFormat JSON: platform lines are JSON, and the function is told so
 }
@@ -90,8 +94,9 @@ type Service struct {
 	closeOnce sync.Once
 	running   sync.WaitGroup // one for each environment
 
-	mu     sync.Mutex // guards closed, and the contents of every pool and environment.state
+	mu     sync.Mutex // guards closed and freed, and the contents of every pool and environment.state
 	closed bool
+	freed  chan struct{} // closed, and made anew, when a process has room again
 
 	logMu sync.Mutex
 	tails map[string]*tail // by request id; guarded by logMu
@@ -109,7 +114,7 @@ func New(functions []Function, o Options) (*Service, error) {
 	if o.InitTimeout <= 0 {
 		o.InitTimeout = 10 * time.Second
 	}
-	s := &Service{options: o, pools: make(map[string]*pool), tails: make(map[string]*tail), closing: make(chan struct{})}
+	s := &Service{options: o, pools: make(map[string]*pool), tails: make(map[string]*tail), closing: make(chan struct{}), freed: make(chan struct{})}
 	var mistakes []error
 	if o.XRayDaemon != "" {
 		if _, _, err := net.SplitHostPort(o.XRayDaemon); err != nil {

@@ -1,8 +1,11 @@
 package lambda
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // pool holds the environments of one function. Service.mu guards it.
@@ -10,6 +13,44 @@ type pool struct {
 	function Function
 	all      map[*environment]struct{}
 	frozen   []*environment // least recently used first
+}
+
+// dispatchSoon dispatches j, waiting for an environment as long as its function allows.
+func (s *Service) dispatchSoon(ctx context.Context, function string, j *job) error {
+	var over <-chan time.Time
+	for {
+		s.mu.Lock()
+		freed := s.freed
+		s.mu.Unlock()
+		err := s.dispatch(function, j)
+		if !errors.Is(err, ErrThrottled) {
+			return err
+		}
+		if over == nil {
+			wait := s.pools[function].function.Wait // a pool's function does not change
+			if wait <= 0 {
+				return err
+			}
+			timer := time.NewTimer(wait)
+			defer timer.Stop()
+			over = timer.C
+		}
+		select {
+		case <-freed:
+		case <-over:
+			return err
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.closing:
+			return ErrClosed
+		}
+	}
+}
+
+// free wakes the calls that wait for an environment. The caller holds s.mu.
+func (s *Service) free() {
+	close(s.freed)
+	s.freed = make(chan struct{})
 }
 
 // dispatch hands j to a frozen environment or to a new one. It does not wait.
@@ -54,6 +95,7 @@ func (s *Service) release(e *environment) {
 	defer s.mu.Unlock()
 	e.state = "frozen"
 	e.pool.frozen = append(e.pool.frozen, e)
+	s.free()
 }
 
 // withdraw takes e back from dispatch. It reports false when e has been given a job meanwhile.
@@ -94,6 +136,7 @@ func (s *Service) done(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.active--
+	s.free()
 }
 
 // forget removes e, whose process is gone, and so makes room for another.
@@ -101,4 +144,5 @@ func (s *Service) forget(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(e.pool.all, e)
+	s.free()
 }

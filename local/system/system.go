@@ -91,7 +91,7 @@ func Start(o Options) (_ *System, err error) {
 	if err := s.functions(o, env); err != nil {
 		return nil, err
 	}
-	g := gateway.New(s.Template, invoker{s.Lambda}, gateway.Options{})
+	g := gateway.New(s.Template, invoker{s.Lambda, s.logTo(o.Log)}, gateway.Options{})
 	s.close = append(s.close, func() error { g.Close(); return nil })
 	s.URL, err = s.serve(net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)), s.routes(g, s.page(o, g)))
 	return s, err
@@ -123,14 +123,17 @@ func (s *System) endIdle() {
 	}
 }
 
-// routes tells the gateway's requests from those to this machine's own paths. It
-// is no ServeMux, which would clean the gateway's paths.
+// routes tells the gateway's requests from those to this machine's own paths, and
+// lets no page of another site at any of them: documents could be read and deleted,
+// and a key spent. It is no ServeMux, which would clean the gateway's paths.
 func (s *System) routes(api, local http.Handler) http.Handler {
-	control := page.Guard(http.StripPrefix(ControlPath, s.Network))
-	services := page.Guard(s.tools())
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	control := http.StripPrefix(ControlPath, s.Network)
+	services := s.tools()
+	return page.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path + "/"
 		switch {
+		case r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"):
+			http.Redirect(w, r, page.Path, http.StatusSeeOther) // a browser: the API has nothing at /
 		case strings.HasPrefix(path, ControlPath+"/"):
 			control.ServeHTTP(w, r)
 		case strings.HasPrefix(path, ServicesPath):
@@ -140,8 +143,16 @@ func (s *System) routes(api, local http.Handler) http.Handler {
 		default:
 			api.ServeHTTP(w, r)
 		}
-	})
+	}))
 }
+
+const (
+	// processes is how many run of a function at once, at some 35 MB each.
+	processes = 24
+	// busyWait is how long a request waits where all of them are busy. With the
+	// function's own 28 s it stays a request that ends.
+	busyWait = 20 * time.Second
+)
 
 // functions makes the Lambda service of the template's functions. A process
 // starts with its first invocation.
@@ -159,20 +170,26 @@ func (s *System) functions(o Options, env map[string]string) error {
 			}
 		}
 		functions = append(functions, lambda.Function{Name: f.Name, Alias: f.LogicalID, Binary: binary,
-			Env: merged, Timeout: f.Timeout, MemoryMB: f.MemoryMB, PerProcess: o.PerProcess, JSONLogs: true})
+			Env: merged, Timeout: f.Timeout, MemoryMB: f.MemoryMB, PerProcess: o.PerProcess, JSONLogs: true,
+			Concurrency: processes, Wait: busyWait})
 	}
 	var err error
-	s.Lambda, err = lambda.New(functions, lambda.Options{Region: region, XRayDaemon: s.XRay.Addr(), Log: func(l lambda.Line) {
-		s.log.Add(l)
-		if o.Log != nil {
-			o.Log(l)
-		}
-	}})
+	s.Lambda, err = lambda.New(functions, lambda.Options{Region: region, XRayDaemon: s.XRay.Addr(), Log: s.logTo(o.Log)})
 	if err == nil {
 		s.close = append(s.close, func() error { s.Lambda.Close(); return nil })
 		s.offer("lambda", "", s.Lambda)
 	}
 	return err
+}
+
+// logTo is where the functions' lines go: to the page, and to whom else they are shown.
+func (s *System) logTo(also func(lambda.Line)) func(lambda.Line) {
+	return func(l lambda.Line) {
+		s.log.Add(l)
+		if also != nil {
+			also(l)
+		}
+	}
 }
 
 // serve serves a handler and returns its URL.
@@ -205,11 +222,22 @@ func (s *System) Close() error {
 }
 
 // invoker is what the gateway sees of the Lambda service.
-type invoker struct{ service *lambda.Service }
+type invoker struct {
+	service *lambda.Service
+	log     func(lambda.Line)
+}
+
+// throttled says in the log what the gateway's 500 does not.
+func (i invoker) throttled(function string) {
+	i.log(lambda.Line{Time: time.Now(), Function: function, Platform: true, Text: fmt.Sprintf(
+		`{"level":"WARN","msg":"throttled","function":%q,"detail":"all %d processes were busy for %.0f s: ask with fewer clients at once, or end the hang that keeps them busy"}`,
+		function, processes, busyWait.Seconds())})
+}
 
 func (i invoker) Invoke(ctx context.Context, function string, payload []byte, traceID string) ([]byte, error) {
 	r, err := i.service.Invoke(ctx, function, lambda.Invocation{Payload: payload, TraceID: traceID})
 	if errors.Is(err, lambda.ErrThrottled) {
+		i.throttled(function)
 		err = fmt.Errorf("%w: %w", gateway.ErrThrottled, err)
 	}
 	return r.Payload, err
