@@ -16,16 +16,19 @@ GOARCH_OF_x86_64 := amd64
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-run: build ## build and start the whole system here, with sample documents
-	build/ragtime up
+run: build ## build and start the whole system here, with sample documents; PORT=3001 DATA=folder OPENAI=1
+	build/ragtime up $(if $(PORT),--port=$(PORT)) $(if $(DATA),--data=$(DATA)) $(if $(OPENAI),--openai)
 
 build: $(FUNCTIONS:%=build/%/bootstrap) build/ragtime ## build the functions and the command line
 
+# The same flags everywhere, so that each package is compiled once.
 $(FUNCTIONS:%=build/%/bootstrap): build/%/bootstrap:
-	$(GOLAMBDA) -o $@ ./functions/$*
+	@test -e $@ || echo "building $@; the first build compiles every library, which takes a minute or two"
+	@$(GOLAMBDA) -o $@ ./functions/$*
 
 build/ragtime:
-	CGO_ENABLED=0 go build -o $@ ./cmd/ragtime
+	@test -e $@ || echo "building $@"
+	@$(GOLAMBDA) -o $@ ./cmd/ragtime
 
 test: ## run every test
 	$(if $(RACE),,@echo "no C compiler found: testing without the race detector")

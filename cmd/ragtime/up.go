@@ -1,11 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,6 +27,7 @@ type up struct {
 	Samples bool   `help:"Load the sample documents." default:"true" negatable:""`
 	Root    string `help:"Folder of template.yaml and build/; by default the one above this program's." type:"existingdir"`
 	Logs    bool   `help:"Show the functions' log here as well as in DATA/functions.log."`
+	OpenAI  bool   `name:"openai" help:"Use the API of OPENAI_API_KEY (and OPENAI_BASE_URL): texts are sent there, and paid for. Without it the stand-in on this machine is used."`
 }
 
 func (c *up) Run(ctx context.Context) error {
@@ -31,38 +38,88 @@ func (c *up) Run(ctx context.Context) error {
 	if c.Data == "" {
 		c.Data = filepath.Join(root, ".ragtime")
 	}
-	if err := os.MkdirAll(c.Data, 0o755); err != nil {
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(filepath.Join(c.Data, "functions.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	log, err := openLog(filepath.Join(c.Data, "functions.log"))
 	if err != nil {
 		return err
 	}
-	defer log.Close()
+	defer log.close()
+	key, whose, err := c.embeddings()
+	if err != nil {
+		return err
+	}
+	baseURL := ""
+	if c.OpenAI {
+		baseURL = os.Getenv("OPENAI_BASE_URL")
+	}
 	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port, SecretKey: true,
-		OpenAIKey: os.Getenv("OPENAI_API_KEY"), OpenAIBaseURL: os.Getenv("OPENAI_BASE_URL"), CertFile: os.Getenv("SSL_CERT_FILE"),
+		OpenAIKey: key, OpenAIBaseURL: baseURL, CertFile: os.Getenv("SSL_CERT_FILE"),
 		Provider: os.Getenv("RAGTIME_PROVIDER"), Settings: os.Getenv("RAGTIME_PROVIDER_SETTINGS"),
 		Parameters: embedding(),
 		Log: func(l lambda.Line) {
-			fmt.Fprintf(log, "%s %s\n", l.Function, l.Text)
+			log.write(l)
 			if c.Logs {
 				fmt.Fprintf(os.Stderr, "%s %s\n", l.Function, l.Text)
 			}
 		}})
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return c.taken()
+	}
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	fmt.Printf("ready: %s\npage:  %s%s shows every operation, and makes one hang before your eyes\n", s.URL, s.URL, page.Path)
+	var chunks int
+	var loading error
 	if c.Samples {
-		if err := c.welcome(ctx, s); err != nil && ctx.Err() == nil {
-			return fmt.Errorf("%w\nthe functions' log is %s", err, log.Name())
-		}
+		chunks, loading = load(ctx, remote{Endpoint: s.URL})
+	}
+	if ctx.Err() != nil {
+		return nil
+	}
+	fmt.Printf("ready: %s\npage:  %s%s shows every operation, and makes one hang before your eyes\nembeddings: %s\n", s.URL, s.URL, page.Path, whose)
+	if loading == nil && c.Samples {
+		loading = c.welcome(ctx, s, chunks)
+	}
+	if loading != nil && ctx.Err() == nil {
+		fmt.Fprintf(os.Stderr, "the samples are not all there: %v\nthe functions' log is %s\n", loading, log.path)
 	}
 	showServices(s)
 	<-ctx.Done()
 	fmt.Println("stopping")
 	return nil
+}
+
+// embeddings tells with which key, and whose, embeddings are made: of the stand-in,
+// unless the API that the environment names was asked for.
+func (c *up) embeddings() (key, whose string, err error) {
+	key = os.Getenv("OPENAI_API_KEY")
+	switch {
+	case c.OpenAI && key == "":
+		return "", "", errors.New("--openai needs OPENAI_API_KEY: set it, or leave the flag out to use the stand-in")
+	case c.OpenAI:
+		return key, cmp.Or(os.Getenv("OPENAI_BASE_URL"), "https://api.openai.com/v1") + ": texts are sent there, and paid for", nil
+	case key != "":
+		return "", "the stand-in on this machine; with --openai those of OPENAI_API_KEY", nil
+	}
+	return "", "the stand-in on this machine", nil
+}
+
+// taken says who has the port, as far as that can be told, and what to do.
+func (c *up) taken() error {
+	url := fmt.Sprintf("http://127.0.0.1:%d", c.Port)
+	client := http.Client{Timeout: 2 * time.Second}
+	who := "another program"
+	if resp, err := client.Get(url + page.Path); err == nil {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+		resp.Body.Close()
+		if strings.Contains(string(body), "Ragtime") {
+			who = "a Ragtime that runs already: " + url
+		}
+	}
+	return fmt.Errorf("port %d is taken by %s; take another with --port (make run PORT=3001), 0 for any free one", c.Port, who)
 }
 
 // embedding is the model that the environment names, as the template's parameters.
@@ -96,14 +153,10 @@ func projectRoot(given string) (string, error) {
 	return root, nil
 }
 
-// welcome loads the samples and shows what can be done with them.
-func (c *up) welcome(ctx context.Context, s *system.System) error {
+// welcome shows what can be done with the samples.
+func (c *up) welcome(ctx context.Context, s *system.System, chunks int) error {
 	url := s.URL
 	api := remote{Endpoint: url}
-	chunks, err := load(ctx, api)
-	if err != nil {
-		return fmt.Errorf("load the samples: %w", err)
-	}
 	question := samples.Questions()[0].Question
 	fmt.Printf("loaded: %d sample documents of a health insurer, %d chunks\n\n%s\n", len(samples.Documents()), chunks, question)
 	var found passages

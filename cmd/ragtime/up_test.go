@@ -5,10 +5,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -198,5 +200,45 @@ func TestUpWelcomes(t *testing.T) {
 	r.Process.Signal(os.Interrupt)
 	if err := r.Wait(); err != nil {
 		t.Errorf("after Ctrl-C up ended with %v", err)
+	}
+}
+
+// Whose embeddings are made is said, and a key alone sends nothing anywhere.
+func TestUpSaysWhoseEmbeddings(t *testing.T) {
+	root := systemtest.Build(t)
+	var asked atomic.Int32
+	provider := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		http.Error(w, "no", http.StatusUnauthorized)
+	}))
+	defer provider.Close()
+	t.Setenv("OPENAI_API_KEY", "sk-test")
+	t.Setenv("OPENAI_BASE_URL", provider.URL+"/v1")
+	r := start(t, root, t.TempDir())
+	var out strings.Builder
+	for !strings.Contains(out.String(), "embeddings:") {
+		line, err := r.out.ReadString('\n')
+		if err != nil {
+			t.Fatalf("up ended: %v\n%s", err, out.String())
+		}
+		out.WriteString(line)
+	}
+	if !strings.Contains(out.String(), "the stand-in on this machine; with --openai") {
+		t.Errorf("up says %q, want whose embeddings it uses", out.String())
+	}
+	if asked.Load() != 0 {
+		t.Errorf("%d requests went to the API of the key, unasked", asked.Load())
+	}
+}
+
+// A taken port is told with who has it and the way out.
+func TestUpOnATakenPort(t *testing.T) {
+	root := systemtest.Build(t)
+	r := start(t, root, t.TempDir(), "--samples=false")
+	_, port, _ := strings.Cut(strings.TrimPrefix(r.url, "http://"), ":")
+	c := exec.Command(filepath.Join(root, "build/ragtime"), "up", "--port="+port, "--data="+t.TempDir(), "--samples=false")
+	out, err := c.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "a Ragtime that runs already") || !strings.Contains(string(out), "--port") {
+		t.Errorf("up on a taken port: %v\n%s", err, out)
 	}
 }
