@@ -6,8 +6,9 @@ GOLAMBDA  := CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags='-s -w
 # The race detector needs a C compiler; a machine without one tests without it.
 CC_FOUND  := $(shell command -v gcc || command -v clang)
 RACE      := $(if $(CC_FOUND),-race)
-# The instruction set of deployed functions: arm64 or x86_64.
-ARCH      ?= arm64
+# What is deployed: an environment of samconfig.toml, for the instruction set that it names.
+ENV       ?= dev
+ARCH      ?= $(or $(shell sed -n '/^\[$(ENV)\./,/^\[/s/.*Architecture=\([a-z0-9_]*\).*/\1/p' samconfig.toml),arm64)
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
 
@@ -56,9 +57,9 @@ check: ## gofmt, vet, staticcheck, cfn-lint, sam validate; a missing tool is nam
 events: ## write the sample events anew from the gateway's code
 	go test ./local/gateway -run Events -update
 
-deploy: ## build for Lambda and deploy with sam; asks before it changes anything
+deploy: ## build for Lambda and deploy ENV=dev or prod as samconfig.toml has it; asks before it changes anything
 	ARCH=$(ARCH) sam build
-	sam deploy --guided --parameter-overrides Architecture=$(ARCH)
+	sam deploy --config-env $(ENV)
 
 # What `sam build` calls, in a copy of this folder.
 build-EmbedFunction: ; $(MAKE) package NAME=embed

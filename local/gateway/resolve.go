@@ -93,8 +93,8 @@ func (d *document) checkOverrides() {
 	}
 }
 
-// text resolves a node to a string: a scalar, !Ref, !Sub or !GetAtt, in short
-// or long form. what names the place in messages. A node that does not resolve
+// text resolves a node to a string: a scalar, !Ref, !Sub, !GetAtt, or !Join of a
+// list parameter, in short or long form. what names the place in messages. A node that does not resolve
 // is recorded as a mistake and gives "".
 func (d *document) text(n *yaml.Node, what string) string {
 	n = follow(n)
@@ -121,6 +121,9 @@ func (d *document) call(at *yaml.Node, function string, arg *yaml.Node, what str
 		return d.attribute(at, id, attribute, what)
 	case function == "!GetAtt" && len(items(arg)) == 2:
 		return d.attribute(at, literal(items(arg)[0]), literal(items(arg)[1]), what)
+	case function == "!Join" && len(items(arg)) == 2:
+		// A list is only had from a parameter, which holds it with commas.
+		return strings.ReplaceAll(d.text(items(arg)[1], what), ",", literal(items(arg)[0]))
 	case function == "!Sub" && arg.Kind == yaml.ScalarNode:
 		return d.sub(at, arg.Value, nil, what)
 	case function == "!Sub" && len(items(arg)) == 2:

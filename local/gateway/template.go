@@ -29,7 +29,6 @@ type Template struct {
 type API struct {
 	LogicalID        string
 	Stage            string
-	Authorizer       string   // AWS_IAM or NONE
 	BinaryMediaTypes []string // such as "image/png" or "*/*"; nil when none
 }
 
@@ -42,7 +41,7 @@ type Function struct {
 	Environment map[string]string // never nil
 }
 
-// Route is one Api event of a function.
+// Route is one operation of the API's OpenAPI body.
 type Route struct {
 	Method     string // upper case; "ANY" for all
 	Path       string // such as "/documents/{document_id}" or "/{proxy+}"
@@ -69,7 +68,7 @@ func (t *Template) Function(logicalID string) (Function, bool) {
 // id>", as CloudFormation does without its random ending: ragtime-Table.
 //
 // Only what this package uses is resolved: functions' timeouts, memory,
-// environment and Api events, the API, and the table. Other resources and
+// environment, the API with the routes of its body, and the table. Other resources and
 // properties may hold anything. The error joins all mistakes, each beginning
 // with file:line; the Template is nil then.
 func Load(path string, parameters map[string]string) (*Template, error) {
@@ -99,6 +98,7 @@ type document struct {
 	overrides  map[string]string
 	parameters map[string]string
 	missing    map[string]bool // parameters without a value, reported once
+	conditions *yaml.Node      // the section; a condition is evaluated when it is asked for
 	resources  []resource
 	routes     []Route // those read so far, to find clashes across functions
 	errs       []error
@@ -120,16 +120,16 @@ func (d *document) load(root *yaml.Node) *Template {
 			id: key.Value, at: key, kind: literal(child(value, "Type")), properties: child(value, "Properties"),
 		})
 	}
+	d.conditions = child(root, "Conditions")
 	d.readParameters(child(root, "Parameters"))
 	d.checkOverrides()
 
 	t := &Template{Parameters: d.parameters}
-	t.API = d.readAPI()
+	t.API, t.Routes = d.readAPI()
 	base := d.readGlobals(child(child(root, "Globals"), "Function"))
 	for _, r := range d.resources {
 		if r.kind == kindFunction {
 			t.Functions = append(t.Functions, d.readFunction(r, base))
-			t.Routes = append(t.Routes, d.readRoutes(r, t.API)...)
 		}
 	}
 	t.Table = d.readTable()

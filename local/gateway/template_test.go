@@ -41,17 +41,17 @@ func TestProjectTemplate(t *testing.T) {
 	got := loadProject(t)
 	routes := []Route{
 		{"PUT", "/documents/{document_id}", "EmbedFunction", authIAM},
-		{"DELETE", "/documents/{document_id}", "EmbedFunction", authIAM},
-		{"POST", "/retrieve", "RetrieveFunction", authIAM},
-		{"GET", "/documents", "RetrieveFunction", authIAM},
 		{"GET", "/documents/{document_id}", "RetrieveFunction", authIAM},
+		{"DELETE", "/documents/{document_id}", "EmbedFunction", authIAM},
 		{"GET", "/documents/{document_id}/chunks", "RetrieveFunction", authIAM},
+		{"GET", "/documents", "RetrieveFunction", authIAM},
+		{"POST", "/retrieve", "RetrieveFunction", authIAM},
 		{"POST", "/diagnose", "DiagnoseFunction", authIAM},
 	}
 	if diff := cmp.Diff(got.Routes, routes); diff != "" {
 		t.Errorf("routes (-got +want):\n%s", diff)
 	}
-	if diff := cmp.Diff(got.API, API{LogicalID: "Api", Stage: "v1", Authorizer: authIAM}); diff != "" {
+	if diff := cmp.Diff(got.API, API{LogicalID: "Api", Stage: "v1"}); diff != "" {
 		t.Errorf("API (-got +want):\n%s", diff)
 	}
 	embed, ok := got.Function("EmbedFunction")
@@ -73,6 +73,10 @@ const fullTemplate = `
 Parameters:
   Size: {Type: Number, Default: 4, MinValue: 1, MaxValue: 8}
   Stage: {Type: String, Default: v1}
+  Pools: {Type: CommaDelimitedList, Default: ""}
+Conditions:
+  HasPool: !Not [!Equals [!Join ["", !Ref Pools], ""]]
+  Always: !And [!Or [!Condition HasPool, !Equals [!Ref Stage, v1]], !Not [!Condition HasPool]]
 Globals:
   Function:
     Timeout: 28
@@ -81,7 +85,24 @@ Resources:
   Bucket: {Type: "AWS::S3::Bucket", Properties: {Odd: !Select [0, !GetAZs ""]}}
   Api:
     Type: AWS::Serverless::Api
-    Properties: {StageName: !Ref Stage, BinaryMediaTypes: [image~1PNG]}
+    Properties:
+      StageName: !Ref Stage
+      BinaryMediaTypes: [image~1PNG]
+      DefinitionBody:
+        components:
+          securitySchemes:
+            who: !If
+              - HasPool
+              - {x-amazon-apigateway-authtype: cognito_user_pools}
+              - !If [Always, {x-amazon-apigateway-authtype: awsSigv4}, {x-amazon-apigateway-authtype: custom}]
+        paths:
+          /{proxy+}:
+            x-amazon-apigateway-any-method:
+              security: [{who: []}]
+              x-amazon-apigateway-integration: {uri: !Sub "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${EchoFunction.Alias}/invocations"}
+          /open:
+            get:
+              x-amazon-apigateway-integration: {uri: !Sub "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${EchoFunction.Arn}/invocations"}
   EchoFunction:
     Type: AWS::Serverless::Function
     Properties:
@@ -94,7 +115,6 @@ Resources:
           SUB: !Sub "${AWS::Region}/${Table.Arn}/${!Kept}/${Stage}"
           PAIR: !Sub ["${A}-${Size}", {A: !Ref Bucket}]
       Events:
-        Any: {Type: Api, Properties: {RestApiId: !Ref Api, Path: "/{proxy+}", Method: any, Auth: {Authorizer: AWS_IAM}}}
         Queue: {Type: SQS, Properties: {Queue: !GetAtt Q.Arn}}
   Table:
     Type: AWS::DynamoDB::Table
@@ -118,8 +138,8 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := &Template{
-		Parameters: map[string]string{"Size": "6", "Stage": "v1"},
-		API:        API{LogicalID: "Api", Stage: "v1", Authorizer: authNone, BinaryMediaTypes: []string{"image/png"}},
+		Parameters: map[string]string{"Size": "6", "Stage": "v1", "Pools": ""},
+		API:        API{LogicalID: "Api", Stage: "v1", BinaryMediaTypes: []string{"image/png"}},
 		Functions: []Function{{
 			LogicalID: "EchoFunction", Name: "echo", Timeout: 28 * time.Second, MemoryMB: 1024,
 			Environment: map[string]string{
@@ -130,7 +150,7 @@ func TestLoad(t *testing.T) {
 				"PAIR": "pail-6",
 			},
 		}},
-		Routes: []Route{{"ANY", "/{proxy+}", "EchoFunction", authIAM}},
+		Routes: []Route{{"ANY", "/{proxy+}", "EchoFunction", authIAM}, {"GET", "/open", "EchoFunction", authNone}},
 		Table: Table{
 			LogicalID: "Table", Name: "mine", BillingMode: "PAY_PER_REQUEST",
 			Attributes: []Attribute{{"pk", "S"}, {"kind", "S"}},
@@ -154,22 +174,36 @@ func TestLoadMistakes(t *testing.T) {
   Size: {Type: Number, Default: ten}
   Arch: {Type: String, Default: mips, AllowedValues: [arm64]}
   Name: {Type: String, Default: a b, AllowedPattern: "[a-z]+"}
+Conditions: {Odd: !Contains [[a], b]}
 Globals:
   Function: {Timeout: 901, Environment: {Variables: {KEY: !Ref Key, G: !Ref Nowhere}}}
 Resources:
-  Api: {Type: "AWS::Serverless::Api", Properties: {StageName: v1, Auth: {DefaultAuthorizer: Cognito}}}
+  Api:
+    Type: AWS::Serverless::Api
+    Properties:
+      DefinitionBody:
+        components:
+          securitySchemes:
+            pool: {x-amazon-apigateway-authtype: cognito_user_pools}
+            odd: !If [Nowhere, {}, {}]
+            even: !If [Odd, {}, {}]
+        paths:
+          /a/{id}:
+            get: &fine {x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Alias}/invocations"}}
+            GET: *fine
+            fetch: *fine
+            put: {security: [{pool: []}], x-amazon-apigateway-integration: {uri: !Sub "x/functions/${Gone.Alias}/invocations"}}
+            post: {security: [{odd: []}]}
+            patch: {security: [{even: []}], x-amazon-apigateway-integration: {uri: "x/functions/${AFunction.Alias}/invocations"}}
+            head: {security: [{}], x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Alias}/invocations"}}
+          /a/{other}/b: {get: *fine}
+          a: {get: *fine}
+          /{p+}/b: {get: *fine}
   AFunction:
     Type: AWS::Serverless::Function
     Properties:
       MemorySize: !If [x, 1, 2]
       Environment: {Variables: {E: !GetAtt Gone.Arn, Q: !Ref Queue}}
-      Events:
-        One: {Type: Api, Properties: {RestApiId: !Ref Api, Path: "/a/{id}", Method: get}}
-        Two: {Type: Api, Properties: {RestApiId: !Ref Api, Path: "/a/{id}", Method: GET}}
-        Three: {Type: Api, Properties: {RestApiId: !Ref Api, Path: "/a/{other}/b", Method: get}}
-        Four: {Type: Api, Properties: {RestApiId: Api, Path: "a", Method: fetch}}
-        Five: {Type: Api, Properties: {Path: "/{p+}/b", Method: get}}
-        Six: {Type: Api, Properties: {Path: /}}
   Queue: {Type: "AWS::SQS::Queue"}
   T:
     Type: AWS::DynamoDB::Table
@@ -188,26 +222,32 @@ Resources:
 		`t.yaml:4: parameter Arch: "mips" is not one of AllowedValues`,
 		`t.yaml:5: parameter Name: "a b" does not match AllowedPattern [a-z]+`,
 		`t.yaml:1: a value was given for Typo, which is neither a parameter nor a resource`,
-		`t.yaml:9: Api DefaultAuthorizer: the local gateway knows AWS_IAM and NONE, not "Cognito"`,
-		`t.yaml:7: Globals Timeout: "901" is not a whole number from 1 to 900`,
-		`t.yaml:7: Globals Environment G: Nowhere is neither a parameter nor a resource`,
-		`t.yaml:13: AFunction MemorySize: cannot resolve !If here`,
-		`t.yaml:14: AFunction Environment E: !GetAtt Gone.Arn: there is no resource Gone`,
-		`t.yaml:14: AFunction Environment Q: the physical name of Queue (AWS::SQS::Queue) is not known`,
-		`t.yaml:17: AFunction event Two: GET /a/{id} belongs to AFunction already`,
-		`t.yaml:18: AFunction event Three: {other} beside {id}: variables in one place must have one name`,
-		`t.yaml:19: AFunction event Four: RestApiId is not a !Ref`,
-		`t.yaml:19: AFunction event Four: unknown method "FETCH"`,
-		`t.yaml:19: AFunction event Four: path "a": it must begin with /`,
-		`t.yaml:20: AFunction event Five: RestApiId is missing`,
-		`t.yaml:20: AFunction event Five: path "/{p+}/b": {name+} must be the last part`,
-		`t.yaml:21: AFunction event Six: Path and Method are both needed`,
-		`t.yaml:26: T: AttributeType is missing`,
-		`t.yaml:27: T: sk is not in AttributeDefinitions`,
-		`t.yaml:28: T VectorAttribute: AttributeName is missing`,
-		`t.yaml:28: T: DistanceFunction is missing`,
-		`t.yaml:28: T: ProjectionType is missing`,
-		`t.yaml:28: T: Dimensions is missing`,
+		`t.yaml:10: Api: StageName is missing`,
+		`t.yaml:22: Api GET /a/{id}: GET /a/{id} belongs to AFunction already`,
+		`t.yaml:23: Api FETCH /a/{id}: unknown method "FETCH"`,
+		`t.yaml:24: Api PUT /a/{id}: there is no function Gone`,
+		`t.yaml:24: Api PUT /a/{id}: the local gateway verifies awsSigv4, and the scheme pool is "cognito_user_pools"`,
+		`t.yaml:25: Api POST /a/{id}: x-amazon-apigateway-integration has no uri`,
+		`t.yaml:17: Api POST /a/{id}: there is no condition "Nowhere"`,
+		`t.yaml:25: Api POST /a/{id}: the local gateway verifies awsSigv4, and the scheme odd is ""`,
+		`t.yaml:26: Api PATCH /a/{id}: the integration's uri is not a !Sub that ends in /functions/${Function.Alias}/invocations`,
+		`t.yaml:6: Api PATCH /a/{id}: cannot resolve !Contains in a condition; use !Equals, !Not, !And or !Or`,
+		`t.yaml:26: Api PATCH /a/{id}: the local gateway verifies awsSigv4, and the scheme even is ""`,
+		`t.yaml:27: Api HEAD /a/{id}: security names no scheme`,
+		`t.yaml:28: Api GET /a/{other}/b: {other} beside {id}: variables in one place must have one name`,
+		`t.yaml:29: Api: path "a": it must begin with /`,
+		`t.yaml:30: Api: path "/{p+}/b": {name+} must be the last part`,
+		`t.yaml:8: Globals Timeout: "901" is not a whole number from 1 to 900`,
+		`t.yaml:8: Globals Environment G: Nowhere is neither a parameter nor a resource`,
+		`t.yaml:34: AFunction MemorySize: cannot resolve !If here; use a plain value, !Ref, !Sub or !GetAtt`,
+		`t.yaml:35: AFunction Environment E: !GetAtt Gone.Arn: there is no resource Gone`,
+		`t.yaml:35: AFunction Environment Q: the physical name of Queue (AWS::SQS::Queue) is not known: give it a value`,
+		`t.yaml:40: T: AttributeType is missing`,
+		`t.yaml:41: T: sk is not in AttributeDefinitions`,
+		`t.yaml:42: T VectorAttribute: AttributeName is missing`,
+		`t.yaml:42: T: DistanceFunction is missing`,
+		`t.yaml:42: T: ProjectionType is missing`,
+		`t.yaml:42: T: Dimensions is missing`,
 	}
 	got := strings.Split(err.Error(), "\n")
 	if len(got) != len(wants) {

@@ -1,0 +1,138 @@
+package stage
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var methods = []string{"get", "put", "post", "delete", "patch", "head", "x-amazon-apigateway-any-method"}
+
+// aliasOf finds the alias in an integration's URI, after SAM's transform.
+var aliasOf = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\}/invocations$`)
+
+// openings are the ways in which callers could get past the authorizer.
+// authtype is what each method must have; shared says that a resource policy is
+// to name accounts.
+func openings(r resources, authtype string, shared bool) []string {
+	var found []string
+	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
+	allowed := permissions(r, add)
+	operations := 0
+	for name, resource := range r {
+		switch resource.Type {
+		case "AWS::Lambda::Url":
+			add("%s: a function URL", name)
+		case "AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Api":
+			add("%s: an API beside the body", name)
+		case "AWS::ApiGateway::RestApi":
+			operations += api(resource.Properties["Body"], authtype, shared, allowed, add)
+		}
+	}
+	if operations < 7 {
+		add("%d operations, want at least the 7 that there were", operations)
+	}
+	if authtype == "custom" && !allowed["arn:aws:lambda:us-east-1:000000000000:function:judge"] {
+		add("API Gateway may not ask the authorizer")
+	}
+	return found
+}
+
+// permissions gives whom API Gateway may invoke: aliases by logical id, others by ARN.
+func permissions(r resources, add func(string, ...any)) map[string]bool {
+	allowed := map[string]bool{}
+	for name, p := range r {
+		if p.Type != "AWS::Lambda::Permission" {
+			continue
+		}
+		if p.Properties["Principal"] != "apigateway.amazonaws.com" {
+			add("%s: not for API Gateway alone", name)
+		}
+		if source := fmt.Sprint(at(p.Properties, "SourceArn", "Fn::Sub")); !strings.Contains(source, ":${Api}/") {
+			add("%s: not for this API alone", name)
+		}
+		if alias, ok := at(p.Properties, "FunctionName", "Ref").(string); ok {
+			allowed[alias] = true
+		} else {
+			allowed[fmt.Sprint(p.Properties["FunctionName"])] = true
+		}
+	}
+	return allowed
+}
+
+// api judges an API's body and gives the number of its operations.
+func api(body any, authtype string, shared bool, allowed map[string]bool, add func(string, ...any)) int {
+	operations := 0
+	paths, _ := at(body, "paths").(map[string]any)
+	for path := range paths {
+		for _, method := range methods {
+			operation := at(paths, path, method)
+			if operation == nil {
+				continue
+			}
+			operations++
+			what := method + " " + path
+			requirements, _ := at(operation, "security").([]any)
+			if len(requirements) == 0 {
+				add("%s: nobody is asked for", what)
+			}
+			for _, one := range requirements {
+				names, _ := one.(map[string]any)
+				if len(names) == 0 {
+					add("%s: nobody is asked for", what)
+				}
+				for name := range names {
+					scheme(what, at(body, "components", "securitySchemes", name), authtype, add)
+				}
+			}
+			integration := at(operation, "x-amazon-apigateway-integration")
+			if at(integration, "credentials") != nil {
+				add("%s: the integration has credentials", what)
+			}
+			alias := aliasOf.FindStringSubmatch(fmt.Sprint(at(integration, "uri", "Fn::Sub")))
+			if alias == nil {
+				add("%s: the integration invokes no alias", what)
+			} else if !allowed[alias[1]] {
+				add("%s: %s: this API has no permission", what, alias[1])
+			}
+		}
+	}
+	policy := at(body, "x-amazon-apigateway-policy")
+	if (policy != nil) != shared {
+		add("a policy: %v, want one: %v", policy, shared)
+	}
+	statements, _ := at(policy, "Statement").([]any)
+	for _, s := range statements {
+		if principal := at(s, "Principal", "AWS"); principal != "111122223333,444455556666" {
+			add("the policy's principal is %v", principal)
+		}
+	}
+	return operations
+}
+
+// scheme judges who verifies the callers.
+func scheme(what string, scheme any, authtype string, add func(string, ...any)) {
+	if got := at(scheme, "x-amazon-apigateway-authtype"); got != authtype {
+		add("%s: authtype is %v, want %s", what, got, authtype)
+	}
+	authorizer := at(scheme, "x-amazon-apigateway-authorizer")
+	switch authtype {
+	case "cognito_user_pools":
+		if pools, _ := at(authorizer, "providerARNs").([]any); len(pools) != 1 {
+			add("%s: no user pool", what)
+		}
+	case "custom":
+		if uri := fmt.Sprint(at(authorizer, "authorizerUri", "Fn::Sub")); !strings.Contains(uri, "/functions/") {
+			add("%s: no authorizer function", what)
+		}
+	}
+}
+
+// at walks into nested objects; nil where there is nothing.
+func at(node any, keys ...string) any {
+	for _, k := range keys {
+		m, _ := node.(map[string]any)
+		node = m[k]
+	}
+	return node
+}
