@@ -9,9 +9,11 @@
 // longer than there is time, the call fails at once with what the service said.
 //
 // Extra attempts are rationed by the Policy that calls of one kind share. They
-// come to a tenth of the successful calls at the most, beyond a small reserve;
-// a call that fails in spite of them empties it. So an outage sees hardly more
-// than one attempt a request, and a stray hang is survived.
+// come to a tenth of the successful calls at the most, beyond a small reserve. A
+// call that fails in spite of them, because of the service, leaves one of the reserve, and the
+// next none: so an outage sees at most a few extra attempts however long it
+// lasts, and a stray hang is survived. Calls whose time a client's own wish cut
+// short have a ration of their own, so that the impatient cost nobody else.
 //
 // It works on functions that return decoded values, never on responses whose
 // body someone else may still read.
@@ -36,7 +38,7 @@ import (
 // a fault with the step, the phase and every attempt.
 func Do[T any](ctx context.Context, p *Policy, f func(context.Context) (T, error)) (T, error) {
 	all, abandon := context.WithCancelCause(ctx)
-	c := &call[T]{policy: p, f: f, ctx: ctx, all: all, abandon: abandon, start: time.Now(),
+	c := &call[T]{policy: p, ration: p.rationOf(ctx), f: f, ctx: ctx, all: all, abandon: abandon, start: time.Now(),
 		results: make(chan result[T], p.options.Max)}
 	defer abandon(nil)
 	return c.run()
@@ -45,6 +47,7 @@ func Do[T any](ctx context.Context, p *Policy, f func(context.Context) (T, error
 // call is one run of Do. All of it but the attempts runs in one goroutine.
 type call[T any] struct {
 	policy  *Policy
+	ration  *ration
 	f       func(context.Context) (T, error)
 	ctx     context.Context // the step's
 	all     context.Context // of all attempts; done when one of them decided the call
@@ -61,23 +64,24 @@ type call[T any] struct {
 	last     result[T]   // of the attempt that failed last
 	timer    *time.Timer // when the next attempt is due
 	spacing  time.Duration
-	extra    int  // how many attempts are made when it is
-	waits    int  // attempts that met a rate limit which is waited out
-	waiting  bool // the next attempt follows such a one
+	delay    time.Duration // after which the first attempt was suspected to hang
+	extra    int           // how many attempts are made when it is
+	waits    int           // attempts that met a rate limit which is waited out
+	waiting  bool          // the next attempt follows such a one
 }
 
 type result[T any] struct {
-	number   int
-	value    T
-	fault    *fault.Error // nil if the attempt succeeded
-	told     fault.Attempt
-	latency  time.Duration
-	panicked *fault.Panic
+	number  int
+	value   T
+	fault   *fault.Error // nil if the attempt succeeded
+	told    fault.Attempt
+	latency time.Duration
 }
 
 func (c *call[T]) run() (T, error) {
 	c.begin()
-	c.spacing, c.extra = c.policy.delay(c.left())
+	c.spacing, c.extra = c.policy.delay(c.left(), c.ration)
+	c.delay = c.spacing
 	c.timer = time.NewTimer(c.spacing)
 	defer c.timer.Stop()
 	for {
@@ -175,8 +179,7 @@ func (c *call[T]) try(ctx context.Context, number int) (r result[T]) {
 	r.number = number
 	defer func() {
 		if v := recover(); v != nil {
-			r.panicked = fault.Caught(v)
-			r.fault = fault.New(fault.Internal, "internal error")
+			r.fault = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: fault.Caught(v)}
 		}
 	}()
 	v, err := c.f(ctx)
@@ -204,10 +207,6 @@ func (c *call[T]) try(ctx context.Context, number int) (r result[T]) {
 func (c *call[T]) ended(r result[T]) {
 	c.running--
 	c.told[r.number-1] = r.told
-	if r.panicked != nil {
-		c.cancelRest(fault.New(fault.Canceled, "attempt %d panicked", r.number))
-		panic(r.panicked) // in the caller's goroutine, where someone may recover
-	}
 }
 
 // again sees to the next attempt after a failure. It returns false if the call
@@ -224,7 +223,7 @@ func (c *call[T]) again() bool {
 	if c.last.fault.Kind == fault.Timeout {
 		pause = 0 // it has waited already
 	}
-	if c.rationed() >= c.policy.options.Max || !c.policy.affordable() || c.left() < pause+deadline.Least {
+	if c.rationed() >= c.policy.options.Max || !c.policy.affordable(c.ration) || c.left() < pause+deadline.Least {
 		c.timer.Stop()
 		return c.running > 0
 	}
@@ -276,7 +275,7 @@ func (c *call[T]) due() {
 		return
 	}
 	for range c.extra {
-		if c.rationed() < c.policy.options.Max && c.mayOverlap() && c.left() >= deadline.Least && c.policy.take() {
+		if c.rationed() < c.policy.options.Max && c.mayOverlap() && c.left() >= deadline.Least && c.policy.take(c.ration) {
 			c.begin()
 		}
 	}
@@ -295,9 +294,33 @@ func (c *call[T]) mayOverlap() bool {
 
 // won ends the call with the answer of an attempt.
 func (c *call[T]) won(r result[T]) (T, error) {
+	latency, outran := r.latency, c.outran(r.number)
+	if outran {
+		latency = unknown
+	}
+	hung := outran && float64(time.Since(c.start)) > hungAfter*float64(c.delay)
+	if hung {
+		for i := range r.number - 1 {
+			if c.told[i].Attempt == 0 {
+				c.attempts[i].Hung()
+			}
+		}
+	}
 	c.cancelRest(fault.New(fault.Canceled, "attempt %d answered first", r.number))
-	c.policy.succeeded(r.latency)
+	c.policy.succeeded(c.ration, latency, hung)
 	return r.value, nil
+}
+
+// outran tells whether an attempt that began earlier is still under way: how long
+// that one would have taken is not known, and how long the quicker one took says
+// little of how long answers take.
+func (c *call[T]) outran(number int) bool {
+	for i := range number - 1 {
+		if c.told[i].Attempt == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // lost ends the call with the failure of its last attempt.
@@ -351,8 +374,8 @@ func (c *call[T]) cancelRest(why *fault.Error) {
 
 // fail makes the call's fault out of an attempt's, or of the step's end.
 func (c *call[T]) fail(f *fault.Error, at evidence.Position) (zero T, _ error) {
-	if n := c.rationed(); n > 1 && f.Kind != fault.Canceled {
-		c.policy.inVain()
+	if c.rationed() > 1 && ofTheService(f.Kind) {
+		c.policy.recordFailure(c.ration)
 	}
 	out := *f
 	out.Step, out.Phase, out.Attempts = evidence.StepName(c.ctx), at.Phase, c.told
@@ -362,6 +385,10 @@ func (c *call[T]) fail(f *fault.Error, at evidence.Position) (zero T, _ error) {
 	}
 	return zero, &out
 }
+
+// ofTheService tells whether a fault says that a service is in trouble. A conflict
+// or a refusal is an answer, to however many attempts it came.
+func ofTheService(k fault.Kind) bool { return k.Retryable() }
 
 // left is the time that the step has left; plenty where it has no deadline.
 func (c *call[T]) left() time.Duration {

@@ -212,15 +212,21 @@ func TestLosersAreWaitedFor(t *testing.T) {
 	})
 }
 
-func TestPanicReachesTheCaller(t *testing.T) {
+func TestPanicIsTheCallsError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		defer func() {
-			if p, ok := recover().(*fault.Panic); !ok || p.Value != "boom" || !strings.Contains(p.Stack, "attempt_test.go") {
-				t.Errorf("recovered %v, want boom and where it was", p)
-			}
-		}()
 		f, _ := script(hang, func(context.Context) (int, error) { panic("boom") })
-		attempt.Do(t.Context(), attempt.New(attempt.Options{}), f)
+		_, err := attempt.Do(t.Context(), attempt.New(attempt.Options{}), f)
+		if p, ok := errors.AsType[*fault.Panic](err); !ok || p.Value != "boom" || !strings.Contains(p.Stack, "attempt_test.go") {
+			t.Errorf("got %v, want boom and where it was", err)
+		}
+		if f := fault.From(err); f.Kind != fault.Internal || f.Detail != "internal error" {
+			t.Errorf("got %+v, want an internal error that tells the caller nothing", f)
+		}
+		// Also one whose answer nobody waits for any more.
+		f, _ = script(func(ctx context.Context) (int, error) { <-ctx.Done(); panic("late") }, after(0))
+		if v, err := attempt.Do(t.Context(), attempt.New(attempt.Options{}), f); v != 42 || err != nil {
+			t.Errorf("got %d, %v beside a panic of the loser, want the answer", v, err)
+		}
 	})
 }
 

@@ -1,10 +1,13 @@
 package attempt
 
 import (
+	"context"
 	"math"
 	"slices"
 	"sync"
 	"time"
+
+	"ragtime/shared/deadline"
 )
 
 // Policy is how the calls of one kind are repeated, and what these calls share:
@@ -16,10 +19,15 @@ type Policy struct {
 	options Options
 
 	mu        sync.Mutex
-	latencies []time.Duration // of the last window successes, in a ring
+	latencies []time.Duration // of the first attempts of the last window successes, in a ring; unknown where another was quicker
 	next      int             // where in the ring the next one goes
-	tokens    float64         // extra attempts that may be made now
+	calm      int             // calls since one hung
+	ration    ration          // of calls that have an operation's whole time
+	impatient ration          // of those that a client's wish gave less
 }
+
+// ration is extra attempts that may be made now.
+type ration struct{ tokens float64 }
 
 // Options tune a Policy. The zero value is what most calls want.
 type Options struct {
@@ -52,16 +60,20 @@ const (
 	// tail is the quantile of the latencies after which an attempt is suspected to
 	// hang, and margin what is added to it. The estimate of few latencies is
 	// stretched by 1/2n: their largest says little of the largest to come.
-	tail, margin = 0.97, 0.03
+	tail, margin = 0.975, 0.03
 
 	// full is the most extra attempts that can be made in a row, earn what a
 	// success adds: extra attempts are at most a tenth of the successes in the
 	// long run, and full more in the short.
 	full, earn = 20.0, 0.1
-	// plenty is the budget, and experienced the number of latencies, from which the
-	// first extra attempt is a pair: where an attempt has taken longer than nearly all ever
-	// do it hangs, most likely, and two new ones halve the wait for the slower half of answers.
-	plenty, experienced = full / 2, 10
+	// plenty is the ration, and experienced the number of latencies, from which the
+	// first extra attempt is a pair where hangs were seen lately: an attempt that has
+	// taken longer than nearly all ever do hangs then, most likely, and two new ones halve
+	// the wait for the slower half of answers. lately is in calls.
+	plenty, experienced, lately = full / 2, 10, 100
+	// hungAfter is how many times the delay an attempt has run that hung, as far as
+	// anyone can know of an attempt that was given up.
+	hungAfter = 1.2
 )
 
 // New makes a Policy.
@@ -72,20 +84,18 @@ func New(o Options) *Policy {
 	if o.Backoff == 0 {
 		o.Backoff = 50 * time.Millisecond
 	}
-	return &Policy{options: o, tokens: full}
+	return &Policy{options: o, ration: ration{full}, impatient: ration{full}, calm: lately}
 }
 
 // delay is how long to wait for an attempt before making another one beside it,
 // and how many to make then. Half of the time left is the most.
-func (p *Policy) delay(left time.Duration) (after time.Duration, extra int) {
+func (p *Policy) delay(left time.Duration, r *ration) (after time.Duration, extra int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	after, extra = coldDelay, 1
-	if n := len(p.latencies); n > 0 && !p.options.OneSends {
-		sorted := slices.Sorted(slices.Values(p.latencies))
-		at := sorted[int(math.Ceil(tail*float64(n)))-1]
+	if at, n := p.nearlyAll(); n > 0 && !p.options.OneSends {
 		after = max(leastDelay, time.Duration(float64(at)*(1+margin+0.5/float64(n))).Round(time.Millisecond))
-		if n >= experienced && p.tokens >= plenty {
+		if n >= experienced && r.tokens >= plenty && p.calm < lately {
 			extra = 2
 		}
 	}
@@ -100,44 +110,71 @@ const (
 	leastPatience = 2 * time.Second
 )
 
+// unknown is the latency of an attempt that was given up because another one was
+// quicker: longer than any that is known.
+const unknown = time.Duration(math.MaxInt64)
+
+// nearlyAll is what nearly all attempts took: the tail of the latencies, or the
+// longest that is known where more than the tail's share is not. n is how many
+// it was made of; 0 for none.
+func (p *Policy) nearlyAll() (at time.Duration, n int) {
+	sorted := slices.Sorted(slices.Values(p.latencies))
+	known, _ := slices.BinarySearch(sorted, unknown)
+	if known == 0 {
+		return 0, 0
+	}
+	n = len(sorted)
+	return sorted[min(known, int(math.Ceil(tail*float64(n))))-1], n
+}
+
 // patience is how long an attempt may take until it answers or commits itself,
 // where only one may send: a multiple of what nearly all took, and half of the
 // time left at the most.
 func (p *Policy) patience(left time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := len(p.latencies)
+	at, n := p.nearlyAll()
 	if n < experienced {
 		return left / 2
 	}
-	sorted := slices.Sorted(slices.Values(p.latencies))
-	at := sorted[int(math.Ceil(tail*float64(n)))-1]
 	return min(max(leastPatience, patient*at), left/2)
 }
 
 // take takes an extra attempt from the budget, if there is one.
-func (p *Policy) take() bool {
+func (p *Policy) take(r *ration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.tokens < 1 {
+	if r.tokens < 1 {
 		return false
 	}
-	p.tokens--
+	r.tokens--
 	return true
 }
 
 // affordable tells whether take would succeed.
-func (p *Policy) affordable() bool {
+func (p *Policy) affordable(r *ration) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.tokens >= 1
+	return r.tokens >= 1
 }
 
-// succeeded learns from the attempt that answered.
-func (p *Policy) succeeded(latency time.Duration) {
+// rationOf is the ration of calls with this context.
+func (p *Policy) rationOf(ctx context.Context) *ration {
+	if deadline.Wished(ctx) {
+		return &p.impatient
+	}
+	return &p.ration
+}
+
+// succeeded learns from the attempt that answered, and whether another one hung.
+func (p *Policy) succeeded(r *ration, latency time.Duration, hung bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tokens = min(full, p.tokens+earn)
+	r.tokens = min(full, r.tokens+earn)
+	p.calm++
+	if hung {
+		p.calm = 0
+	}
 	if len(p.latencies) < window {
 		p.latencies = append(p.latencies, latency)
 		return
@@ -146,11 +183,16 @@ func (p *Policy) succeeded(latency time.Duration) {
 	p.next = (p.next + 1) % window
 }
 
-// inVain learns from a call that failed in spite of extra attempts: this is no
-// stray hang but an outage, which more attempts make worse. There are none until
-// successes have earned new ones.
-func (p *Policy) inVain() {
+// recordFailure learns from a call that failed in spite of extra attempts. It may
+// be an outage, which more attempts make worse, or bad luck: one more is left for
+// the next hang. If that fails too there are none until successes have earned them.
+func (p *Policy) recordFailure(r *ration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.tokens = 0
+	p.calm = 0
+	if r.tokens >= 2 {
+		r.tokens = 1
+		return
+	}
+	r.tokens = 0
 }

@@ -31,8 +31,9 @@ func Begin(ctx context.Context, wish time.Duration) (context.Context, context.Ca
 	if end, ok := ctx.Deadline(); ok {
 		budget = min(budget, end.Sub(now)-Reserve)
 	}
-	if wish > 0 {
-		budget = min(budget, wish)
+	if wish > 0 && wish < budget {
+		budget = wish
+		ctx = context.WithValue(ctx, wishKey{}, true)
 	}
 	if budget < Least {
 		return ctx, func() {}, 0, fault.New(fault.Timeout, "the invocation had %d ms left when it began: too few to try", (budget + Reserve).Milliseconds())
@@ -40,6 +41,15 @@ func Begin(ctx context.Context, wish time.Duration) (context.Context, context.Ca
 	ctx, cancel := context.WithDeadlineCause(ctx, now.Add(budget),
 		fault.New(fault.Timeout, "the operation did not finish in %.1f s", budget.Seconds()))
 	return ctx, cancel, budget, nil
+}
+
+type wishKey struct{}
+
+// Wished tells whether the operation of ctx has less time than it would have had,
+// because its client asked for that.
+func Wished(ctx context.Context) bool {
+	wished, _ := ctx.Value(wishKey{}).(bool)
+	return wished
 }
 
 // Step bounds a step of an operation: it may spend the time left less keep,

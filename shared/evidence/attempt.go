@@ -17,6 +17,7 @@ type Attempt struct {
 	exchange   Exchange
 	onSend     func() error
 	err        error
+	hung       bool
 }
 
 // Phase is one phase of an attempt; it lasted until the next one began.
@@ -136,6 +137,14 @@ func (a *Attempt) Exchange(edit func(*Exchange)) {
 	if a.end.IsZero() {
 		edit(&a.exchange)
 	}
+}
+
+// Hung notes that the attempt is given up as one that hangs: another one answered,
+// long after nearly all attempts had.
+func (a *Attempt) Hung() {
+	a.step.record.mu.Lock()
+	defer a.step.record.mu.Unlock()
+	a.hung = true
 }
 
 // End notes how the attempt ended, and tells of it.

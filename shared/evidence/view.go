@@ -47,6 +47,7 @@ type AttemptView struct {
 	Connection string // "new" or "reused"; empty before there was one
 	Exchange   Exchange
 	Err        error
+	Hung       bool // it was given up as one that hangs: see Attempt.Hung
 }
 
 // Pause is a time between attempts.
@@ -66,7 +67,7 @@ func (r *Record) Snapshot() Snapshot {
 			v.Pauses = append(v.Pauses, Pause{Start: s.backoff})
 		}
 		for _, a := range s.attempts {
-			v.Attempts = append(v.Attempts, AttemptView{Number: a.number, Start: a.start, End: a.end,
+			v.Attempts = append(v.Attempts, AttemptView{Number: a.number, Hung: a.hung, Start: a.start, End: a.end,
 				Phases: slices.Clone(a.phases), Connection: a.connection, Exchange: a.exchange, Err: a.err})
 		}
 		out.Steps[i] = v

@@ -133,7 +133,7 @@ func callers(k fault.Kind) bool {
 type tally struct {
 	attempts int
 	hedges   int // attempts that began beside another of the same call
-	survived int // attempts that timed out or were given up in a step that succeeded
+	survived int // attempts that timed out or were given up as hung in a step that succeeded
 }
 
 func tallyOf(s evidence.Snapshot) (t tally) {
@@ -144,15 +144,13 @@ func tallyOf(s evidence.Snapshot) (t tally) {
 			continue
 		}
 		for _, a := range step.Attempts {
-			if a.Err != nil && hung(fault.From(a.Err).Kind) {
+			if a.Err != nil && (a.Hung || fault.From(a.Err).Kind == fault.Timeout) {
 				t.survived++
 			}
 		}
 	}
 	return t
 }
-
-func hung(k fault.Kind) bool { return k == fault.Timeout || k == fault.Canceled }
 
 // hedges counts the attempts that did not follow the failure of the one before
 // them, but ran beside it. A step may make several calls at once, each counting

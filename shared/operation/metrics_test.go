@@ -13,6 +13,10 @@ func TestTally(t *testing.T) {
 	attempt := func(number, from, to int, err error) evidence.AttemptView {
 		return evidence.AttemptView{Number: number, Start: at(from), End: at(to), Err: err}
 	}
+	hung := func(a evidence.AttemptView) evidence.AttemptView {
+		a.Hung = true
+		return a
+	}
 	failed, slow := fault.New(fault.Unavailable, "refused"), fault.New(fault.Timeout, "too slow")
 	abandoned := fault.New(fault.Canceled, "abandoned")
 	tests := []struct {
@@ -25,11 +29,12 @@ func TestTally(t *testing.T) {
 		{"one", []evidence.AttemptView{attempt(1, 0, 5, nil)}, nil, tally{attempts: 1}},
 		{"a retry", []evidence.AttemptView{attempt(1, 0, 5, failed), attempt(2, 6, 9, nil)}, nil, tally{attempts: 2}},
 		{"a retry after a timeout", []evidence.AttemptView{attempt(1, 0, 5, slow), attempt(2, 6, 9, nil)}, nil, tally{attempts: 2, survived: 1}},
-		{"a hedge", []evidence.AttemptView{attempt(1, 0, 9, abandoned), attempt(2, 5, 9, nil)}, nil, tally{2, 1, 1}},
-		{"a pair of hedges", []evidence.AttemptView{attempt(1, 0, 9, abandoned), attempt(2, 5, 9, nil), attempt(3, 5, 9, abandoned)}, nil, tally{3, 2, 2}},
+		{"a hedge", []evidence.AttemptView{hung(attempt(1, 0, 9, abandoned)), attempt(2, 5, 9, nil)}, nil, tally{2, 1, 1}},
+		{"the loser of a race", []evidence.AttemptView{attempt(1, 0, 9, abandoned), attempt(2, 5, 9, nil)}, nil, tally{2, 1, 0}},
+		{"a pair of hedges", []evidence.AttemptView{hung(attempt(1, 0, 9, abandoned)), attempt(2, 5, 9, nil), attempt(3, 5, 9, abandoned)}, nil, tally{3, 2, 1}},
 		{"in vain", []evidence.AttemptView{attempt(1, 0, 9, slow), attempt(2, 5, 9, slow)}, slow, tally{2, 1, 0}},
 		{"calls at once, one retried", []evidence.AttemptView{attempt(1, 0, 9, nil), attempt(1, 0, 3, failed), attempt(2, 4, 9, nil)}, nil, tally{attempts: 3}},
-		{"calls at once, one retried and one hedged", []evidence.AttemptView{attempt(1, 0, 9, abandoned), attempt(1, 0, 3, failed),
+		{"calls at once, one retried and one hedged", []evidence.AttemptView{hung(attempt(1, 0, 9, abandoned)), attempt(1, 0, 3, failed),
 			attempt(2, 4, 9, nil), attempt(2, 5, 9, nil)}, nil, tally{4, 1, 1}},
 	}
 	for _, tt := range tests {
