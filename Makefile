@@ -47,12 +47,21 @@ eval: build ## measure retrieval: the samples' questions, and XQuAD's with XQUAD
 bench-hang: ## measure clients of the embeddings API when the network hangs, in under two minutes
 	go run ./local/benchhang
 
-check: ## gofmt, vet, staticcheck, cfn-lint, sam validate; a missing tool is named and skipped
+check: ## gofmt, vet, staticcheck, cfn-lint, sam validate, checkov; a missing or old tool is named and skipped
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	go vet ./...
 	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "skipped: staticcheck is not installed"; fi
-	@if command -v cfn-lint >/dev/null; then cfn-lint template.yaml; else echo "skipped: cfn-lint is not installed"; fi
-	@if command -v sam >/dev/null; then SAM_CLI_TELEMETRY=0 sam validate --lint --region us-east-1; else echo "skipped: sam is not installed"; fi
+	@$(call tool,cfn-lint,1.58) && cfn-lint template.yaml
+	@$(call tool,sam,1.170) && SAM_CLI_TELEMETRY=0 sam validate --lint --region us-east-1
+	@$(call tool,checkov,3.3) && checkov -f template.yaml --framework cloudformation --compact --quiet --skip-download
+
+# $(call tool,NAME,VERSION) ends the line where NAME is missing or older than the VERSION that this was tried with.
+define tool
+{ command -v $(1) >/dev/null || { echo "skipped: $(1) is not installed"; exit 0; }; } && \
+	{ found=$$($(1) --version 2>/dev/null | grep -oE '[0-9]+(\.[0-9]+)+' | head -n 1); \
+	  [ "$$(printf '%s\n' $(2) "$$found" | sort -V | head -n 1)" = $(2) ] || \
+	  { echo "skipped: $(1) is $$found, and needs to be $(2) or newer"; exit 0; }; }
+endef
 
 events: ## write the sample events anew from the gateway's code
 	go test ./local/gateway -run Events -update

@@ -32,9 +32,9 @@ type Function struct {
 	// Wait is how long a call waits for a process where all are busy. Lambda would
 	// start more instead, up to the account's 1,000, for which a machine has no memory. 0:
 	// the call is throttled at once, as in Lambda under reserved concurrency.
-	Wait time.Duration
-	PerProcess  int               // most invocations at once in one process, which is never frozen if that is above 1, as on Lambda Managed Instances; 1
-	JSONLogs    bool              // LogFormat JSON: platform lines are JSON, and the function is told so
+	Wait       time.Duration
+	PerProcess int  // most invocations at once in one process, which is never frozen if that is above 1, as on Lambda Managed Instances; 1
+	JSONLogs   bool // LogFormat JSON: platform lines are JSON, and the function is told so
 }
 
 // Options tune a Service. The zero value is useful.
