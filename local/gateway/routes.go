@@ -42,7 +42,7 @@ func (d *document) readRoutes(api string, body *yaml.Node) []Route {
 }
 
 // integrated finds the function in an integration's URI.
-var integrated = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.(?:Alias|Arn)\}/invocations$`)
+var integrated = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}(?::[A-Za-z0-9_-]+)?/invocations$`)
 
 // integration gives the logical id of the function that an operation invokes.
 func (d *document) integration(at, operation *yaml.Node, what string) string {
@@ -53,7 +53,7 @@ func (d *document) integration(at, operation *yaml.Node, what string) string {
 	}
 	found := integrated.FindStringSubmatch(uri.Value)
 	if uri.Tag != "!Sub" || found == nil {
-		d.errorf(uri, "%s: the integration's uri is not a !Sub that ends in /functions/${Function.Alias}/invocations", what)
+		d.errorf(uri, "%s: the integration's uri is not a !Sub that ends in /functions/${Function.Arn}:<alias>/invocations", what)
 		return ""
 	}
 	if r, ok := d.resource(found[1]); !ok || r.kind != kindFunction {

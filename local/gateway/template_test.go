@@ -99,7 +99,7 @@ Resources:
           /{proxy+}:
             x-amazon-apigateway-any-method:
               security: [{who: []}]
-              x-amazon-apigateway-integration: {uri: !Sub "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${EchoFunction.Alias}/invocations"}
+              x-amazon-apigateway-integration: {uri: !Sub "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${EchoFunction.Arn}:live/invocations"}
           /open:
             get:
               x-amazon-apigateway-integration: {uri: !Sub "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${EchoFunction.Arn}/invocations"}
@@ -189,13 +189,13 @@ Resources:
             even: !If [Odd, {}, {}]
         paths:
           /a/{id}:
-            get: &fine {x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Alias}/invocations"}}
+            get: &fine {x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Arn}:live/invocations"}}
             GET: *fine
             fetch: *fine
-            put: {security: [{pool: []}], x-amazon-apigateway-integration: {uri: !Sub "x/functions/${Gone.Alias}/invocations"}}
+            put: {security: [{pool: []}], x-amazon-apigateway-integration: {uri: !Sub "x/functions/${Gone.Arn}:live/invocations"}}
             post: {security: [{odd: []}]}
-            patch: {security: [{even: []}], x-amazon-apigateway-integration: {uri: "x/functions/${AFunction.Alias}/invocations"}}
-            head: {security: [{}], x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Alias}/invocations"}}
+            patch: {security: [{even: []}], x-amazon-apigateway-integration: {uri: "x/functions/${AFunction.Arn}:live/invocations"}}
+            head: {security: [{}], x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Arn}:live/invocations"}}
           /a/{other}/b: {get: *fine}
           a: {get: *fine}
           /{p+}/b: {get: *fine}
@@ -230,7 +230,7 @@ Resources:
 		`t.yaml:25: Api POST /a/{id}: x-amazon-apigateway-integration has no uri`,
 		`t.yaml:17: Api POST /a/{id}: there is no condition "Nowhere"`,
 		`t.yaml:25: Api POST /a/{id}: the local gateway verifies awsSigv4, and the scheme odd is ""`,
-		`t.yaml:26: Api PATCH /a/{id}: the integration's uri is not a !Sub that ends in /functions/${Function.Alias}/invocations`,
+		`t.yaml:26: Api PATCH /a/{id}: the integration's uri is not a !Sub that ends in /functions/${Function.Arn}:<alias>/invocations`,
 		`t.yaml:6: Api PATCH /a/{id}: cannot resolve !Contains in a condition; use !Equals, !Not, !And or !Or`,
 		`t.yaml:26: Api PATCH /a/{id}: the local gateway verifies awsSigv4, and the scheme even is ""`,
 		`t.yaml:27: Api HEAD /a/{id}: security names no scheme`,

@@ -8,8 +8,9 @@ import (
 
 var methods = []string{"get", "put", "post", "delete", "patch", "head", "x-amazon-apigateway-any-method"}
 
-// aliasOf finds the alias in an integration's URI, after SAM's transform.
-var aliasOf = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\}/invocations$`)
+// aliasOf finds the function in an integration's URI of its alias; SAM names the
+// alias by both.
+var aliasOf = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}:live/invocations$`)
 
 // openings are the ways in which callers could get past the authorizer.
 // authtype is what each method must have; shared says that a resource policy is
@@ -92,8 +93,8 @@ func api(body any, authtype string, shared bool, allowed map[string]bool, add fu
 			alias := aliasOf.FindStringSubmatch(fmt.Sprint(at(integration, "uri", "Fn::Sub")))
 			if alias == nil {
 				add("%s: the integration invokes no alias", what)
-			} else if !allowed[alias[1]] {
-				add("%s: %s: this API has no permission", what, alias[1])
+			} else if name := alias[1] + "Aliaslive"; !allowed[name] {
+				add("%s: %s: this API has no permission", what, name)
 			}
 		}
 	}
