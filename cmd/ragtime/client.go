@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func (r remote) call(ctx context.Context, method, path string, in, out any) erro
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w; is it running? `ragtime up` starts it", err)
+		return fmt.Errorf("%w; is it running? `build/ragtime up` starts it", err)
 	}
 	defer resp.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
@@ -71,12 +72,12 @@ func (r remote) call(ctx context.Context, method, path string, in, out any) erro
 	if resp.StatusCode >= 300 {
 		var p problem
 		if json.Unmarshal(answer, &p) != nil || p.Detail+p.Message == "" {
-			return fmt.Errorf("%s answered %s", r.Endpoint, resp.Status)
+			return &apiError{resp.StatusCode, fmt.Sprintf("%s answered %s", r.Endpoint, resp.Status)}
 		}
 		if p.Detail == "" {
-			return fmt.Errorf("%s answered %s: %s", r.Endpoint, resp.Status, p.Message)
+			return &apiError{resp.StatusCode, fmt.Sprintf("%s answered %s: %s", r.Endpoint, resp.Status, plain(p.Message))}
 		}
-		return fmt.Errorf("%s: %s (operation %s)", p.Title, p.Detail, p.Instance)
+		return &apiError{resp.StatusCode, fmt.Sprintf("%s: %s (operation %s)", plain(p.Title), plain(p.Detail), plain(p.Instance))}
 	}
 	if out == nil {
 		return nil
@@ -101,6 +102,21 @@ func sign(ctx context.Context, req *http.Request, body []byte) error {
 	return v4.NewSigner().SignHTTP(ctx, credentials, req, hex.EncodeToString(sum[:]), "execute-api", cfg.Region, time.Now())
 }
 
+// apiError is an answer that is no success.
+type apiError struct {
+	status int
+	text   string
+}
+
+func (e *apiError) Error() string { return e.text }
+
+// printJSON prints a value on a line.
+func printJSON(v any) error {
+	e := json.NewEncoder(os.Stdout)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
 type document struct {
 	Text       string            `json:"text"`
 	Title      string            `json:"title,omitempty"`
@@ -112,6 +128,10 @@ type putResult struct {
 	Chunks   int `json:"chunks"`
 	Embedded int `json:"embedded"`
 	Reused   int `json:"reused"`
+	// Unchanged says that the document was there already, as it is.
+	Unchanged bool `json:"unchanged"`
+
+	Replaced string `json:"-"` // the other source that the document came from before
 }
 
 func (r remote) put(ctx context.Context, id string, d document) (out putResult, err error) {

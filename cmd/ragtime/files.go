@@ -1,79 +1,184 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// file is a document to be: where its text is, and what its id will be.
-type file struct{ path, id string }
+// file is a document to be: where its text is, what its id will be, and where it
+// is from, as its metadata says.
+type file struct{ path, id, source string }
 
+// textFile are the endings of files that are put.
 var textFile = map[string]bool{".md": true, ".markdown": true, ".txt": true}
 
+// found is what paths name.
+type found struct {
+	files   []file
+	skipped map[string]int // by kind, such as ".pdf" or "hidden"
+	folders []string       // the sources of folders that were walked, each with / at its end
+}
+
 // collect finds the files that the paths name: files as they are, folders by
-// their text files, hidden ones left out. The id is the path below the folder
-// (of a file: its name) without its ending. Two files of one id are an error.
-func collect(paths []string) ([]file, error) {
-	var out []file
-	seen := map[string]string{}
-	for _, root := range paths {
-		err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+// their text files. Only regular files are read. An id is the path below the root:
+// the one given, else that of the git repository that the path is in, else of the
+// file system. So a tree has the same ids wherever one stands, and however one names it.
+func collect(paths []string, root string) (found, error) {
+	out := found{skipped: map[string]int{}}
+	seen := map[string]bool{}
+	for _, named := range paths {
+		start, err := filepath.EvalSymlinks(named)
+		if err == nil {
+			start, err = filepath.Abs(start)
+		}
+		if err != nil {
+			return out, err
+		}
+		base, err := rootOf(start, root)
+		if err != nil {
+			return out, err
+		}
+		info, err := os.Stat(start)
+		if err != nil {
+			return out, err
+		}
+		if !info.IsDir() && !info.Mode().IsRegular() {
+			return out, fmt.Errorf("%s is no regular file", named)
+		}
+		if info.IsDir() {
+			_, source := naming(base, start)
+			out.folders = append(out.folders, strings.TrimSuffix(source, "/.")+"/")
+		}
+		err = filepath.WalkDir(start, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
 				return err
 			}
-			if path != root && strings.HasPrefix(d.Name(), ".") {
-				if d.IsDir() {
-					return filepath.SkipDir
-				}
-				return nil
-			}
-			if d.IsDir() || path != root && !textFile[strings.ToLower(filepath.Ext(path))] {
-				return nil
-			}
-			name := filepath.Base(path)
-			if path != root {
-				if name, err = filepath.Rel(root, path); err != nil {
-					return err
+			if path != start {
+				if kind := skips(path, d); kind != "" {
+					out.skipped[kind]++
+					if d.IsDir() {
+						return filepath.SkipDir
+					}
+					return nil
 				}
 			}
-			id := documentID(strings.TrimSuffix(name, filepath.Ext(name)))
-			if other, taken := seen[id]; taken {
-				return fmt.Errorf("%s and %s would both be document %s", other, path, id)
+			if d.IsDir() || seen[path] {
+				return nil
 			}
-			seen[id] = path
-			out = append(out, file{path, id})
+			seen[path] = true
+			id, source := naming(base, path)
+			out.files = append(out.files, file{path, id, source})
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 	}
 	return out, nil
 }
 
-// documentID makes an id of a path: folders are joined by ~, and what an id
-// may not have becomes -. A long one keeps its end, which tells files apart.
-func documentID(path string) string {
-	id := strings.Map(func(r rune) rune {
-		switch {
-		case r == '/' || r == filepath.Separator:
-			return '~'
-		case r < 0x80 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._~-", r)):
-			return r
-		}
-		return '-'
-	}, path)
-	return id[max(0, len(id)-128):]
+// skips tells why what a walk meets is not put; "" if it is, or is a folder to walk.
+func skips(path string, d fs.DirEntry) string {
+	switch {
+	case strings.HasPrefix(d.Name(), "."):
+		return "hidden"
+	case d.IsDir():
+		return ""
+	case !d.Type().IsRegular():
+		return "no regular file"
+	case !textFile[strings.ToLower(filepath.Ext(path))]:
+		return cmp.Or(strings.ToLower(filepath.Ext(path)), "no ending")
+	}
+	return ""
 }
 
-// title is a text's first Markdown heading, else the file's name.
-func title(text, name string) string {
-	for line := range strings.Lines(text) {
-		if h, ok := strings.CutPrefix(line, "# "); ok {
-			return strings.TrimSpace(h)
+// naming is the id of a path below a root, and its source.
+func naming(root, path string) (id, source string) {
+	below, err := filepath.Rel(root, path)
+	if err != nil {
+		below = path
+	}
+	below = filepath.ToSlash(below)
+	source = filepath.ToSlash(filepath.Join(filepath.Base(root), below))
+	if root == filepath.VolumeName(root)+string(filepath.Separator) {
+		source = filepath.ToSlash(path)
+	}
+	return documentID(below), source
+}
+
+// rootOf is the folder that ids are relative to.
+func rootOf(path, given string) (string, error) {
+	if given != "" {
+		root, err := filepath.EvalSymlinks(given)
+		if err == nil {
+			root, err = filepath.Abs(root)
 		}
+		if err != nil {
+			return "", err
+		}
+		if below, err := filepath.Rel(root, path); err != nil || below == ".." || strings.HasPrefix(below, ".."+string(filepath.Separator)) {
+			return "", fmt.Errorf("%s is not below the root %s", path, root)
+		}
+		return root, nil
+	}
+	dir := path
+	for {
+		if _, err := os.Stat(filepath.Join(dir, ".git")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return dir, nil
+		}
+		dir = parent
+	}
+}
+
+// summary tells what was skipped: "3 skipped (2 .pdf, 1 hidden)".
+func summary(skipped map[string]int) string {
+	var kinds []string
+	total := 0
+	for kind, n := range skipped {
+		total += n
+		kinds = append(kinds, fmt.Sprintf("%d %s", n, kind))
+	}
+	if total == 0 {
+		return "0 skipped"
+	}
+	slices.Sort(kinds)
+	return fmt.Sprintf("%d skipped (%s)", total, strings.Join(kinds, ", "))
+}
+
+// title is a text's first Markdown heading outside of code, else the file's name.
+func title(text, name string) string {
+	text = strings.TrimPrefix(text, "\ufeff")
+	fenced, before := "", ""
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		trimmed := strings.TrimSpace(line)
+		for _, fence := range []string{"```", "~~~"} {
+			if strings.HasPrefix(trimmed, fence) && (fenced == "" || fenced == fence) {
+				if fenced == "" {
+					fenced = fence
+				} else {
+					fenced = ""
+				}
+				trimmed = ""
+			}
+		}
+		switch h, atx := strings.CutPrefix(line, "# "); {
+		case fenced != "":
+		case atx && strings.TrimSpace(h) != "":
+			return strings.TrimSpace(strings.TrimRight(strings.TrimSpace(h), "#"))
+		case before != "" && trimmed != "" && strings.Trim(trimmed, "=") == "":
+			return before // underlined: a setext heading
+		}
+		before = trimmed
 	}
 	return name
 }

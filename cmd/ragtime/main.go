@@ -4,8 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -14,10 +18,14 @@ import (
 type commands struct {
 	Up       up       `cmd:"" help:"Start the whole system on this machine; Ctrl-C stops it."`
 	Put      put      `cmd:"" help:"Put Markdown and text files into the library."`
+	List     list     `cmd:"" help:"List the documents: id, chunks, time, title."`
+	Get      get      `cmd:"" help:"Show a document's chunks."`
+	Delete   remove   `cmd:"" help:"Take documents away."`
 	Retrieve retrieve `cmd:"" help:"Find the passages that fit a query."`
 	Eval     eval     `cmd:"" help:"Ask questions whose answering documents are known, and tell how many were found."`
 	Trace    trace    `cmd:"" help:"Show the waterfall of an operation that ragtime up ran: where its time went."`
 	Diagnose diagnose `cmd:"" help:"Walk the way to each remote service, phase by phase; exits 1 where one is not open."`
+	Version  version  `cmd:"" help:"Show the version."`
 	Lab      lab      `cmd:"" help:"Drive the whole system through every fault, and tell how each ended."`
 }
 
@@ -26,13 +34,52 @@ const description = `Documents go in, passages come out: a serverless RAG backen
   ragtime up                             # start here, with sample documents
   ragtime put notes.md handbook/         # put a file, and every .md and .txt below a folder
   ragtime retrieve "who pays for a crown?"
+  ragtime list; ragtime get notes.md; ragtime delete notes.md
 
 put and retrieve talk to http://127.0.0.1:3000 unless --endpoint says otherwise; a deployed API wants --sign.`
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	parsed := kong.Parse(new(commands), kong.Name("ragtime"), kong.Description(description),
-		kong.UsageOnError(), kong.BindTo(ctx, (*context.Context)(nil)))
-	parsed.FatalIfErrorf(parsed.Run())
+	context.AfterFunc(ctx, stop) // so that a second Ctrl-C ends at once
+	parser, err := kong.New(new(commands), kong.Name("ragtime"), kong.Description(description),
+		kong.BindTo(ctx, (*context.Context)(nil)))
+	if err != nil {
+		panic(err) // the commands are wrong, not what was typed
+	}
+	if len(os.Args) > 1 && os.Args[1] == "help" {
+		os.Args[1] = "--help"
+	}
+	parsed, err := parser.Parse(os.Args[1:])
+	if err != nil {
+		end(fmt.Errorf("%w; ragtime --help lists what there is", err), 2)
+	}
+	switch err := parsed.Run(); {
+	case errors.Is(err, errInterrupted):
+		end(err, 130)
+	case err != nil:
+		end(err, 1)
+	}
+}
+
+// end says in one line what went wrong, and exits.
+func end(err error, status int) {
+	fmt.Fprintln(os.Stderr, "ragtime:", plain(err.Error()))
+	os.Exit(status)
+}
+
+type version struct{}
+
+// Run shows what the build knows of itself.
+func (version) Run() error {
+	revision := "unknown"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	fmt.Printf("ragtime %s, %s\n", revision, runtime.Version())
+	return nil
 }

@@ -32,6 +32,10 @@ func (p *progress) done(id string, r putResult, err error) {
 	switch {
 	case err != nil:
 		fmt.Fprintf(p.out, "%s: failed: %v\n", id, err)
+	case r.Replaced != "":
+		fmt.Fprintf(p.out, "%s: put; it replaces the one from %s\n", id, plain(r.Replaced))
+	case r.Unchanged && p.bar == nil:
+		fmt.Fprintf(p.out, "%s: unchanged\n", id)
 	case p.bar == nil:
 		fmt.Fprintf(p.out, "%s: %d chunks, %d embedded, %d reused\n", id, r.Chunks, r.Embedded, r.Reused)
 	}

@@ -18,6 +18,7 @@ type retrieve struct {
 	Collection string            `help:"Only passages of this collection."`
 	Metadata   map[string]string `help:"Only passages of documents with this metadata, as key=value."`
 	MinScore   *float64          `help:"Only passages at least this similar, -1 to 1."`
+	Short      bool              `help:"Print only how each passage begins."`
 	JSON       bool              `help:"Print the answer as the API gave it."`
 }
 
@@ -42,21 +43,26 @@ func (c *retrieve) Run(ctx context.Context) error {
 		fmt.Fprintln(os.Stderr, "nothing found")
 		return nil
 	}
-	show(os.Stdout, found)
+	show(os.Stdout, found, c.Short)
 	return nil
 }
 
-// show prints passages for a person: where each is from, and how it begins.
-func show(w io.Writer, found passages) {
+// show prints passages for a person: where each is from, and what it says, or in
+// short how it begins.
+func show(w io.Writer, found passages, short bool) {
 	for i, p := range found.Passages {
-		fmt.Fprintf(w, "%d. %s, chunk %d  (score %.3f)  %s\n   %s\n", i+1, p.DocumentID, p.Chunk, p.Score, p.Title, beginning(p.Text))
+		text := beginning(p.Text)
+		if !short {
+			text = strings.ReplaceAll(strings.TrimSpace(plainText(p.Text)), "\n", "\n   ")
+		}
+		fmt.Fprintf(w, "%d. %s, chunk %d  (score %.3f)  %s\n   %s\n", i+1, plain(p.DocumentID), p.Chunk, p.Score, plain(p.Title), text)
 	}
 }
 
 // beginning is the first words of a text, on one line.
 func beginning(text string) string {
 	const most = 160
-	words := []rune(strings.Join(strings.Fields(text), " "))
+	words := []rune(plain(strings.Join(strings.Fields(text), " ")))
 	if len(words) <= most {
 		return string(words)
 	}

@@ -163,7 +163,7 @@ func (c *up) welcome(ctx context.Context, s *system.System, chunks int) error {
 	if err := api.call(ctx, http.MethodPost, "/retrieve", query{Query: question, TopK: 3}, &found); err != nil {
 		return err
 	}
-	show(os.Stdout, found)
+	show(os.Stdout, found, true)
 	program := "build/ragtime"
 	if c.Port != 3000 {
 		program = "RAGTIME_ENDPOINT=" + url + " " + program

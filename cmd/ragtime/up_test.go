@@ -162,15 +162,58 @@ func testCommands(t *testing.T, root, url string) {
 		out, _ := c.CombinedOutput()
 		return string(out), c.ProcessState.ExitCode()
 	}
-	out, code := ragtime("put", dir)
-	if code == 0 || !strings.Contains(out, "bad: failed") || !strings.Contains(out, "text must not be empty") || !strings.Contains(out, "2 documents put") {
+	out, code := ragtime("put", dir, "--root", dir)
+	if code != 1 || !strings.Contains(out, "bad.md: failed") || !strings.Contains(out, "text must not be empty") ||
+		!strings.Contains(out, "2 put, 0 unchanged, 2 skipped (1 .bin, 1 hidden), 1 failed") {
 		t.Errorf("put exited %d:\n%s", code, out)
 	}
 	os.Remove(filepath.Join(dir, "bad.md"))
-	if out, code := ragtime("put", dir, "--collection=garden"); code != 0 || !strings.Contains(out, "2 documents put: 2 chunks, 0 of them embedded anew; 0 failed") {
+	if out, code := ragtime("put", dir, "--root", dir, "--collection=garden"); code != 0 || !strings.Contains(out, "2 put, 0 unchanged") || !strings.Contains(out, "2 chunks, 0 of them embedded anew") {
 		t.Errorf("put exited %d:\n%s", code, out)
 	}
-	if out, code := ragtime("retrieve", "where is the hive?", "-k1", "--collection=garden"); code != 0 || !strings.Contains(out, "1. a, chunk 0") || !strings.Contains(out, "behind the shed") {
+	if out, code := ragtime("put", dir+"/sub/..", "--root", dir, "--collection=garden"); code != 0 || !strings.Contains(out, "0 put, 2 unchanged") {
+		t.Errorf("the same put again exited %d:\n%s", code, out)
+	}
+	if out, code := ragtime("list"); code != 0 || !strings.Contains(out, "a.md\t1\t") || !strings.Contains(out, "sub~b.txt\t1\t") {
+		t.Errorf("list exited %d:\n%s", code, out)
+	}
+	if out, code := ragtime("get", "a.md"); code != 0 || !strings.Contains(out, "-- chunk 0, ") || !strings.Contains(out, "behind the shed") {
+		t.Errorf("get exited %d:\n%s", code, out)
+	}
+	other := t.TempDir()
+	os.WriteFile(filepath.Join(other, "a.md"), []byte("Another a."), 0o644)
+	if out, code := ragtime("put", other, "--root", other); code != 0 || !strings.Contains(out, "it replaces the one from ") {
+		t.Errorf("a put over another source's document exited %d and said:\n%s", code, out)
+	}
+	if out, code := ragtime("put", dir, "--root", dir, "--collection=garden"); code != 0 {
+		t.Errorf("put exited %d:\n%s", code, out)
+	}
+	os.Remove(filepath.Join(dir, "sub/b.txt"))
+	if out, code := ragtime("put", dir, "--root", dir, "--collection=garden", "--prune"); code != 0 || !strings.Contains(out, "1 deleted") {
+		t.Errorf("put --prune exited %d:\n%s", code, out)
+	}
+	if out, code := ragtime("get", "sub~b.txt"); code != 1 || !strings.Contains(out, "no document") {
+		t.Errorf("get of what was pruned exited %d:\n%s", code, out)
+	}
+	fifo := filepath.Join(dir, "fifo.md")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, code := ragtime("put", dir, "--root", dir, "--dry-run"); code != 0 || !strings.Contains(out, "1 no regular file") || !strings.Contains(out, "1 would be put") {
+		t.Errorf("put --dry-run exited %d:\n%s", code, out)
+	}
+	if out, code := ragtime("put", fifo); code != 1 || !strings.Contains(out, "is no regular file") {
+		t.Errorf("put of a FIFO exited %d:\n%s", code, out)
+	}
+	if out, code := ragtime("frobnicate"); code != 2 || strings.Count(out, "\n") != 1 {
+		t.Errorf("an unknown word exited %d, want 2 and one line:\n%s", code, out)
+	}
+	for _, word := range []string{"help", "version"} {
+		if out, code := ragtime(word); code != 0 || !strings.Contains(out, "ragtime") {
+			t.Errorf("%s exited %d:\n%s", word, code, out)
+		}
+	}
+	if out, code := ragtime("retrieve", "where is the hive?", "-k1", "--collection=garden"); code != 0 || !strings.Contains(out, "1. a.md, chunk 0") || !strings.Contains(out, "behind the shed") {
 		t.Errorf("retrieve exited %d:\n%s", code, out)
 	}
 	if out, code := ragtime("retrieve", "x", "-k0"); code == 0 || !strings.Contains(out, "top_k") {

@@ -47,6 +47,7 @@ type putAnswer struct {
 	Chunks      int    `json:"chunks"`
 	Embedded    int    `json:"embedded"`
 	Reused      int    `json:"reused"`
+	Unchanged   bool   `json:"unchanged,omitempty"` // the document was there already, as it is: nothing was written
 	Usage       usage  `json:"usage"`
 	OperationID string `json:"operation_id"`
 }
@@ -77,7 +78,7 @@ func (h handler) put(ctx context.Context, r *apigw.Request) (apigw.Response, err
 	operation.Count(ctx, operation.EmbeddingTokens, done.Tokens)
 	operation.Count(ctx, operation.ChunksReused, done.Reused)
 	return apigw.Response{Status: http.StatusOK, Body: putAnswer{DocumentID: id, Version: done.Version, Chunks: done.Chunks,
-		Embedded: done.Embedded, Reused: done.Reused, Usage: usage{done.Tokens}, OperationID: r.OperationID}}, nil
+		Embedded: done.Embedded, Reused: done.Reused, Unchanged: done.Unchanged, Usage: usage{done.Tokens}, OperationID: r.OperationID}}, nil
 }
 
 func (h handler) delete(ctx context.Context, r *apigw.Request) (apigw.Response, error) {

@@ -31,7 +31,7 @@ func TestPut(t *testing.T) {
 			w := &world{}
 			for i, want := range []putAnswer{
 				{DocumentID: "a~1", Chunks: 1, Embedded: 1, Usage: usage{7}, OperationID: "op-1"},
-				{DocumentID: "a~1", Chunks: 1, Reused: 1, OperationID: "op-1"}, // the same again: nothing to embed
+				{DocumentID: "a~1", Chunks: 1, Reused: 1, Unchanged: true, OperationID: "op-1"}, // the same again: nothing to embed
 			} {
 				r := send(t, w, tt.event)
 				var got putAnswer
