@@ -155,7 +155,7 @@ func readBEIR(dir fs.FS) (Set, error) {
 			f(t)
 		}
 	}
-	if err := each("corpus.jsonl", func(t text) { s.Documents = append(s.Documents, Document{t.ID, t.Title, t.Text}) }); err != nil {
+	if err := each("corpus.jsonl", func(t text) { s.Documents = append(s.Documents, Document(t)) }); err != nil {
 		return Set{}, err
 	}
 	answers := map[string]map[string]int{}
