@@ -23,7 +23,7 @@ type Config struct {
 	Dimensions      int          // RAGTIME_EMBEDDING_DIMENSIONS; 1536, as the table's vector index has it
 	Provider        provider.API // RAGTIME_PROVIDER, RAGTIME_PROVIDER_SETTINGS, OPENAI_BASE_URL; OpenAI's own
 	DynamoDBURL     string       // AWS_ENDPOINT_URL_DYNAMODB; empty for AWS's own
-	Resolver        string       // RAGTIME_RESOLVER: host:port of a DNS server to ask instead of the system's
+	Resolver        string       // RAGTIME_RESOLVER: host:port of a DNS server to ask instead of the system's, several with commas between
 	SecretsURL      string       // AWS_ENDPOINT_URL_SECRETS_MANAGER; empty for AWS's own
 
 	Tenancy Tenancy // RAGTIME_TENANT_FROM; account
@@ -73,8 +73,10 @@ func Read(getenv func(string) string) (Config, error) {
 	c.Provider, errs = readProvider(getenv)
 	mistakes = append(mistakes, errs...)
 	if c.Resolver = getenv("RAGTIME_RESOLVER"); c.Resolver != "" {
-		if _, _, err := net.SplitHostPort(c.Resolver); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("RAGTIME_RESOLVER=%q is not host:port", c.Resolver))
+		for server := range strings.SplitSeq(c.Resolver, ",") {
+			if _, _, err := net.SplitHostPort(server); err != nil {
+				mistakes = append(mistakes, fmt.Errorf("RAGTIME_RESOLVER=%q is not host:port, or several with commas between", c.Resolver))
+			}
 		}
 	}
 	if v := getenv("AWS_XRAY_DAEMON_ADDRESS"); v != "" {

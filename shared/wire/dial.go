@@ -26,6 +26,7 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
+	ips = order(&x.transport.memory, ips, func(ip netip.Addr) string { return net.JoinHostPort(ip.Unmap().String(), port) })
 	c, err := x.connect(ctx, network, ips, port)
 	if err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func (x *exchange) resolve(ctx context.Context, host string) ([]netip.Addr, erro
 		return []netip.Addr{ip}, nil
 	}
 	x.watch.enter(fault.PhaseDNS, x.transport.limits.DNS)
-	ips, _, err := Lookup(ctx, x.transport.resolver, host)
+	ips, _, err := lookUp(ctx, x.transport.resolver, &x.transport.memory, host)
 	return ips, err
 }
 
@@ -50,6 +51,7 @@ func (x *exchange) resolve(ctx context.Context, host string) ([]netip.Addr, erro
 func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr, port string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	type dialed struct {
+		to   string
 		conn net.Conn
 		err  error
 	}
@@ -58,8 +60,11 @@ func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr
 	defer func() {
 		cancel()
 		for ; running > 0; running-- {
-			if late := <-results; late.conn != nil {
+			late := <-results
+			if late.conn != nil {
 				late.conn.Close()
+			} else {
+				x.transport.memory.learn(late.to, false) // another one was quicker, or nobody waits any more
 			}
 		}
 	}()
@@ -75,7 +80,7 @@ func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr
 			running++
 			go func() {
 				c, err := new(net.Dialer).DialContext(ctx, network, to)
-				results <- dialed{c, err}
+				results <- dialed{to, c, err}
 			}()
 			next.Reset(stagger)
 		}
@@ -89,6 +94,7 @@ func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr
 				return d.conn, nil
 			}
 			failed = d.err
+			x.transport.memory.learn(d.to, false)
 		case <-next.C:
 		}
 	}

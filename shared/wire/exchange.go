@@ -20,6 +20,7 @@ type exchange struct {
 	start     time.Time
 	watch     *watch
 	socket    *socket // nil before there is one
+	address   string  // the socket's peer
 	conn      *conn   // nil before it can carry the request
 }
 
@@ -98,7 +99,9 @@ func (x *exchange) ride(pooled bool) error {
 func (x *exchange) take(s *socket) {
 	x.socket = s
 	s.carry(x.watch)
-	x.noteAddress(s.RemoteAddr().String())
+	x.address = s.RemoteAddr().String()
+	x.transport.memory.begin(x.address)
+	x.noteAddress(x.address)
 }
 
 func (x *exchange) noteAddress(a string) {
@@ -132,6 +135,7 @@ func (x *exchange) end() {
 
 // finish ends the exchange and keeps its connection.
 func (x *exchange) finish() {
+	x.transport.memory.end(x.address, true)
 	healthy := x.socket.rest()
 	x.watch.end()
 	if healthy {
@@ -152,6 +156,7 @@ func (x *exchange) fail(err error) error {
 	cause := context.Cause(x.watch.ctx)
 	x.watch.end()
 	if x.socket != nil {
+		x.transport.memory.end(x.address, x.watch.reached(fault.PhaseReceive))
 		x.socket.Close()
 	}
 	if x.conn != nil {

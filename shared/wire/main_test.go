@@ -198,6 +198,12 @@ func full(t *testing.T, address string) string {
 // resolver is a DNS server that knows these names' IPv4 addresses, and no others.
 func resolver(t *testing.T, names map[string][][4]byte) string {
 	t.Helper()
+	return resolverThat(t, names, func([]byte) bool { return true })
+}
+
+// resolverThat answers the queries that it picks, and is silent to others.
+func resolverThat(t *testing.T, names map[string][][4]byte, answers func(query []byte) bool) string {
+	t.Helper()
 	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -212,7 +218,7 @@ func resolver(t *testing.T, names map[string][][4]byte) string {
 			if err != nil {
 				return
 			}
-			if a := answer(b[:n], names); a != nil {
+			if a := answer(b[:n], names); a != nil && answers(b[:n]) {
 				c.WriteTo(a, from)
 			}
 		}

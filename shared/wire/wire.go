@@ -9,7 +9,8 @@
 // and nobody else's. A connection is lent again only if its last response was
 // read to the end less than two seconds ago by the wall clock: what a frozen
 // Lambda had open before is mostly dead. Every attempt after a call's first
-// rides a connection opened for it. Nothing outlives the attempt that wanted it:
+// rides a connection opened for it, and goes to another address or asks another
+// DNS server than one that is silent, where there is another. Nothing outlives the attempt that wanted it:
 // no dial, no resolver's socket, no goroutine.
 //
 // The context of a request is its timeout: when it ends, the connection's socket
@@ -37,7 +38,7 @@ import (
 
 // Options tune a Transport. The zero value is what a deployed function uses.
 type Options struct {
-	Resolver string // IP:port of a DNS server to ask instead of the system's
+	Resolver string // IP:port of a DNS server to ask instead of the system's, several with commas between
 	Limits   Limits
 }
 
@@ -57,13 +58,14 @@ type Transport struct {
 	base     *http.Transport
 	pool     pool
 	limits   Limits
-	resolver string
+	resolver []string
+	memory   memory
 }
 
 // New makes a transport that verifies certificates and takes its proxy from the
 // environment.
 func New(o Options) *Transport {
-	t := &Transport{limits: o.Limits.withDefaults(), resolver: o.Resolver}
+	t := &Transport{limits: o.Limits.withDefaults(), resolver: servers(o.Resolver)}
 	t.base = &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		OnProxyConnectResponse: proxyAnswered,
