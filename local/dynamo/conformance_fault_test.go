@@ -138,8 +138,8 @@ func TestStoreThrottled(t *testing.T) {
 			defer cancel()
 			_, err := s.Get(ctx, "t", "a")
 			if got := fault.From(err); got == nil || got.Kind != fault.RateLimited || !strings.Contains(got.Detail, exception) ||
-				got.Phase != fault.PhaseBackoff || got.RetryAfter == 0 || len(got.Attempts) < 4 {
-				t.Errorf("got error %v, want rate-limited for %s in phase backoff, with Retry-After, after more than 3 attempts", err, exception)
+				got.Phase != fault.PhaseReceive || got.RetryAfter == 0 || len(got.Attempts) < 4 {
+				t.Errorf("got error %v, want rate-limited for %s in phase receive, with Retry-After, after more than 3 attempts", err, exception)
 			}
 		})
 	}

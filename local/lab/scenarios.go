@@ -162,11 +162,11 @@ func answers(function string) (out []Scenario) {
 		{"openai", "64 MiB of numbers", on("huge-numbers"), 502, "upstream"},
 		{"openai", "gzip bomb", on("gzip-bomb"), 502, "upstream"},
 		{"dynamodb", "throttled once", once("throttled"), 200, ""},
-		{"dynamodb", "throttled always", on("throttled"), 503, "unavailable"},
+		{"dynamodb", "throttled always", on("throttled"), 429, "rate-limited"},
 		{"dynamodb", "500 always", on("server-error"), 503, "unavailable"},
 	} {
 		s := Scenario{Name: function + " " + a.service + " " + a.name, Function: function, Service: a.service, Faults: a.faults, wait: wish,
-			Want: Want{Status: a.status, Problem: a.problem, Promptly: a.status != 200}}
+			Want: Want{Status: a.status, Problem: a.problem, Promptly: a.status != 200 && a.name != "throttled always"}} // which is waited out
 		if a.status != 200 {
 			s.Want.Step, s.Want.Phases = step(function, a.service), []fault.Phase{fault.PhaseReceive}
 		}

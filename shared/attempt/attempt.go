@@ -298,8 +298,9 @@ func (c *call[T]) won(r result[T]) (T, error) {
 	if outran {
 		latency = unknown
 	}
-	hung := outran && float64(time.Since(c.start)) > hungAfter*float64(c.delay)
-	if hung {
+	took := time.Since(c.start)
+	hung := outran && float64(took) > hungAfter*float64(c.delay)
+	if hung || outran && took > outlier*r.latency {
 		for i := range r.number - 1 {
 			if c.told[i].Attempt == 0 {
 				c.attempts[i].Hung()
@@ -359,7 +360,7 @@ func (c *call[T]) limited() (T, error) {
 	if f.RetryAfter == 0 {
 		f.RetryAfter = longestPause
 	}
-	return c.fail(&f, evidence.Position{Attempt: len(c.attempts), Phase: fault.PhaseBackoff})
+	return c.fail(&f, evidence.Longest(c.attempts[c.last.number-1:c.last.number]))
 }
 
 // cancelRest ends the attempts under way and waits for them.

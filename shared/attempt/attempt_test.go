@@ -346,7 +346,8 @@ func TestPatient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
 		until := func(d time.Duration, f *fault.Error) func(context.Context) (int, error) {
-			return func(context.Context) (int, error) {
+			return func(ctx context.Context) (int, error) {
+				evidence.Current(ctx).Phase(fault.PhaseReceive)
 				if time.Since(start) < d {
 					return 0, f
 				}
@@ -365,8 +366,8 @@ func TestPatient(t *testing.T) {
 		}{
 			{"ten seconds of throttling", until(10*time.Second, limited(0)), true, 10 * time.Second, 12 * time.Second, 25, 0, "", 0},
 			{"paced by the service", until(5*time.Second, limited(2*time.Second)), true, 6 * time.Second, 8 * time.Second, 4, 0, "", 0},
-			{"for ever", until(time.Hour, limited(0)), false, 23 * time.Second, 25 * time.Second, 60, fault.RateLimited, fault.PhaseBackoff, time.Second},
-			{"longer than there is time", until(time.Hour, limited(time.Minute)), false, 0, 0, 1, fault.RateLimited, fault.PhaseBackoff, time.Minute},
+			{"for ever", until(time.Hour, limited(0)), false, 23 * time.Second, 25 * time.Second, 60, fault.RateLimited, fault.PhaseReceive, time.Second},
+			{"longer than there is time", until(time.Hour, limited(time.Minute)), false, 0, 0, 1, fault.RateLimited, fault.PhaseReceive, time.Minute},
 		}
 		p := attempt.New(attempt.Options{Patient: true})
 		for _, tt := range tests {

@@ -71,9 +71,10 @@ const (
 	// taken longer than nearly all ever do hangs then, most likely, and two new ones halve
 	// the wait for the slower half of answers. lately is in calls.
 	plenty, experienced, lately = full / 2, 10, 100
-	// hungAfter is how many times the delay an attempt has run that hung, as far as
-	// anyone can know of an attempt that was given up.
-	hungAfter = 1.2
+	// An attempt that was given up hung, as far as anyone can know, if it had run for
+	// hungAfter times the delay, or outlier times what the quicker one took. Only the
+	// first, which is the surer sign, makes pairs.
+	hungAfter, outlier = 1.2, 8
 )
 
 // New makes a Policy.

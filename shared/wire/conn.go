@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"sync/atomic"
@@ -36,6 +37,7 @@ type socket struct {
 	net.Conn
 	watch atomic.Pointer[watch]
 	stop  func() bool // keeps the end of the exchange from closing the socket
+	broke atomic.Bool // the peer, or the network, ended it
 }
 
 // carry ties the socket to an exchange: it is closed if the exchange's context
@@ -54,13 +56,22 @@ func (s *socket) rest() bool {
 func (s *socket) Read(b []byte) (int, error) {
 	n, err := s.Conn.Read(b)
 	s.moved(n, fault.PhaseReceive)
+	s.ended(err)
 	return n, err
 }
 
 func (s *socket) Write(b []byte) (int, error) {
 	n, err := s.Conn.Write(b)
 	s.moved(n, fault.PhaseSend)
+	s.ended(err)
 	return n, err
+}
+
+// ended notes an end that is not this side's own.
+func (s *socket) ended(err error) {
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		s.broke.Store(true)
+	}
 }
 
 func (s *socket) moved(n int, p fault.Phase) {

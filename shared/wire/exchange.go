@@ -156,6 +156,9 @@ func (x *exchange) fail(err error) error {
 	cause := context.Cause(x.watch.ctx)
 	x.watch.end()
 	if x.socket != nil {
+		if err != nil && x.socket.broke.Load() {
+			err = &broken{err}
+		}
 		x.transport.memory.end(x.address, x.watch.reached(fault.PhaseReceive))
 		x.socket.Close()
 	}
