@@ -1,0 +1,32 @@
+package deadline_test
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"ragtime/shared/deadline"
+	"ragtime/shared/fault"
+)
+
+// An operation gets what its invocation has left less the reserve, at most the
+// cap, or less where its client asks for less. A step leaves later ones their part.
+func ExampleBegin() {
+	invocation, cancel := context.WithTimeout(context.Background(), 28*time.Second)
+	defer cancel()
+	for _, wish := range []time.Duration{0, 10 * time.Second} {
+		operation, cancel, budget, err := deadline.Begin(invocation, wish)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		step, cancelStep, err := deadline.Step(operation, fault.StepEmbed, 6*time.Second)
+		end, _ := step.Deadline()
+		fmt.Println(budget, time.Until(end).Round(time.Second), err)
+		cancelStep()
+		cancel()
+	}
+	// Output:
+	// 25s 19s <nil>
+	// 10s 5s <nil>
+}
