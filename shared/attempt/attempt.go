@@ -148,28 +148,6 @@ func (c *call[T]) begin() {
 	}()
 }
 
-// bounded gives an attempt a time in which it must answer, or commit itself. stop
-// lifts the bound.
-func (c *call[T]) bounded(ctx context.Context, limit time.Duration) (_ context.Context, stop func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	timer := time.AfterFunc(limit, func() { cancel(fault.New(fault.Timeout, "no answer in %.1f s", limit.Seconds())) })
-	context.AfterFunc(c.all, func() { timer.Stop() })
-	return ctx, func() { timer.Stop() }
-}
-
-type commitKey struct{}
-
-// Commit is for an attempt, in its own goroutine, that is about to give the
-// caller part of its answer, as a stream does: no other attempt can take its
-// place any more. It may use all the time that is left, none starts beside or
-// after it, and its failure is the call's. What the policy learns of is the time
-// until then. Outside of an attempt it does nothing.
-func Commit(ctx context.Context) {
-	if commit, _ := ctx.Value(commitKey{}).(func()); commit != nil {
-		commit()
-	}
-}
-
 // worthSharing is the time under which an attempt gets all that is left: half
 // of it would hardly see an answer of a healthy service.
 const worthSharing = time.Second
@@ -232,32 +210,6 @@ func (c *call[T]) again() bool {
 	}
 	c.timer.Reset(pause)
 	c.extra = 1
-	return true
-}
-
-// patient tells whether the last failure is a rate limit that is waited out.
-func (c *call[T]) patient() bool {
-	return c.policy.options.Patient && c.last.fault != nil && c.last.fault.Kind == fault.RateLimited
-}
-
-// waitOut sees to the attempt that follows a rate limit: not before the service
-// asks for it, and a little later for each in a row.
-func (c *call[T]) waitOut() bool {
-	own := min(c.policy.options.Backoff<<min(c.waits, 10), longestPause)
-	pause := jitter(own)
-	if asked := c.last.fault.RetryAfter; asked > 0 {
-		pause = asked + rand.N(own) // those who were asked to wait together do not come back together
-	}
-	c.waits++
-	if c.left() < pause+deadline.Least {
-		c.timer.Stop()
-		return c.running > 0
-	}
-	if c.running == 0 {
-		evidence.Backoff(c.ctx)
-	}
-	c.timer.Reset(pause)
-	c.extra, c.waiting = 1, true
 	return true
 }
 
@@ -352,15 +304,6 @@ func (c *call[T]) spent() (T, error) {
 		return c.limited()
 	}
 	return c.fail(fault.From(context.Cause(c.ctx)), at)
-}
-
-// limited ends a call that waited for a service to take it until its time was spent.
-func (c *call[T]) limited() (T, error) {
-	f := *c.last.fault
-	if f.RetryAfter == 0 {
-		f.RetryAfter = longestPause
-	}
-	return c.fail(&f, evidence.Longest(c.attempts[c.last.number-1:c.last.number]))
 }
 
 // cancelRest ends the attempts under way and waits for them.
