@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -283,5 +285,38 @@ func TestUpOnATakenPort(t *testing.T) {
 	out, err := c.CombinedOutput()
 	if err == nil || !strings.Contains(string(out), "a Ragtime that runs already") || !strings.Contains(string(out), "--port") {
 		t.Errorf("up on a taken port: %v\n%s", err, out)
+	}
+}
+
+// A service that hangs does not keep a put from ending: Ctrl-C ends it with 130
+// and the counts so far, and a service that is down ends it by itself.
+func TestPutEnds(t *testing.T) {
+	root, dir := systemtest.Build(t), t.TempDir()
+	for i := range 12 {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("note-%d.md", i)), []byte("text"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := make(chan struct{}, 100)
+	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer hanging.Close()
+	c := exec.Command(filepath.Join(root, "build/ragtime"), "put", dir, "--root", dir, "--endpoint", hanging.URL)
+	var out bytes.Buffer
+	c.Stdout, c.Stderr = &out, &out
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	c.Process.Signal(os.Interrupt)
+	c.Wait()
+	if code := c.ProcessState.ExitCode(); code != 130 || !strings.Contains(out.String(), "0 put, 0 unchanged, 0 skipped, 0 failed, 12 not tried") {
+		t.Errorf("after Ctrl-C it exited %d, want 130 and the counts:\n%s", code, out.String())
+	}
+	down, err := exec.Command(filepath.Join(root, "build/ragtime"), "put", dir, "--root", dir, "--endpoint", "http://127.0.0.1:1").CombinedOutput()
+	if err == nil || !strings.Contains(string(down), "the rest is not tried") || !strings.Contains(string(down), "not tried:") {
+		t.Errorf("a put to a service that is down: %v\n%s", err, down)
 	}
 }
