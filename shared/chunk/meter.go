@@ -50,7 +50,7 @@ func (m *meter) fill() {
 	if i := runeStart(rest, n); i > 0 {
 		n = i
 	}
-	_, tokens, err := vocabulary().Encode(sameLength(rest[:n]))
+	_, tokens, err := vocabulary().Encode(known(sameLength(rest[:n])))
 	if err != nil {
 		tokens = strings.Split(rest[:n], "") // as in Count: too many is the safe side
 	}

@@ -1,0 +1,23 @@
+package chunk
+
+import (
+	"strings"
+	"testing"
+)
+
+// DEL counts like any other character: 450,000 of them are no single chunk, which
+// would be more than a table's item can have.
+func TestDeleteCharactersCount(t *testing.T) {
+	text := strings.Repeat("\x7f", 450_000)
+	if n := Count(text); n < 100_000 {
+		t.Errorf("got %d tokens of 450,000 DEL characters, want them counted", n)
+	}
+	for _, c := range Split(text, Options{}) {
+		if len(c.Text) > 64<<10 {
+			t.Fatalf("a chunk has %d bytes", len(c.Text))
+		}
+	}
+	if a, b := Count("one two"), Count("one\x7f two"); b <= a {
+		t.Errorf("got %d tokens with a DEL and %d without, want more", b, a)
+	}
+}
