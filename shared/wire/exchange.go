@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"time"
 
 	"ragtime/shared/evidence"
@@ -42,6 +43,8 @@ func (t *Transport) newExchange(r *http.Request, a *evidence.Attempt) *exchange 
 			}
 		},
 		GotFirstResponseByte: func() { w.enter(fault.PhaseReceive, t.limits.Receive) },
+		// An interim answer, such as 102, says that the answer itself will take its time.
+		Got1xxResponse: func(int, textproto.MIMEHeader) error { w.enter(fault.PhaseReceive, 0); return nil },
 	}))
 	return x
 }

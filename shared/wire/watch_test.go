@@ -177,14 +177,25 @@ func TestPoolSweeps(t *testing.T) {
 	if _, err := tr.RoundTrip(r); err != nil {
 		t.Fatal(err)
 	}
-	only := tr.pool.idle[s.URL][0]
-	tr.pool.sweep()
-	if only.client.Err() != nil || tr.pool.timer == nil {
-		t.Error("a young connection was swept away, or will never be")
+	// Its timers go on after this test, in goroutines of their own.
+	locked := func(f func()) {
+		tr.pool.mu.Lock()
+		defer tr.pool.mu.Unlock()
+		f()
 	}
-	only.used = only.used.Add(-idle)
+	var only *conn
+	locked(func() { only = tr.pool.idle[s.URL][0] })
 	tr.pool.sweep()
-	if only.client.Err() == nil || tr.pool.timer != nil || len(tr.pool.idle) != 0 {
-		t.Error("an old connection was not swept away")
-	}
+	locked(func() {
+		if only.client.Err() != nil || tr.pool.timer == nil {
+			t.Error("a young connection was swept away, or will never be")
+		}
+		only.used = only.used.Add(-idle)
+	})
+	tr.pool.sweep()
+	locked(func() {
+		if only.client.Err() == nil || tr.pool.timer != nil || len(tr.pool.idle) != 0 {
+			t.Error("an old connection was not swept away")
+		}
+	})
 }

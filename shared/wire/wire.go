@@ -62,6 +62,10 @@ type Transport struct {
 	memory   memory
 }
 
+// sessions is how many TLS sessions are kept to be resumed, which saves a new
+// connection a round trip or the certificates: one a host is plenty.
+const sessions = 16
+
 // New makes a transport that verifies certificates and takes its proxy from the
 // environment.
 func New(o Options) *Transport {
@@ -70,7 +74,7 @@ func New(o Options) *Transport {
 		Proxy:                  http.ProxyFromEnvironment,
 		OnProxyConnectResponse: proxyAnswered,
 		DialContext:            dial,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(sessions)},
 		MaxResponseHeaderBytes: 64 << 10,
 		Protocols:              new(http.Protocols),
 	}
