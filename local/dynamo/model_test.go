@@ -3,16 +3,17 @@ package dynamo
 import (
 	"bytes"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -211,7 +212,7 @@ func (m *model) check(id string) {
 		if x.id != id {
 			continue
 		}
-		if x.done && x != is && (is == nil && x.version != "" && !m.undone(x) || is != nil && x.start.After(is.end) && !is.end.IsZero() && is.done) {
+		if x.done && x != is && (is == nil && x.version != "" && !m.undone(x) || is != nil && x.start.After(is.end) && !is.end.IsZero()) {
 			m.t.Errorf("document %s: what was made from %s to %s (version %q) is lost: %q is current", id, clock(x.start), clock(x.end), x.version, d.Version)
 		}
 		if x.conflict && !m.rival(x) {
@@ -340,7 +341,8 @@ type unreliable struct {
 	process *killed
 }
 
-var errLost = errors.New("connection reset by peer")
+// errLost is an error that wire knows, so that the call is tried again.
+var errLost = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 
 func (u *unreliable) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, _ := io.ReadAll(r.Body)

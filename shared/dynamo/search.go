@@ -36,7 +36,7 @@ func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least
 	if len(f.Metadata) > 0 {
 		want = maxTopK
 	}
-	stale := 0
+	met := map[string]bool{} // the documents whose left-overs were in the way
 	for round := 1; ; round++ {
 		found, err := t.nearest(ctx, tenant, v, want, f)
 		if err != nil {
@@ -46,16 +46,18 @@ func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least
 		if err != nil {
 			return rag.Found{}, err
 		}
-		passages, hidden, curable := counting(found, states, f.Metadata)
-		stale += len(hidden)
+		passages, hidden, leftOver := counting(found, states, f.Metadata)
+		for id := range leftOver {
+			met[id] = true
+		}
 		full := len(found) == want && want == maxTopK // the index may have more
 		enough := len(passages) >= min(k, least) || len(found) < want
-		if enough || full && (!curable || round == searchRounds || short(ctx)) {
-			t.repairSome(ctx, tenant, hidden)
-			return rag.Found{Passages: passages[:min(k, len(passages))], Stale: stale,
-				Incomplete: len(passages) < least && full && (len(hidden) > 0 || len(f.Metadata) > 0)}, nil
+		done := enough || full && (len(leftOver) == 0 || round == searchRounds || short(ctx))
+		t.repairSome(ctx, tenant, leftOver)
+		if done {
+			return rag.Found{Passages: passages[:min(k, len(passages))], Stale: len(met),
+				Incomplete: len(passages) < least && full && (hidden || len(f.Metadata) > 0)}, nil
 		}
-		t.repairSome(ctx, tenant, hidden)
 		want = maxTopK
 	}
 }
@@ -114,17 +116,19 @@ func (t *Table) states(ctx context.Context, tenant string, found []types.SearchR
 }
 
 // counting makes passages of the chunks found that are current and whose document
-// has the metadata, most similar first. hidden are the documents of those that
-// are not current; curable says that a repair can do something about some.
-func counting(found []types.SearchResultItem, states map[string]state, metadata map[string]string) (passages []rag.Passage, hidden map[string]state, curable bool) {
-	passages, hidden = []rag.Passage{}, map[string]state{}
+// has the metadata, most similar first. hidden says that some are not current.
+// leftOver are the documents of which that is no put under way: a repair helps.
+func counting(found []types.SearchResultItem, states map[string]state, metadata map[string]string) (passages []rag.Passage, hidden bool, leftOver map[string]state) {
+	passages, leftOver = []rag.Passage{}, map[string]state{}
 	now := time.Now()
 	documents := map[string]rag.Document{}
 	for _, r := range found {
 		id := text(r.Item, "document_id")
 		if v := states[id].of(text(r.Item, "version"), now); v != current {
-			hidden[id] = states[id]
-			curable = curable || v == dead || len(states[id].lapsed(now)) > 0
+			hidden = true
+			if v == dead || len(states[id].lapsed(now)) > 0 {
+				leftOver[id] = states[id]
+			}
 			continue
 		}
 		d, ok := documents[id]
@@ -139,13 +143,13 @@ func counting(found []types.SearchResultItem, states map[string]state, metadata 
 			Score: max(-1, min(1, 1-r.Score)), Title: d.Title, Metadata: d.Metadata})
 	}
 	slices.SortStableFunc(passages, func(a, b rag.Passage) int { return cmp.Compare(b.Score, a.Score) })
-	return passages, hidden, curable
+	return passages, hidden, leftOver
 }
 
-// repairSome repairs documents whose chunks were in a search's way, in an eighth
+// repairSome repairs documents whose left-overs were in a search's way, in an eighth
 // of the time left at the most.
-func (t *Table) repairSome(ctx context.Context, tenant string, hidden map[string]state) {
-	if len(hidden) == 0 {
+func (t *Table) repairSome(ctx context.Context, tenant string, leftOver map[string]state) {
+	if len(leftOver) == 0 {
 		return
 	}
 	if end, ok := ctx.Deadline(); ok {
@@ -153,11 +157,11 @@ func (t *Table) repairSome(ctx context.Context, tenant string, hidden map[string
 		ctx, cancel = context.WithTimeoutCause(ctx, time.Until(end)/8, fault.New(fault.Timeout, "repairs take little of a search's time"))
 		defer cancel()
 	}
-	for _, id := range slices.Sorted(maps.Keys(hidden))[:min(repairsPerRound, len(hidden))] {
+	for _, id := range slices.Sorted(maps.Keys(leftOver))[:min(repairsPerRound, len(leftOver))] {
 		if ctx.Err() != nil {
 			return
 		}
-		t.repair(ctx, tenant, id, hidden[id])
+		t.repair(ctx, tenant, id, leftOver[id])
 	}
 }
 

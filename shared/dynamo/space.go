@@ -39,10 +39,15 @@ func (t *Table) claimSpace(ctx context.Context) error {
 	mine := spaceKey()
 	mine["space"] = str(t.space.name)
 	_, err = call(ctx, t.updates, func(ctx context.Context) (*dynamodb.PutItemOutput, error) {
-		return t.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: mine,
+		out, err := t.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: mine,
 			ConditionExpression:                 aws.String("attribute_not_exists(#pk)"),
 			ExpressionAttributeNames:            map[string]string{"#pk": "pk"},
-			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld})
+			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+			ReturnConsumedCapacity:              types.ReturnConsumedCapacityTotal})
+		if err == nil && out.ConsumedCapacity == nil {
+			err = unbelievable("what it consumed")
+		}
+		return out, err
 	})
 	// Another writer was quicker, or an attempt of this one whose answer was lost.
 	if failed, ok := errors.AsType[*types.ConditionalCheckFailedException](err); ok {
@@ -62,7 +67,12 @@ func (t *Table) findSpace(ctx context.Context) (string, error) {
 		return t.space.name, nil
 	}
 	out, err := call(ctx, t.gets, func(ctx context.Context) (*dynamodb.GetItemOutput, error) {
-		return t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: spaceKey(), ConsistentRead: aws.Bool(true)})
+		out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.name, Key: spaceKey(), ConsistentRead: aws.Bool(true),
+			ReturnConsumedCapacity: types.ReturnConsumedCapacityTotal})
+		if err == nil && out.ConsumedCapacity == nil {
+			err = unbelievable("what it consumed")
+		}
+		return out, err
 	})
 	if err != nil {
 		return "", err

@@ -201,12 +201,14 @@ func (t *Table) putOut(ctx context.Context, tenant, id, version string) (made, o
 
 // Delete implements rag.Writer. Where there never was a document nothing is
 // written; a put that began before is put out by the tombstone, which is later.
+// That takes a new tombstone where a put is marked: its switch may be on its way,
+// also when the put has failed.
 func (t *Table) Delete(ctx context.Context, tenant, id string) error {
 	s, err := t.state(ctx, tenant, id)
 	if err != nil || s.item == nil {
 		return err
 	}
-	if s.status() != deleted || len(s.lapsed(time.Now())) > 0 {
+	if s.status() != deleted || len(s.marks(putMark)) > 0 {
 		if s, err = t.bury(ctx, tenant, id, s); err != nil {
 			return err
 		}
@@ -232,8 +234,8 @@ func (t *Table) bury(ctx context.Context, tenant, id string, s state) (state, er
 	}
 	after, err := t.update(ctx, c.when(c.before(version)))
 	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
-		if after.status() == deleted && after.version() == version {
-			return after, nil // an attempt whose answer was lost has done it
+		if after.status() == deleted {
+			return after, nil // an attempt whose answer was lost has done it, or a later delete
 		}
 		return after, overtaken(err)
 	}

@@ -62,7 +62,9 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 	if err != nil {
 		return Embedded{}, err
 	}
-	if in.unchanged(before.document, hash) {
+	// A put that failed may still be made, later than the document that is there:
+	// only a new version keeps it from that.
+	if in.unchanged(before.document, hash) && before.after == before.document.Version {
 		return Embedded{Version: before.document.Version, Chunks: before.document.Chunks, Reused: before.document.Chunks, Unchanged: true}, nil
 	}
 	pieces, err := cut(ctx, in.Text)

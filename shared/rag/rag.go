@@ -58,7 +58,8 @@ type Embedder interface {
 // Writer changes a tenant's documents.
 type Writer interface {
 	// Latest gives the current document, the zero value where there is none, and
-	// the version that the next one must sort after; "" for any.
+	// the version that the next one must sort after; "" for any. It is later than
+	// the document's where another version may yet become current.
 	Latest(ctx context.Context, tenant, id string) (d Document, after string, err error)
 	// Embeddings gives the embeddings of a version's chunks by chunk hash. They have
 	// at least four significant digits of what was put.
@@ -101,7 +102,7 @@ type Found struct {
 	// found: the index gives 100 chunks, and too many of those did not count or did
 	// not meet the filter.
 	Incomplete bool
-	Stale      int // documents with chunks in the way that no longer count, or do not yet
+	Stale      int // documents whose left-over chunks, which never count again, were in the way
 }
 
 // Store is all three; an adapter's conformance is tested as one.
