@@ -8,14 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"ragtime/local/textfile"
 )
 
 // file is a document to be: where its text is, what its id will be, and where it
 // is from, as its metadata says.
 type file struct{ path, id, source string }
-
-// textFile are the endings of files that are put.
-var textFile = map[string]bool{".md": true, ".markdown": true, ".txt": true}
 
 // found is what paths name.
 type found struct {
@@ -91,7 +90,7 @@ func skips(path string, d fs.DirEntry) string {
 		return ""
 	case !d.Type().IsRegular():
 		return "no regular file"
-	case !textFile[strings.ToLower(filepath.Ext(path))]:
+	case !textfile.Is(path):
 		return cmp.Or(strings.ToLower(filepath.Ext(path)), "no ending")
 	}
 	return ""
@@ -108,7 +107,7 @@ func naming(root, path string) (id, source string) {
 	if root == filepath.VolumeName(root)+string(filepath.Separator) {
 		source = filepath.ToSlash(path)
 	}
-	return documentID(below), source
+	return textfile.ID(below), source
 }
 
 // rootOf is the folder that ids are relative to.
@@ -152,33 +151,4 @@ func summary(skipped map[string]int) string {
 	}
 	slices.Sort(kinds)
 	return fmt.Sprintf("%d skipped (%s)", total, strings.Join(kinds, ", "))
-}
-
-// title is a text's first Markdown heading outside of code, else the file's name.
-func title(text, name string) string {
-	text = strings.TrimPrefix(text, "\ufeff")
-	fenced, before := "", ""
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\r\n")
-		trimmed := strings.TrimSpace(line)
-		for _, fence := range []string{"```", "~~~"} {
-			if strings.HasPrefix(trimmed, fence) && (fenced == "" || fenced == fence) {
-				if fenced == "" {
-					fenced = fence
-				} else {
-					fenced = ""
-				}
-				trimmed = ""
-			}
-		}
-		switch h, atx := strings.CutPrefix(line, "# "); {
-		case fenced != "":
-		case atx && strings.TrimSpace(h) != "":
-			return strings.TrimSpace(strings.TrimRight(strings.TrimSpace(h), "#"))
-		case before != "" && trimmed != "" && strings.Trim(trimmed, "=") == "":
-			return before // underlined: a setext heading
-		}
-		before = trimmed
-	}
-	return name
 }

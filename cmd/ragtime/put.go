@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"ragtime/local/textfile"
 )
 
 type put struct {
@@ -153,7 +155,7 @@ func (c *put) one(ctx context.Context, f file) (putResult, error) {
 	if p, ok := errors.AsType[*apiError](err); err != nil && (!ok || p.status != http.StatusNotFound) {
 		return putResult{}, err
 	}
-	done, err := c.put(ctx, f.id, document{Text: string(text), Title: title(string(text), filepath.Base(f.path)),
+	done, err := c.put(ctx, f.id, document{Text: string(text), Title: textfile.Title(string(text), filepath.Base(f.path)),
 		Collection: c.Collection, Metadata: metadata})
 	if from := before.Metadata["source"]; err == nil && from != "" && from != metadata["source"] {
 		done.Replaced = from
@@ -198,7 +200,7 @@ func (c *put) stdin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := c.put(ctx, c.ID, document{Text: string(text), Title: title(string(text), c.ID), Collection: c.Collection, Metadata: c.Metadata})
+	done, err := c.put(ctx, c.ID, document{Text: string(text), Title: textfile.Title(string(text), c.ID), Collection: c.Collection, Metadata: c.Metadata})
 	if err != nil {
 		return err
 	}

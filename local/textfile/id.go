@@ -1,4 +1,6 @@
-package main
+// Package textfile says what becomes of a person's file: which files are put, under
+// which id, and with which title. The command line and the page go by it alike.
+package textfile
 
 import (
 	"crypto/sha256"
@@ -10,11 +12,11 @@ import (
 // maxID is the longest id that a document may have, in bytes.
 const maxID = 128
 
-// documentID makes an id of a path whose parts are separated by slashes. No two
+// ID makes a document's id of a path whose parts are separated by slashes. No two
 // paths share one, and a path can be read from it: what an id may have stays, a
 // slash becomes ~, and any other byte ~~ and two hex digits. Of a path for which
 // that is too long it keeps the beginning, and ~~~~ and a hash tell it from others.
-func documentID(path string) string {
+func ID(path string) string {
 	var id strings.Builder
 	for _, b := range []byte(path) {
 		switch {
@@ -34,9 +36,9 @@ func documentID(path string) string {
 	return strings.TrimRight(id.String()[:maxID-len(mark)], "~") + mark
 }
 
-// pathOf is the path that an id was made of; false if it was not made of one, or
+// PathOf is the path that an id was made of; false if it was not made of one, or
 // of one too long to be kept.
-func pathOf(id string) (string, bool) {
+func PathOf(id string) (string, bool) {
 	var path strings.Builder
 	for i := 0; i < len(id); {
 		tildes := len(id[i:]) - len(strings.TrimLeft(id[i:], "~"))
