@@ -1,0 +1,226 @@
+package system_test
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"ragtime/local/lambda"
+	"ragtime/local/system"
+	"ragtime/local/system/systemtest"
+	"ragtime/shared/chunk"
+)
+
+var (
+	killDocuments = flag.Int("kill-documents", 200, "how many documents TestPutsUnderKills puts")
+	killEvery     = flag.Duration("kill-every", 100*time.Millisecond, "how often it kills a process")
+	killSeed      = flag.Uint64("kill-seed", 0, "the seed of its documents and kills; 0 is one of the clock's")
+)
+
+// TestPutsUnderKills: 8 clients put documents, again until each is answered 200,
+// while the processes that serve them are killed. Then every document is there,
+// once and whole, and a search in each leaves nothing in the table that is not of it.
+func TestPutsUnderKills(t *testing.T) {
+	seed := *killSeed
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("again with: go test ./local/system -run TestPutsUnderKills -kill-documents %d -kill-every %v -kill-seed %d", *killDocuments, *killEvery, seed)
+	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
+	defer http.DefaultClient.CloseIdleConnections()
+
+	stop := make(chan struct{})
+	var killer sync.WaitGroup
+	kills := 0
+	killer.Go(func() {
+		random := rand.New(rand.NewPCG(seed, 0))
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(*killEvery):
+			}
+			busy := slices.DeleteFunc(s.Lambda.Environments("embed"), func(e lambda.Environment) bool { return e.State != "busy" })
+			if len(busy) > 0 {
+				busy[random.IntN(len(busy))].Kill()
+				kills++
+			}
+		}
+	})
+	var next, failed atomic.Int64
+	var clients sync.WaitGroup
+	for range 8 {
+		clients.Go(func() {
+			for {
+				n := int(next.Add(1)) - 1
+				if n >= *killDocuments {
+					return
+				}
+				for attempts := 1; ; attempts++ {
+					status, answer := send(t, s, putOf(n, seed))
+					if status == http.StatusOK {
+						break
+					}
+					failed.Add(1)
+					if status == http.StatusConflict || attempts == 100 {
+						t.Errorf("document %d: attempt %d is answered %d %s", n, attempts, status, answer)
+						return
+					}
+				}
+			}
+		})
+	}
+	clients.Wait()
+	close(stop)
+	killer.Wait()
+	interrupted := failed.Load()
+	if interrupted == 0 {
+		t.Error("no put was killed; the test tests nothing")
+	}
+	for n := range *killDocuments {
+		body := fmt.Sprintf(`{"query":"doors","top_k":1,"filter":{"document_id":%q}}`, nameOf(n))
+		if status, answer := send(t, s, costed{"", "POST", "/retrieve", body}); status != http.StatusOK {
+			t.Fatalf("search in document %d: %d %s", n, status, answer)
+		}
+	}
+	items := itemsOf(t, s)
+	t.Logf("%d documents, %d processes killed, %d puts interrupted, %d chunks", *killDocuments, kills, interrupted, len(items.chunks))
+	for n := range *killDocuments {
+		items.wantWhole(t, nameOf(n), textOf(n, seed))
+	}
+	wantListed(t, s, *killDocuments)
+	for key := range items.chunks {
+		t.Errorf("chunk %s is left over", key)
+	}
+	for id := range items.documents {
+		t.Errorf("document item %s is left over", id)
+	}
+}
+
+func nameOf(n int) string { return fmt.Sprintf("doc-%04d", n) }
+
+// textOf makes up to some ten chunks.
+func textOf(n int, seed uint64) string {
+	return prose(500+rand.New(rand.NewPCG(seed, uint64(n))).IntN(12_000), seed+uint64(n))
+}
+
+func putOf(n int, seed uint64) costed {
+	body, _ := json.Marshal(map[string]string{"text": textOf(n, seed)})
+	return costed{"", "PUT", "/documents/" + nameOf(n), string(body)}
+}
+
+// tableItems are the table's items; what a check has accounted for is taken away.
+type tableItems struct {
+	documents map[string]map[string]types.AttributeValue
+	chunks    map[string]string // text by "<document_id> <version>#<n>"
+}
+
+func itemsOf(t *testing.T, s *system.System) tableItems {
+	t.Helper()
+	url := s.URL + system.ServicesPath + "dynamodb"
+	db := dynamodb.New(dynamodb.Options{Region: "local", BaseEndpoint: &url,
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+		})})
+	out := tableItems{map[string]map[string]types.AttributeValue{}, map[string]string{}}
+	pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &s.Template.Table.Name})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, i := range page.Items {
+			pk, sk := stringOf(i["pk"]), stringOf(i["sk"])
+			switch kind, _, _ := strings.Cut(pk, "#"); kind {
+			case "doc":
+				out.documents[sk] = i
+			case "chunk":
+				out.chunks[stringOf(i["document_id"])+" "+sk] = stringOf(i["text"])
+			case "": // the space
+			default:
+				t.Errorf("item %s %s is left over", pk, sk)
+			}
+		}
+	}
+	return out
+}
+
+func stringOf(v types.AttributeValue) string {
+	s, _ := v.(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
+}
+
+// wantWhole accounts for the document: its item, and the chunks of its text.
+func (i tableItems) wantWhole(t *testing.T, id, text string) {
+	t.Helper()
+	d := i.documents[id]
+	delete(i.documents, id)
+	version := stringOf(d["version"])
+	if stringOf(d["status"]) != "ready" {
+		t.Errorf("document %s is %q, want ready", id, stringOf(d["status"]))
+		return
+	}
+	want := chunk.Split(text, chunk.Options{})
+	if n, _ := d["chunks"].(*types.AttributeValueMemberN); n == nil || n.Value != strconv.Itoa(len(want)) {
+		t.Errorf("document %s says that it has %v chunks, want %d", id, d["chunks"], len(want))
+	}
+	for n, c := range want {
+		key := fmt.Sprintf("%s %s#%06d", id, version, n)
+		if i.chunks[key] != c.Text {
+			t.Errorf("chunk %s is %q, want %q", key, i.chunks[key], c.Text)
+		}
+		delete(i.chunks, key)
+	}
+	for name := range d {
+		if strings.HasPrefix(name, "put#") || strings.HasPrefix(name, "out#") {
+			t.Errorf("document %s has the mark %s", id, name)
+		}
+	}
+}
+
+// wantListed checks that lists give each of the documents once.
+func wantListed(t *testing.T, s *system.System, documents int) {
+	t.Helper()
+	n, cursor := 0, ""
+	for {
+		status, answer := send(t, s, costed{"", "GET", "/documents?limit=100&cursor=" + cursor, ""})
+		var page struct {
+			Documents []struct {
+				ID string `json:"document_id"`
+			}
+			Cursor string `json:"cursor"`
+		}
+		if err := json.Unmarshal(answer, &page); err != nil || status != http.StatusOK {
+			t.Fatalf("list: %d %v %s", status, err, answer)
+		}
+		for _, d := range page.Documents {
+			if d.ID != nameOf(n) {
+				t.Fatalf("entry %d of the list is %s", n, d.ID)
+			}
+			n++
+		}
+		if cursor = page.Cursor; cursor == "" {
+			break
+		}
+	}
+	if n != documents {
+		t.Errorf("%d documents are listed, want %d", n, documents)
+	}
+}
