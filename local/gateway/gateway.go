@@ -21,8 +21,6 @@ import (
 const (
 	maxBody  = 10 << 20 // bytes that API Gateway takes
 	maxEvent = 6 << 20  // bytes of a synchronous Lambda invocation
-
-	defaultIntegrationTimeout = 29 * time.Second
 )
 
 // ErrThrottled is what an Invoker wraps when Lambda has no room to start the
@@ -48,7 +46,7 @@ type Invoker interface {
 
 // Options tune a gateway; the zero value is that of the real one.
 type Options struct {
-	IntegrationTimeout time.Duration // 29 s when 0
+	IntegrationTimeout time.Duration // each route's own when 0
 	Log                *slog.Logger  // why requests failed; none when nil
 }
 
@@ -57,7 +55,7 @@ type Gateway struct {
 	template *Template
 	router   *router
 	invoker  Invoker
-	timeout  time.Duration
+	timeout  time.Duration // 0: the route's
 	log      *slog.Logger
 
 	ctx     context.Context // of all invocations
@@ -76,9 +74,6 @@ func New(t *Template, invoker Invoker, opt Options) *Gateway {
 		invoker:  invoker,
 		timeout:  opt.IntegrationTimeout,
 		log:      opt.Log,
-	}
-	if g.timeout == 0 {
-		g.timeout = defaultIntegrationTimeout
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -150,7 +145,8 @@ func (g *Gateway) integrate(log *slog.Logger, r *http.Request, body []byte, m ma
 	}
 
 	// From here, as the real timeout counts the integration only.
-	ctx, cancel := context.WithTimeout(r.Context(), g.timeout)
+	timeout := g.timeoutOf(m.route)
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	select {
 	case answer := <-g.invoke(function.Name, payload, meta.traceID):
@@ -172,9 +168,16 @@ func (g *Gateway) integrate(log *slog.Logger, r *http.Request, body []byte, m ma
 			log.Warn("client hung up; the function runs on", "function", function.Name)
 			return nil, nil
 		}
-		log.Error("integration timed out; the function runs on", "function", function.Name, "timeout_ms", g.timeout.Milliseconds())
+		log.Error("integration timed out; the function runs on", "function", function.Name, "timeout_ms", timeout.Milliseconds())
 		return nil, integrationTimeout
 	}
+}
+
+func (g *Gateway) timeoutOf(route Route) time.Duration {
+	if g.timeout > 0 {
+		return g.timeout
+	}
+	return route.Timeout
 }
 
 type answer struct {

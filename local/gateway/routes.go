@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -28,12 +29,10 @@ func (d *document) readRoutes(api string, body *yaml.Node) []Route {
 				d.errorf(name, "%s: unknown method %q", what, method)
 				continue
 			}
-			route := Route{
-				Method:     method,
-				Path:       path.Value,
-				Function:   d.integration(name, operation, what),
-				Authorizer: d.authorizer(name, operation, schemes, what),
-			}
+			route := d.integration(name, operation, what)
+			route.Method = method
+			route.Path = path.Value
+			route.Authorizer = d.authorizer(name, operation, schemes, what)
 			d.checkRoute(name, what, route)
 			routes = append(routes, route)
 		}
@@ -41,25 +40,53 @@ func (d *document) readRoutes(api string, body *yaml.Node) []Route {
 	return routes
 }
 
-// integrated finds the function in an integration's URI.
-var integrated = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}(?::[A-Za-z0-9_-]+)?/invocations$`)
+// integrated finds the function in an integration's URI, and the last part, which tells how it is invoked.
+var integrated = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}(?::[A-Za-z0-9_-]+)?/(invocations|response-streaming-invocations)$`)
 
-// integration gives the logical id of the function that an operation invokes.
-func (d *document) integration(at, operation *yaml.Node, what string) string {
-	uri := child(child(operation, "x-amazon-apigateway-integration"), "uri")
+// invocations is the last part of a URI, and the date of Lambda's API before it, for each transfer mode.
+var invocations = map[bool]string{
+	false: "2015-03-31/functions/.../invocations",
+	true:  "2021-11-15/functions/.../response-streaming-invocations",
+}
+
+// The longest integration timeouts, in milliseconds: the default quota of a buffered response, and that of a
+// streamed one ("Stream the integration response for your proxy integrations in API Gateway").
+const (
+	mostBuffered = 29_000
+	mostStreamed = 900_000
+)
+
+// integration gives the route's part that an operation's integration says: the function that it invokes, and how.
+func (d *document) integration(at, operation *yaml.Node, what string) Route {
+	settings := child(operation, "x-amazon-apigateway-integration")
+	uri := child(settings, "uri")
 	if uri == nil {
 		d.errorf(at, "%s: x-amazon-apigateway-integration has no uri", what)
-		return ""
+		return Route{}
 	}
 	found := integrated.FindStringSubmatch(uri.Value)
 	if uri.Tag != "!Sub" || found == nil {
-		d.errorf(uri, "%s: the integration's uri is not a !Sub that ends in /functions/${Function.Arn}:<alias>/invocations", what)
-		return ""
+		d.errorf(uri, "%s: the integration's uri is not a !Sub that ends in /functions/${Function.Arn}:<alias>/invocations, or /response-streaming-invocations", what)
+		return Route{}
 	}
 	if r, ok := d.resource(found[1]); !ok || r.kind != kindFunction {
 		d.errorf(uri, "%s: there is no function %s", what, found[1])
 	}
-	return found[1]
+	route := Route{Function: found[1]}
+	most := mostBuffered
+	switch mode := literal(child(settings, "responseTransferMode")); mode {
+	case "", "BUFFERED":
+	case "STREAM":
+		route.Streams, most = true, mostStreamed
+	default:
+		d.errorf(uri, "%s: responseTransferMode %q is neither BUFFERED nor STREAM", what, mode)
+	}
+	if streams := found[2] == "response-streaming-invocations"; streams != route.Streams {
+		d.errorf(uri, "%s: with this responseTransferMode the integration's uri ends in %s", what, invocations[route.Streams])
+	}
+	milliseconds := d.integer(child(settings, "timeoutInMillis"), what+" timeoutInMillis", mostBuffered, 50, most)
+	route.Timeout = time.Duration(milliseconds) * time.Millisecond
+	return route
 }
 
 // authorizer says who judges an operation's callers: nobody, or IAM. Other

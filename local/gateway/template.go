@@ -43,10 +43,12 @@ type Function struct {
 
 // Route is one operation of the API's OpenAPI body.
 type Route struct {
-	Method     string // upper case; "ANY" for all
-	Path       string // such as "/documents/{document_id}" or "/{proxy+}"
-	Function   string // the function's logical id
-	Authorizer string // AWS_IAM or NONE
+	Method     string        // upper case; "ANY" for all
+	Path       string        // such as "/documents/{document_id}" or "/{proxy+}"
+	Function   string        // the function's logical id
+	Authorizer string        // AWS_IAM or NONE
+	Streams    bool          // responseTransferMode is STREAM: the response is passed on as it comes
+	Timeout    time.Duration // of the integration, to the end of the response; 29 s unless timeoutInMillis is set
 }
 
 // Function returns the function with a logical id.

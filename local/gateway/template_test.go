@@ -40,13 +40,16 @@ func loadText(t *testing.T, text string, parameters map[string]string) (*Templat
 func TestProjectTemplate(t *testing.T) {
 	got := loadProject(t)
 	routes := []Route{
-		{"PUT", "/documents/{document_id}", "EmbedFunction", authIAM},
-		{"GET", "/documents/{document_id}", "RetrieveFunction", authIAM},
-		{"DELETE", "/documents/{document_id}", "EmbedFunction", authIAM},
-		{"GET", "/documents/{document_id}/chunks", "RetrieveFunction", authIAM},
-		{"GET", "/documents", "RetrieveFunction", authIAM},
-		{"POST", "/retrieve", "RetrieveFunction", authIAM},
-		{"POST", "/diagnose", "DiagnoseFunction", authIAM},
+		{Method: "PUT", Path: "/documents/{document_id}", Function: "EmbedFunction"},
+		{Method: "GET", Path: "/documents/{document_id}", Function: "RetrieveFunction"},
+		{Method: "DELETE", Path: "/documents/{document_id}", Function: "EmbedFunction"},
+		{Method: "GET", Path: "/documents/{document_id}/chunks", Function: "RetrieveFunction"},
+		{Method: "GET", Path: "/documents", Function: "RetrieveFunction"},
+		{Method: "POST", Path: "/retrieve", Function: "RetrieveFunction"},
+		{Method: "POST", Path: "/diagnose", Function: "DiagnoseFunction"},
+	}
+	for i := range routes {
+		routes[i].Authorizer, routes[i].Timeout = authIAM, 29*time.Second
 	}
 	if diff := cmp.Diff(got.Routes, routes); diff != "" {
 		t.Errorf("routes (-got +want):\n%s", diff)
@@ -103,6 +106,11 @@ Resources:
           /open:
             get:
               x-amazon-apigateway-integration: {uri: !Sub "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/${EchoFunction.Arn}/invocations"}
+            post:
+              x-amazon-apigateway-integration:
+                uri: !Sub "arn:aws:apigateway:eu-west-1:lambda:path/2021-11-15/functions/${EchoFunction.Arn}:live/response-streaming-invocations"
+                responseTransferMode: STREAM
+                timeoutInMillis: 600000
   EchoFunction:
     Type: AWS::Serverless::Function
     Properties:
@@ -150,7 +158,11 @@ func TestLoad(t *testing.T) {
 				"PAIR": "pail-6",
 			},
 		}},
-		Routes: []Route{{"ANY", "/{proxy+}", "EchoFunction", authIAM}, {"GET", "/open", "EchoFunction", authNone}},
+		Routes: []Route{
+			{Method: "ANY", Path: "/{proxy+}", Function: "EchoFunction", Authorizer: authIAM, Timeout: 29 * time.Second},
+			{Method: "GET", Path: "/open", Function: "EchoFunction", Authorizer: authNone, Timeout: 29 * time.Second},
+			{Method: "POST", Path: "/open", Function: "EchoFunction", Authorizer: authNone, Streams: true, Timeout: 10 * time.Minute},
+		},
 		Table: Table{
 			LogicalID: "Table", Name: "mine", BillingMode: "PAY_PER_REQUEST",
 			Attributes: []Attribute{{"pk", "S"}, {"kind", "S"}},
@@ -197,6 +209,9 @@ Resources:
             patch: {security: [{even: []}], x-amazon-apigateway-integration: {uri: "x/functions/${AFunction.Arn}:live/invocations"}}
             head: {security: [{}], x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Arn}:live/invocations"}}
           /a/{other}/b: {get: *fine}
+          /c: {get: {x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Arn}:live/invocations", responseTransferMode: STREAM}}}
+          /d: {get: {x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Arn}:live/response-streaming-invocations", timeoutInMillis: 29001}}}
+          /e: {get: {x-amazon-apigateway-integration: {uri: !Sub "x/functions/${AFunction.Arn}:live/invocations", responseTransferMode: FLOW}}}
           a: {get: *fine}
           /{p+}/b: {get: *fine}
   AFunction:
@@ -230,24 +245,28 @@ Resources:
 		`t.yaml:25: Api POST /a/{id}: x-amazon-apigateway-integration has no uri`,
 		`t.yaml:17: Api POST /a/{id}: there is no condition "Nowhere"`,
 		`t.yaml:25: Api POST /a/{id}: the local gateway verifies awsSigv4, and the scheme odd is ""`,
-		`t.yaml:26: Api PATCH /a/{id}: the integration's uri is not a !Sub that ends in /functions/${Function.Arn}:<alias>/invocations`,
+		`t.yaml:26: Api PATCH /a/{id}: the integration's uri is not a !Sub that ends in /functions/${Function.Arn}:<alias>/invocations, or /response-streaming-invocations`,
 		`t.yaml:6: Api PATCH /a/{id}: cannot resolve !Contains in a condition; use !Equals, !Not, !And or !Or`,
 		`t.yaml:26: Api PATCH /a/{id}: the local gateway verifies awsSigv4, and the scheme even is ""`,
 		`t.yaml:27: Api HEAD /a/{id}: security names no scheme`,
 		`t.yaml:28: Api GET /a/{other}/b: {other} beside {id}: variables in one place must have one name`,
-		`t.yaml:29: Api: path "a": it must begin with /`,
-		`t.yaml:30: Api: path "/{p+}/b": {name+} must be the last part`,
+		`t.yaml:29: Api GET /c: with this responseTransferMode the integration's uri ends in 2021-11-15/functions/.../response-streaming-invocations`,
+		`t.yaml:30: Api GET /d: with this responseTransferMode the integration's uri ends in 2015-03-31/functions/.../invocations`,
+		`t.yaml:30: Api GET /d timeoutInMillis: "29001" is not a whole number from 50 to 29000`,
+		`t.yaml:31: Api GET /e: responseTransferMode "FLOW" is neither BUFFERED nor STREAM`,
+		`t.yaml:32: Api: path "a": it must begin with /`,
+		`t.yaml:33: Api: path "/{p+}/b": {name+} must be the last part`,
 		`t.yaml:8: Globals Timeout: "901" is not a whole number from 1 to 900`,
 		`t.yaml:8: Globals Environment G: Nowhere is neither a parameter nor a resource`,
-		`t.yaml:34: AFunction MemorySize: cannot resolve !If here; use a plain value, !Ref, !Sub or !GetAtt`,
-		`t.yaml:35: AFunction Environment E: !GetAtt Gone.Arn: there is no resource Gone`,
-		`t.yaml:35: AFunction Environment Q: the physical name of Queue (AWS::SQS::Queue) is not known: give it a value`,
-		`t.yaml:40: T: AttributeType is missing`,
-		`t.yaml:41: T: sk is not in AttributeDefinitions`,
-		`t.yaml:42: T VectorAttribute: AttributeName is missing`,
-		`t.yaml:42: T: DistanceFunction is missing`,
-		`t.yaml:42: T: ProjectionType is missing`,
-		`t.yaml:42: T: Dimensions is missing`,
+		`t.yaml:37: AFunction MemorySize: cannot resolve !If here; use a plain value, !Ref, !Sub or !GetAtt`,
+		`t.yaml:38: AFunction Environment E: !GetAtt Gone.Arn: there is no resource Gone`,
+		`t.yaml:38: AFunction Environment Q: the physical name of Queue (AWS::SQS::Queue) is not known: give it a value`,
+		`t.yaml:43: T: AttributeType is missing`,
+		`t.yaml:44: T: sk is not in AttributeDefinitions`,
+		`t.yaml:45: T VectorAttribute: AttributeName is missing`,
+		`t.yaml:45: T: DistanceFunction is missing`,
+		`t.yaml:45: T: ProjectionType is missing`,
+		`t.yaml:45: T: Dimensions is missing`,
 	}
 	got := strings.Split(err.Error(), "\n")
 	if len(got) != len(wants) {
