@@ -88,7 +88,10 @@ func (d *document) override(f Function, what string, properties *yaml.Node) Func
 	environment := map[string]string{}
 	maps.Copy(environment, f.Environment)
 	for name, value := range pairs(child(child(properties, "Environment"), "Variables")) {
-		environment[name.Value] = d.text(value, what+" Environment "+name.Value)
+		where := what + " Environment " + name.Value
+		if value = d.choose(value, where); value != nil {
+			environment[name.Value] = d.text(value, where)
+		}
 	}
 	f.Environment = environment
 	return f

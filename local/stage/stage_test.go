@@ -55,17 +55,21 @@ func expand(t *testing.T, templates []string, parameters []map[string]string) []
 // kinds are the parameters that change who may call, each with the
 // x-amazon-apigateway-authtype that every method must have then.
 func kinds() (parameters []map[string]string, authtypes []string) {
-	for _, k := range []struct{ name, value, authtype string }{
-		{"", "", "awsSigv4"},
-		{"UserPoolArn", "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_pool", "cognito_user_pools"},
-		{"AuthorizerFunctionArn", "arn:aws:lambda:us-east-1:000000000000:function:judge", "custom"},
+	for _, k := range []struct{ name, value, from, authtype string }{
+		{"", "", "account", "awsSigv4"},
+		{"UserPoolArn", pool, "claim", "cognito_user_pools"},
+		{"AuthorizerFunctionArn", judge, "authorizer", "custom"},
 	} {
 		for _, accounts := range []string{"", "111122223333,444455556666"} {
 			p := map[string]string{
 				"OpenAIKeySecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:openai",
+				"TenantFrom":         k.from,
 				"CallerAccounts":     accounts,
 			}
 			if k.name != "" {
+				if accounts != "" {
+					continue // Rules refuse it
+				}
 				p[k.name] = k.value
 			}
 			parameters, authtypes = append(parameters, p), append(authtypes, k.authtype)

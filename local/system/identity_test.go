@@ -31,7 +31,8 @@ func TestTenantRules(t *testing.T) {
 		{"authorizer:tenant", who{}, nil, nil, map[who]int{{"alice", "acme"}: 401}},
 	}
 	for _, tt := range tests {
-		s := systemtest.Start(t, system.Options{Root: root, Parameters: map[string]string{"TenantFrom": tt.rule}})
+		from, key, _ := strings.Cut(tt.rule, ":")
+		s := systemtest.Start(t, system.Options{Root: root, Parameters: map[string]string{"TenantFrom": from, "TenantKey": key}})
 		send := func(method string, from who) int {
 			r, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/documents/note", strings.NewReader("The front desk opens at half past seven."))
 			if err != nil {

@@ -156,7 +156,7 @@ func templateMetrics(t *testing.T) map[string]bool {
 			}
 		}
 	}
-	if alarms != 6 || len(shown) < 5 {
+	if alarms != 7 || len(shown) < 5 {
 		t.Fatalf("found %d alarms and %v in the template", alarms, shown)
 	}
 	return shown

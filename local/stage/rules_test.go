@@ -1,0 +1,119 @@
+package stage
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"ragtime/local/gateway"
+)
+
+const (
+	pool  = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_pool"
+	judge = "arn:aws:lambda:us-east-1:000000000000:function:judge"
+)
+
+// combinations are all choices of who may call and whose documents they see.
+func combinations() (all []map[string]string) {
+	for _, from := range []string{"account", "caller", "header", "claim", "authorizer"} {
+		for _, key := range []string{"", "tenant"} {
+			for _, users := range []string{"", pool} {
+				for _, function := range []string{"", judge} {
+					for _, accounts := range []string{"", "111122223333", "111122223333,444455556666"} {
+						all = append(all, map[string]string{"TenantFrom": from, "TenantKey": key, "UserPoolArn": users,
+							"AuthorizerFunctionArn": function, "CallerAccounts": accounts})
+					}
+				}
+			}
+		}
+	}
+	return all
+}
+
+// fits is docs/deploy.md's table of callers.
+func fits(p map[string]string) bool {
+	users, function, accounts := p["UserPoolArn"] != "", p["AuthorizerFunctionArn"] != "", p["CallerAccounts"] != ""
+	switch p["TenantFrom"] {
+	case "claim":
+		return users && !function && !accounts
+	case "authorizer":
+		return function && !users && !accounts && p["TenantKey"] != ""
+	}
+	return !users && !function && p["TenantKey"] == ""
+}
+
+// wrong are the combinations that the rules of a template judge otherwise than fits.
+func wrong(t *testing.T, text string) (found []string) {
+	t.Helper()
+	rules, err := readRules(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range combinations() {
+		refused, err := rules.refusals(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (len(refused) == 0) != fits(p) {
+			found = append(found, fmt.Sprintf("%v: refused for %q, fits: %v", p, refused, fits(p)))
+		}
+	}
+	return found
+}
+
+// CloudFormation refuses every choice of authorizer, tenants and accounts in which
+// everybody would be turned away, and no other; each assertion is needed.
+func TestRules(t *testing.T) {
+	raw, err := os.ReadFile("../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(raw)
+	if found := wrong(t, text); len(found) > 0 {
+		t.Errorf("%d of %d combinations:\n%s", len(found), len(combinations()), strings.Join(found, "\n"))
+	}
+	begin, end := strings.Index(text, "\nRules:\n"), strings.Index(text, "\nConditions:\n")
+	lines := strings.SplitAfter(text[begin:end], "\n")
+	mutated := 0
+	for i, line := range lines {
+		changed := ""
+		switch field := strings.TrimSpace(line); {
+		case strings.HasPrefix(field, "- Assert: "):
+			changed = "      - Assert: !Equals [a, a]\n"
+		case strings.HasPrefix(field, "RuleCondition: "):
+			changed = "    RuleCondition: !Equals [a, b]\n"
+		default:
+			continue
+		}
+		mutated++
+		mutation := slices.Clone(lines)
+		mutation[i] = changed
+		if len(wrong(t, text[:begin]+strings.Join(mutation, "")+text[end:])) == 0 {
+			t.Errorf("without %q nothing is missed", strings.TrimSpace(line))
+		}
+	}
+	if mutated < 10 {
+		t.Errorf("%d mutations: the rules are written in another way than this test reads", mutated)
+	}
+}
+
+// What is there for `sam local` is empty where deployed, whatever the parameters.
+func TestDeployedWithoutStandIns(t *testing.T) {
+	template, err := gateway.Load("../../template.yaml", map[string]string{"OpenAIKeySecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:openai"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range template.Functions {
+		for _, name := range []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "RAGTIME_RESOLVER", "SSL_CERT_FILE"} {
+			if v, declared := f.Environment[name]; !declared || v != "" {
+				t.Errorf("%s of %s: got %q, declared: %v; want it empty and declared", name, f.Name, v, declared)
+			}
+		}
+		// X-Ray's daemon is Lambda's to name: an empty address would take its place.
+		if v, declared := f.Environment["AWS_XRAY_DAEMON_ADDRESS"]; declared {
+			t.Errorf("AWS_XRAY_DAEMON_ADDRESS of %s is %q, want it not declared", f.Name, v)
+		}
+	}
+}
