@@ -65,6 +65,7 @@ type call[T any] struct {
 	timer    *time.Timer // when the next attempt is due
 	spacing  time.Duration
 	delay    time.Duration // after which the first attempt was suspected to hang
+	cold     bool          // that delay comes of no experience
 	extra    int           // how many attempts are made when it is
 	waits    int           // attempts that met a rate limit which is waited out
 	waiting  bool          // the next attempt follows such a one
@@ -80,7 +81,7 @@ type result[T any] struct {
 
 func (c *call[T]) run() (T, error) {
 	c.begin()
-	c.spacing, c.extra = c.policy.delay(c.left(), c.ration)
+	c.spacing, c.extra, c.cold = c.policy.delay(c.left(), c.ration)
 	c.delay = c.spacing
 	c.timer = time.NewTimer(c.spacing)
 	defer c.timer.Stop()
@@ -174,13 +175,19 @@ func (c *call[T]) try(ctx context.Context, number int) (r result[T]) {
 		// the cause says who ended it.
 		cause := *fault.From(context.Cause(ctx))
 		cause.Cause = err
-		if c.ctx.Err() != nil {
+		switch c.ctx.Err() {
+		case context.DeadlineExceeded:
 			cause.Detail = "cut when the step's time was spent"
+		case context.Canceled:
+			// Another call of the step failed, which is no fault of this one's service.
+			cause.Kind, cause.Detail = fault.Canceled, givenUp
 		}
 		r.fault = &cause
 	}
 	return r
 }
+
+const givenUp = "given up with the step, before its time was spent"
 
 func (c *call[T]) ended(r result[T]) {
 	c.running--
@@ -197,7 +204,7 @@ func (c *call[T]) again() bool {
 	if c.patient() {
 		return c.waitOut()
 	}
-	pause := max(c.last.fault.RetryAfter, jitter(c.policy.options.Backoff<<(c.failures-1-c.waits)))
+	pause := c.pause()
 	if c.last.fault.Kind == fault.Timeout {
 		pause = 0 // it has waited already
 	}
@@ -213,6 +220,22 @@ func (c *call[T]) again() bool {
 	return true
 }
 
+// pause is how long to wait after a failure: what the service asks for, or the backoff
+// where that is longer. Those who were asked to wait together do not come back
+// together: up to a tenth is added, as far as there is time for it.
+func (c *call[T]) pause() time.Duration {
+	own := jitter(c.policy.options.Backoff << (c.failures - 1 - c.waits))
+	asked := c.last.fault.RetryAfter
+	if asked <= 0 {
+		return own
+	}
+	spread := rand.N(asked/spreadOver + 1)
+	return max(own, asked+min(spread, max(0, c.left()-deadline.Least-asked)))
+}
+
+// spreadOver is which part of a pause that a service asks for is added to it at the most.
+const spreadOver = 10
+
 // rationed is how many attempts count against the policy's Max.
 func (c *call[T]) rationed() int { return len(c.attempts) - c.waits }
 
@@ -225,6 +248,14 @@ func (c *call[T]) due() {
 		}
 		c.timer.Reset(c.spacing)
 		return
+	}
+	if c.cold && !c.policy.options.OneSends && len(c.attempts) == 1 && c.running == 1 && !c.attempts[0].At().Before(fault.PhaseWait) {
+		c.cold = false
+		if more := min(coldAnswer, c.left()/2) - time.Since(c.start); more > 0 {
+			c.delay += more
+			c.timer.Reset(more)
+			return
+		}
 	}
 	for range c.extra {
 		if c.rationed() < c.policy.options.Max && c.mayOverlap() && c.left() >= deadline.Least && c.policy.take(c.ration) {
@@ -303,7 +334,11 @@ func (c *call[T]) spent() (T, error) {
 	} else if c.patient() {
 		return c.limited()
 	}
-	return c.fail(fault.From(context.Cause(c.ctx)), at)
+	why := fault.From(context.Cause(c.ctx))
+	if c.ctx.Err() == context.Canceled {
+		why = &fault.Error{Kind: fault.Canceled, Detail: givenUp, Cause: context.Cause(c.ctx)}
+	}
+	return c.fail(why, at)
 }
 
 // cancelRest ends the attempts under way and waits for them.
@@ -318,7 +353,7 @@ func (c *call[T]) cancelRest(why *fault.Error) {
 
 // fail makes the call's fault out of an attempt's, or of the step's end.
 func (c *call[T]) fail(f *fault.Error, at evidence.Position) (zero T, _ error) {
-	if c.rationed() > 1 && ofTheService(f.Kind) {
+	if c.rationed() > 1 && ofTheService(f.Kind) && c.ctx.Err() != context.Canceled {
 		c.policy.recordFailure(c.ration)
 	}
 	out := *f

@@ -27,6 +27,13 @@ func hang(ctx context.Context) (int, error) {
 	return 0, ctx.Err()
 }
 
+// unconnected is a call whose TLS handshake hangs.
+func unconnected(ctx context.Context) (int, error) {
+	evidence.Current(ctx).Phase(fault.PhaseTLS)
+	<-ctx.Done()
+	return 0, ctx.Err()
+}
+
 // sentAndHung is a call that hangs once its request is on its way.
 func sentAndHung(ctx context.Context) (int, error) {
 	if err := evidence.Current(ctx).Send(); err != nil {
@@ -94,8 +101,8 @@ func TestHangEndsWithItsStepAndNamesThePhase(t *testing.T) {
 		if f.Kind != fault.Timeout || f.Step != fault.StepEmbed || f.Phase != fault.PhaseWait || f.Detail != detail {
 			t.Errorf("fault %v in %s %s: %q; want a timeout in embed, wait: %q", f.Kind, f.Step, f.Phase, f.Detail, detail)
 		}
-		// A cold process waits 400 ms, then twice as long each time.
-		for i, want := range []int64{20_000, 19_600, 18_800, 17_200} {
+		// A cold process waits 700 ms for an answer, then twice 400 ms, and twice that.
+		for i, want := range []int64{20_000, 19_300, 18_500, 16_900} {
 			if len(f.Attempts) != 4 || f.Attempts[i].ElapsedMS != want || f.Attempts[i].Attempt != i+1 {
 				t.Fatalf("attempts %+v, want 4, the %d. over %d ms", f.Attempts, i+1, want)
 			}
@@ -116,7 +123,7 @@ func TestRetriesWhatMayFareBetter(t *testing.T) {
 		{"upstream error", fault.New(fault.Upstream, "garbage"), 1, [2]time.Duration{0, 1}, fault.Upstream},
 		{"quota exhausted", fault.New(fault.QuotaExhausted, "none left"), 1, [2]time.Duration{0, 1}, fault.QuotaExhausted},
 		{"unclassified", errors.New("bug"), 1, [2]time.Duration{0, 1}, fault.Internal},
-		{"retry-after that fits", &fault.Error{Kind: fault.RateLimited, RetryAfter: 2 * time.Second}, 4, [2]time.Duration{6 * time.Second, 6*time.Second + 1}, fault.RateLimited},
+		{"retry-after that fits", &fault.Error{Kind: fault.RateLimited, RetryAfter: 2 * time.Second}, 4, [2]time.Duration{6 * time.Second, 6600*time.Millisecond + 1}, fault.RateLimited},
 		{"retry-after beyond the time left", &fault.Error{Kind: fault.RateLimited, RetryAfter: time.Minute}, 1, [2]time.Duration{0, 1}, fault.RateLimited},
 	}
 	for _, tt := range tests {
@@ -143,6 +150,56 @@ func TestRetriesWhatMayFareBetter(t *testing.T) {
 	}
 }
 
+// Those whom a service asks to wait alike come back one after the other, none before
+// it may, and none so late that there is no time left.
+func TestRetryAfterIsSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		seen := map[time.Duration]bool{}
+		for range 50 {
+			f, _ := script(fails(&fault.Error{Kind: fault.RateLimited, RetryAfter: 2 * time.Second}), after(0))
+			_, elapsed, err := within(t, 0, func(ctx context.Context) (int, error) { return attempt.Do(ctx, attempt.New(attempt.Options{}), f) })
+			if err != nil || elapsed < 2*time.Second || elapsed > 2200*time.Millisecond {
+				t.Fatalf("%v after %v, want an answer after 2 to 2.2 s", err, elapsed)
+			}
+			seen[elapsed] = true
+			f, _ = script(fails(&fault.Error{Kind: fault.RateLimited, RetryAfter: 1940 * time.Millisecond}), after(0))
+			if _, elapsed, err = within(t, 2*time.Second, func(ctx context.Context) (int, error) { return attempt.Do(ctx, attempt.New(attempt.Options{}), f) }); err != nil {
+				t.Fatalf("%v after %v, want an answer in the time that was left", err, elapsed)
+			}
+		}
+		if len(seen) < 25 {
+			t.Errorf("50 callers came back at %d times", len(seen))
+		}
+	})
+}
+
+// A call that ends because another one of its step failed says so: its time was not
+// spent, no service is to blame, and the ration is whole.
+func TestGivenUpWithTheStep(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := attempt.New(attempt.Options{})
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(5*time.Second, func() { cancel(fault.New(fault.Unavailable, "a batch beside it failed")) })
+		f, _ := script(hang)
+		_, err := attempt.Do(ctx, p, f)
+		got := fault.From(err)
+		if got.Kind != fault.Canceled || len(got.Attempts) != 4 {
+			t.Fatalf("fault %+v, want canceled, with 4 attempts", got)
+		}
+		for _, a := range got.Attempts {
+			if a.Error != "given up with the step, before its time was spent" {
+				t.Errorf("attempt %d says %q", a.Attempt, a.Error)
+			}
+		}
+		for range 2 { // an emptied ration has one extra attempt left, not two in a row
+			f, _ = script(hang, hang, after(0))
+			if _, _, err := within(t, 0, func(ctx context.Context) (int, error) { return attempt.Do(ctx, p, f) }); err != nil {
+				t.Errorf("a hang after that was not survived: %v", err)
+			}
+		}
+	})
+}
+
 // What happens while other attempts of the call are under way.
 func TestAttemptsBesideOneAnother(t *testing.T) {
 	ms := time.Millisecond
@@ -154,10 +211,12 @@ func TestAttemptsBesideOneAnother(t *testing.T) {
 		kind    fault.Kind // of the failure; -1 for none
 		said    []string   // the attempts' errors, where the call failed
 	}{
-		{"a hang is overtaken", []func(context.Context) (int, error){hang, after(60 * ms)}, 2, 460 * ms, -1, nil},
-		{"a slow first one still wins", []func(context.Context) (int, error){after(450 * ms), after(time.Second)}, 2, 450 * ms, -1, nil},
-		{"two hangs are overtaken", []func(context.Context) (int, error){hang, hang, after(60 * ms)}, 3, 1260 * ms, -1, nil},
-		{"a refusal decides", []func(context.Context) (int, error){hang, fails(fault.New(fault.Upstream, "key refused"))}, 2, 400 * ms, fault.Upstream,
+		{"a hang is overtaken", []func(context.Context) (int, error){hang, after(60 * ms)}, 2, 760 * ms, -1, nil},
+		{"a slow first one still wins", []func(context.Context) (int, error){after(750 * ms), after(time.Second)}, 2, 750 * ms, -1, nil},
+		{"a cold process's healthy answer is waited for", []func(context.Context) (int, error){after(650 * ms), after(time.Second)}, 1, 650 * ms, -1, nil},
+		{"no connection is not", []func(context.Context) (int, error){unconnected, after(60 * ms)}, 2, 460 * ms, -1, nil},
+		{"two hangs are overtaken", []func(context.Context) (int, error){hang, hang, after(60 * ms)}, 3, 1560 * ms, -1, nil},
+		{"a refusal decides", []func(context.Context) (int, error){hang, fails(fault.New(fault.Upstream, "key refused"))}, 2, 700 * ms, fault.Upstream,
 			[]string{"attempt 2 failed for good", "key refused"}},
 		{"a long Retry-After waits for the attempt under way", []func(context.Context) (int, error){after(time.Second), fails(&fault.Error{Kind: fault.RateLimited, RetryAfter: time.Hour})}, 2, time.Second, -1, nil},
 		{"a failure is followed at once by no hedge", []func(context.Context) (int, error){fails(fault.New(fault.Timeout, "no TCP connection")), after(100 * ms)}, 2, 100 * ms, -1, nil},

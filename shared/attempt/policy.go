@@ -50,8 +50,10 @@ const longestPause = time.Second
 
 const (
 	// coldDelay is how long a process without experience waits before it makes a
-	// second attempt beside the first.
-	coldDelay = 400 * time.Millisecond
+	// second attempt beside the first, and coldAnswer where the first has sent its
+	// request by then: a connection takes no longer, an answer may (embeddings take 0.2 to 0.6 s).
+	coldDelay  = 400 * time.Millisecond
+	coldAnswer = 700 * time.Millisecond
 	// leastDelay is how long any does: less than a person notices, and more than
 	// a busy machine hiccups.
 	leastDelay = 100 * time.Millisecond
@@ -89,18 +91,19 @@ func New(o Options) *Policy {
 }
 
 // delay is how long to wait for an attempt before making another one beside it,
-// and how many to make then. Half of the time left is the most.
-func (p *Policy) delay(left time.Duration, r *ration) (after time.Duration, extra int) {
+// and how many to make then; cold if it comes of no experience. Half of the time left is the most.
+func (p *Policy) delay(left time.Duration, r *ration) (after time.Duration, extra int, cold bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	after, extra = coldDelay, 1
+	after, extra, cold = coldDelay, 1, true
 	if at, n := p.nearlyAll(); n > 0 && !p.options.OneSends {
+		cold = false
 		after = max(leastDelay, time.Duration(float64(at)*(1+margin+0.5/float64(n))).Round(time.Millisecond))
 		if n >= experienced && r.tokens >= plenty && p.calm < lately {
 			extra = 2
 		}
 	}
-	return min(after, left/2), extra
+	return min(after, left/2), extra, cold
 }
 
 const (

@@ -25,7 +25,7 @@ func TestDelayFollowsTheLatenciesSeen(t *testing.T) {
 		started int32
 		elapsed time.Duration // of a call whose first attempt hangs, and whose others take 100 ms
 	}{
-		{"none: 400 ms", nil, 2, 500 * time.Millisecond},
+		{"none: 700 ms", nil, 2, 800 * time.Millisecond},
 		{"one of 1 s: 1.53 s", []time.Duration{time.Second}, 2, 1630 * time.Millisecond},
 		{"twenty of 1 s: 1.055 s", slices.Repeat([]time.Duration{time.Second}, 20), 2, 1155 * time.Millisecond},
 		{"quick ones: 100 ms", slices.Repeat([]time.Duration{time.Millisecond}, 20), 2, 200 * time.Millisecond},

@@ -44,7 +44,7 @@ func hang(phase fault.Phase) func(context.Context) error {
 // The finish line is in embedded metric format: what its _aws member names is there,
 // metrics as numbers and dimensions as texts.
 func TestFinishLineIsMetrics(t *testing.T) {
-	base := []string{"attempts", "budget_used", "duration", "errors", "hangs_survived", "hedges", "operations", "timeouts"}
+	base := []string{"attempts", "budget_used", "duration", "errors", "hangs_survived", "hedges", "operations", "timeouts", "wish_timeouts"}
 	tests := []struct {
 		name string
 		work func(context.Context) error
@@ -234,3 +234,17 @@ func TestCauses(t *testing.T) {
 }
 
 func explode(s string) int { panic(s) }
+
+// What the client's own wish cut short wakes nobody; a wish that changed nothing
+// is none.
+func TestWishesAreNoTimeouts(t *testing.T) {
+	for wish, want := range map[time.Duration][2]float64{0: {1, 0}, time.Second: {0, 1}, time.Hour: {1, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			_, log := linesOfWish(t, t.Context(), nil, wish, hang(fault.PhaseWait))
+			line := log[len(log)-1]
+			if line["timeouts"] != want[0] || line["wish_timeouts"] != want[1] {
+				t.Errorf("wish %v: timeouts %v, wish_timeouts %v; want %v", wish, line["timeouts"], line["wish_timeouts"], want)
+			}
+		})
+	}
+}

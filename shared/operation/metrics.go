@@ -64,8 +64,9 @@ type (
 )
 
 // metrics are the members that make the finish line one in embedded metric format.
-// Each metric has the dimension function; timeouts in a phase are also counted by
-// step and phase. The dimensions' values are few: the functions, steps and phases
+// Each metric has the dimension function; timeouts in a phase, of both kinds, are also counted
+// by step and phase. What a client's own wish cut short is in wish_timeouts, not in
+// timeouts: nobody need be woken because a client is in a hurry. The dimensions' values are few: the functions, steps and phases
 // there are.
 func (op *Operation) metrics() []any {
 	var all directive
@@ -77,7 +78,9 @@ func (op *Operation) metrics() []any {
 	}
 	t := tallyOf(op.Record.Snapshot())
 	add("operations", "Count", 1)
-	add("timeouts", "Count", oneIf(op.Outcome() == fault.TimedOut))
+	timedOut := op.Outcome() == fault.TimedOut
+	add("timeouts", "Count", oneIf(timedOut && !op.wished))
+	add("wish_timeouts", "Count", oneIf(timedOut && op.wished))
 	add("errors", "Count", oneIf(op.Outcome() == fault.Failed && !callers(op.Fault.Kind)))
 	add("duration", "Milliseconds", float64(op.Elapsed.Microseconds())/1000)
 	add("budget_used", "Percent", percent(op.Elapsed, op.Budget))
@@ -92,8 +95,12 @@ func (op *Operation) metrics() []any {
 	}
 	op.counts.mu.Unlock()
 	directives := []directive{all}
-	if f := op.Fault; op.Outcome() == fault.TimedOut && f.Step != "" && f.Phase != "" {
-		directives = append(directives, directive{Namespace, [][]string{{"function", "step", "phase"}}, []metric{{"timeouts", "Count"}}})
+	if f := op.Fault; timedOut && f.Step != "" && f.Phase != "" {
+		name := "timeouts"
+		if op.wished {
+			name = "wish_timeouts"
+		}
+		directives = append(directives, directive{Namespace, [][]string{{"function", "step", "phase"}}, []metric{{name, "Count"}}})
 	}
 	return append(attrs, "_aws", embedded{time.Now().UnixMilli(), directives})
 }

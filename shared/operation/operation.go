@@ -37,6 +37,7 @@ type Operation struct {
 	Fault   *fault.Error // nil if the work succeeded
 
 	counts counts
+	wished bool // it had less time than it would have had, because the client asked for that
 }
 
 // firstWait is when a waiting operation first says so; then at each doubling.
@@ -54,7 +55,7 @@ func Run(ctx context.Context, tracer *trace.Tracer, name string, wish time.Durat
 	log := slog.With("operation", name, "operation_id", op.ID, "trace_id", op.TraceID)
 	bounded, cancel, budget, err := deadline.Begin(ctx, wish)
 	defer cancel()
-	op.Budget = budget
+	op.Budget, op.wished = budget, deadline.Wished(bounded)
 	log.InfoContext(ctx, "operation started", "budget_ms", budget.Milliseconds())
 	if err == nil {
 		stop := tellWaiting(ctx, log, op.Record, traced)

@@ -25,11 +25,16 @@ func lines(t *testing.T, work func(context.Context) error) (*operation.Operation
 
 func linesOf(t *testing.T, ctx context.Context, tracer *trace.Tracer, work func(context.Context) error) (*operation.Operation, []map[string]any) {
 	t.Helper()
+	return linesOfWish(t, ctx, tracer, 0, work)
+}
+
+func linesOfWish(t *testing.T, ctx context.Context, tracer *trace.Tracer, wish time.Duration, work func(context.Context) error) (*operation.Operation, []map[string]any) {
+	t.Helper()
 	var log bytes.Buffer
 	old := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
 	defer slog.SetDefault(old)
-	op := operation.Run(ctx, tracer, "embed", 0, work)
+	op := operation.Run(ctx, tracer, "embed", wish, work)
 	var out []map[string]any
 	for d := json.NewDecoder(&log); d.More(); {
 		var m map[string]any
