@@ -10,11 +10,12 @@ import (
 
 	"ragtime/shared/config"
 	"ragtime/shared/diagnose"
+	"ragtime/shared/operation"
 	"ragtime/shared/trace"
 )
 
 func main() {
-	slog.SetDefault(lambdacontext.NewLogger())
+	slog.SetDefault(slog.New(operation.LogHandler(lambdacontext.NewLogger().Handler())))
 	cfg, err := config.Read(os.Getenv)
 	if err != nil {
 		slog.Error("the configuration is wrong", "error", err.Error())

@@ -21,9 +21,6 @@ import (
 	"ragtime/shared/fault"
 )
 
-// rest is longer than a connection stays in a function's pool.
-const rest = 2200 * time.Millisecond
-
 // bench is a system that scenarios run on, one at a time.
 type bench struct {
 	*system.System
@@ -227,12 +224,22 @@ type footprint struct {
 	pid, goroutines, sockets int
 }
 
-// healthy makes a request without a fault, long enough after the last one that
-// the process's pool is empty, and tells how long it took and what was open then.
-func (b *bench) healthy(ctx context.Context, function string) (time.Duration, footprint, error) {
-	if err := pause(ctx, rest); err != nil {
-		return 0, footprint{}, err
+// disconnect lets the services end the connections that functions keep, so that the
+// next request makes its own.
+func (b *bench) disconnect() {
+	var all sync.WaitGroup
+	for _, service := range []string{"openai", "dynamodb", "secretsmanager"} {
+		if h := b.host(service); h != nil {
+			all.Go(h.Retire)
+		}
 	}
+	all.Wait()
+}
+
+// healthy makes a request without a fault by new connections, and tells how long it took
+// and what was open then.
+func (b *bench) healthy(ctx context.Context, function string) (time.Duration, footprint, error) {
+	b.disconnect()
 	a, err := b.ask(ctx, function, 0, false, false)
 	if err != nil {
 		return 0, footprint{}, err
@@ -251,7 +258,7 @@ func (b *bench) healthy(ctx context.Context, function string) (time.Duration, fo
 	return a.elapsed, print, nil
 }
 
-// pause lets time go by, in which the functions are frozen.
+// pause lets time go by, in which the functions are frozen, and their connections rest.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -293,10 +300,13 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	if s.cold {
 		b.replace(s.Function)
 	}
-	if !s.pooled {
-		if err := pause(ctx, max(rest, s.freeze)); err != nil {
+	switch {
+	case s.freeze > 0:
+		if err := pause(ctx, s.freeze); err != nil {
 			return Row{}, err
 		}
+	case !s.pooled:
+		b.disconnect()
 	}
 	host := b.host(s.Service)
 	if err := host.Set(s.Faults...); err != nil {

@@ -106,7 +106,14 @@ func (h *Host) begin(a *active) {
 // that sends a POST in this moment cannot know whether it was read.
 const notice = 250 * time.Millisecond
 
-// retire ends the connections that are there, each when it is idle.
+// Retire ends the connections that are there, each when it is idle, as servers do
+// after a while. When it returns, the clients can see that, unless they have a request under way.
+func (h *Host) Retire() {
+	h.setting.Lock()
+	defer h.setting.Unlock()
+	h.retire()
+}
+
 func (h *Host) retire() {
 	old := h.connections()
 	for _, c := range old {

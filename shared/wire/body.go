@@ -25,7 +25,7 @@ func (b *body) Read(p []byte) (int, error) {
 		err = fault.New(fault.Upstream, "the answer is larger than %d MiB", limits.Body>>20)
 	}
 	if err != nil && !b.over.Swap(true) {
-		b.note()
+		b.describe()
 		if err == io.EOF {
 			b.exchange.end()
 		} else {
@@ -38,12 +38,13 @@ func (b *body) Read(p []byte) (int, error) {
 // Close hangs up if the body was not read to its end.
 func (b *body) Close() error {
 	if !b.over.Swap(true) {
-		b.note()
+		b.describe()
 		b.exchange.fail(nil)
 	}
 	return b.ReadCloser.Close()
 }
 
-func (b *body) note() {
+// describe tells the attempt how much came.
+func (b *body) describe() {
 	b.exchange.attempt.Exchange(func(e *evidence.Exchange) { e.Bytes = b.read.Load() })
 }

@@ -32,7 +32,7 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 		return nil, err
 	}
 	x.watch.enter(fault.PhaseConnect, x.transport.limits.Connect) // a proxy has yet to connect
-	x.take(&socket{Conn: c})
+	x.attach(&socket{Conn: c})
 	return x.socket, nil
 }
 
@@ -63,7 +63,7 @@ func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr
 			late := <-results
 			if late.conn != nil {
 				late.conn.Close()
-			} else {
+			} else if x.opened == nil {
 				x.transport.memory.learn(late.to, false) // another one was quicker, or nobody waits any more
 			}
 		}
@@ -76,7 +76,7 @@ func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr
 			to := net.JoinHostPort(ips[0].Unmap().String(), port)
 			ips = ips[1:]
 			x.watch.enter(fault.PhaseConnect, x.transport.limits.Connect)
-			x.noteAddress(to)
+			x.describeAddress(to)
 			running++
 			go func() {
 				c, err := new(net.Dialer).DialContext(ctx, network, to)
@@ -94,7 +94,9 @@ func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr
 				return d.conn, nil
 			}
 			failed = d.err
-			x.transport.memory.learn(d.to, false)
+			if x.opened == nil || ctx.Err() == nil {
+				x.transport.memory.learn(d.to, false)
+			}
 		case <-next.C:
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/textproto"
+	"sync/atomic"
 	"time"
 
 	"ragtime/shared/evidence"
@@ -20,9 +21,12 @@ type exchange struct {
 	host      string // scheme and address: what connections are pooled by
 	start     time.Time
 	watch     *watch
-	socket    *socket // nil before there is one
-	address   string  // the socket's peer
-	conn      *conn   // nil before it can carry the request
+	socket    *socket       // nil before there is one
+	address   string        // the socket's peer
+	conn      *conn         // nil before it can carry the request
+	unasked   atomic.Bool   // the answer was there before the request was sent
+	beside    *exchange     // opens a connection for the next attempt; nil if none does
+	opened    chan struct{} // of the one beside: closed when its opening has ended; nil for an exchange that carries a request
 }
 
 // exchangeKey is how dial knows for whom it dials.
@@ -42,18 +46,21 @@ func (t *Transport) newExchange(r *http.Request, a *evidence.Attempt) *exchange 
 				w.enter(fault.PhaseWait, 0)
 			}
 		},
-		GotFirstResponseByte: func() { w.enter(fault.PhaseReceive, t.limits.Receive) },
+		GotFirstResponseByte: func() {
+			x.unasked.Store(x.conn.pooled && x.socket.buffered())
+			w.enter(fault.PhaseReceive, t.limits.Receive)
+		},
 		// An interim answer, such as 102, says that the answer itself will take its time.
 		Got1xxResponse: func(int, textproto.MIMEHeader) error { w.enter(fault.PhaseReceive, 0); return nil },
 	}))
 	return x
 }
 
-// do gets a response, whose body ends the exchange; pooled allows a connection
-// of the pool. After an error the exchange has ended.
-func (x *exchange) do(pooled bool) (*http.Response, error) {
+// do gets a response, whose body ends the exchange. A call's first exchange may use
+// a connection that carried others before. After an error the exchange has ended.
+func (x *exchange) do(first bool) (*http.Response, error) {
 	x.watch.enter(fault.PhaseBlocked, 0)
-	if err := x.ride(pooled); err != nil {
+	if err := x.acquire(first); err != nil {
 		return nil, x.fail(err)
 	}
 	if err := x.attempt.Send(); err != nil {
@@ -61,12 +68,17 @@ func (x *exchange) do(pooled bool) (*http.Response, error) {
 		x.conn = nil
 		return nil, err
 	}
+	x.conn.carried = true
 	x.watch.enter(fault.PhaseSend, x.transport.limits.Send)
 	resp, err := x.conn.client.RoundTrip(x.request)
 	if err != nil {
 		return nil, x.fail(err)
 	}
-	x.noteResponse(resp)
+	if x.unasked.Load() {
+		resp.Body.Close()
+		return nil, x.fail(errUnasked)
+	}
+	x.describeResponse(resp)
 	switch {
 	case resp.StatusCode < http.StatusOK:
 		// Switching Protocols, which nobody asked for, makes the socket itself the body.
@@ -80,38 +92,78 @@ func (x *exchange) do(pooled bool) (*http.Response, error) {
 	return resp, nil
 }
 
-// ride gets a connection: one of the pool, or a new one.
-func (x *exchange) ride(pooled bool) error {
-	if pooled {
-		x.conn = x.transport.pool.take(x.host)
-	}
+// acquire gets a connection: one of the pool, or a new one.
+func (x *exchange) acquire(first bool) error {
+	x.conn = x.transport.pool.lend(x.host, first)
 	if x.conn != nil {
-		x.take(x.conn.socket)
-	} else {
-		client, err := x.transport.base.NewClientConn(x.request.Context(), x.request.URL.Scheme, HostPort(x.request.URL))
-		if err != nil {
-			return err
+		x.attach(x.conn.socket)
+		if x.conn.rested(x.start) {
+			x.openSpare()
 		}
-		x.conn = &conn{client: client, socket: x.socket, host: x.host, used: time.Now()}
+	} else if err := x.open(); err != nil {
+		return err
 	}
-	x.attempt.Connection(x.conn.reused)
+	x.attempt.Connection(x.conn.carried)
 	return nil
 }
 
-// take makes the socket the exchange's.
-func (x *exchange) take(s *socket) {
-	x.socket = s
-	s.carry(x.watch)
-	x.address = s.RemoteAddr().String()
-	x.transport.memory.begin(x.address)
-	x.noteAddress(x.address)
+// open makes a new connection.
+func (x *exchange) open() error {
+	client, err := x.transport.base.NewClientConn(x.request.Context(), x.request.URL.Scheme, HostPort(x.request.URL))
+	if err != nil {
+		return err
+	}
+	x.conn = &conn{client: client, socket: x.socket, host: x.host, used: time.Now()}
+	return nil
 }
 
-func (x *exchange) noteAddress(a string) {
+// openSpare opens a connection beside this exchange's, which rested for so long
+// that it may be dead, and puts it into the pool for the next attempt. The end of the
+// exchange ends the opening.
+func (x *exchange) openSpare() {
+	spare := x.transport.newExchange(x.request.WithContext(x.watch.ctx), evidence.Current(context.Background()))
+	spare.opened = make(chan struct{})
+	x.beside = spare
+	go func() {
+		defer close(spare.opened)
+		if err := spare.open(); err != nil {
+			spare.fail(err)
+			return
+		}
+		spare.finish()
+	}()
+}
+
+// endWatch ends what the exchange waits for, and the opening of a connection beside it.
+func (x *exchange) endWatch() {
+	x.watch.end()
+	if x.beside != nil {
+		<-x.beside.opened
+	}
+}
+
+// dropSpare closes the connection that was opened beside this one, if nobody has
+// taken it: this one is alive.
+func (x *exchange) dropSpare() {
+	if x.beside != nil && x.beside.conn != nil {
+		x.transport.pool.retire(func(c *conn) bool { return c == x.beside.conn })
+	}
+}
+
+// attach binds the socket to the exchange, under whose watch it is from now on.
+func (x *exchange) attach(s *socket) {
+	x.socket = s
+	s.attach(x.watch)
+	x.address = s.RemoteAddr().String()
+	x.transport.memory.begin(x.address)
+	x.describeAddress(x.address)
+}
+
+func (x *exchange) describeAddress(a string) {
 	x.attempt.Exchange(func(e *evidence.Exchange) { e.Address = a })
 }
 
-func (x *exchange) noteResponse(resp *http.Response) {
+func (x *exchange) describeResponse(resp *http.Response) {
 	x.attempt.Exchange(func(e *evidence.Exchange) {
 		e.Status = resp.StatusCode
 		for _, name := range []string{"X-Request-Id", "X-Amzn-Requestid"} {
@@ -122,11 +174,12 @@ func (x *exchange) noteResponse(resp *http.Response) {
 	})
 }
 
-// closedBefore tells whether the exchange failed with err because its
-// connection of the pool was closed before the peer answered anything.
-func (x *exchange) closedBefore(err error) bool {
+// movesOn tells whether the exchange failed with err because its connection of the
+// pool was not fit to use: it was closed before the peer answered anything, or held
+// bytes that nobody had asked for.
+func (x *exchange) movesOn(err error) bool {
 	_, decided := errors.AsType[*fault.Error](err)
-	return !decided && x.conn != nil && x.conn.reused && !x.watch.reached(fault.PhaseReceive) &&
+	return !decided && x.conn != nil && x.conn.pooled && (x.unasked.Load() || !x.watch.reached(fault.PhaseReceive)) &&
 		context.Cause(x.request.Context()) == errEnded
 }
 
@@ -138,9 +191,13 @@ func (x *exchange) end() {
 
 // finish ends the exchange and keeps its connection.
 func (x *exchange) finish() {
-	x.transport.memory.end(x.address, true)
-	healthy := x.socket.rest()
-	x.watch.end()
+	x.transport.memory.end(x.address)
+	if x.opened == nil {
+		x.transport.memory.learn(x.address, true)
+	}
+	healthy := x.socket.detach(x.conn.carried)
+	x.endWatch()
+	x.dropSpare()
 	if healthy {
 		x.transport.pool.put(x.conn)
 	} else {
@@ -157,12 +214,15 @@ func (x *exchange) fail(err error) error {
 		<-x.watch.ctx.Done()
 	}
 	cause := context.Cause(x.watch.ctx)
-	x.watch.end()
+	x.endWatch()
 	if x.socket != nil {
 		if err != nil && x.socket.broke.Load() {
 			err = &broken{err}
 		}
-		x.transport.memory.end(x.address, x.watch.reached(fault.PhaseReceive))
+		x.transport.memory.end(x.address)
+		if x.opened == nil {
+			x.transport.memory.learn(x.address, x.watch.reached(fault.PhaseReceive))
+		}
 		x.socket.Close()
 	}
 	if x.conn != nil {
@@ -171,7 +231,7 @@ func (x *exchange) fail(err error) error {
 	if cause == nil {
 		return err
 	}
-	if x.conn != nil && x.conn.reused {
+	if x.conn != nil && x.conn.pooled {
 		// It hung. The connections that rested beside it went the same way.
 		x.transport.pool.retire(func(c *conn) bool { return c.host == x.host && c.used.Before(x.start) })
 	}

@@ -29,14 +29,13 @@ func (m *memory) begin(address string) {
 	m.waiting[address]++
 }
 
-// end notes how an exchange that had begun ended.
-func (m *memory) end(address string, answered bool) {
+// end notes that an exchange that had begun ended.
+func (m *memory) end(address string) {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	if m.waiting[address]--; m.waiting[address] <= 0 {
 		delete(m.waiting, address)
 	}
-	m.mu.Unlock()
-	m.learn(address, answered)
 }
 
 // learn notes whether an address answered.

@@ -7,11 +7,14 @@ import (
 )
 
 const (
-	// idle is how long an unused connection is trusted, on the wall clock, which a
-	// frozen process's timers do not follow.
-	idle = 2 * time.Second
-	// spare is how many unused connections are kept of a host.
-	spare = 16
+	// trusted is how long an unused connection is used without another one beside it,
+	// and idle how long it is used at all, on the wall clock, which a frozen process's
+	// timers do not follow. A NAT forgets connections after some minutes (AWS's after 350 s),
+	// most servers close theirs after one or more.
+	trusted = 2 * time.Second
+	idle    = time.Minute
+	// most is how many unused connections are kept of a host.
+	most = 16
 )
 
 // pool keeps the connections that nobody uses, until they are not trusted any
@@ -22,16 +25,20 @@ type pool struct {
 	timer *time.Timer        // runs sweep; nil while there is nothing to sweep
 }
 
-// take lends the connection to the host that was used last, or none.
-func (p *pool) take(host string) *conn {
+// lend gives the connection to the host that was used last, or none. For a call's
+// later attempts it must be as good as new: opened a moment ago, and never used.
+func (p *pool) lend(host string, first bool) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for now := time.Now(); len(p.idle[host]) > 0; {
-		last := len(p.idle[host]) - 1
-		c := p.idle[host][last]
-		p.idle[host] = p.idle[host][:last]
-		if c.trusted(now) {
-			c.reused = true
+	now := time.Now()
+	for i := len(p.idle[host]) - 1; i >= 0; i-- {
+		c := p.idle[host][i]
+		if !first && (c.carried || c.rested(now)) {
+			continue
+		}
+		p.idle[host] = slices.Delete(p.idle[host], i, i+1)
+		if c.fit(now) {
+			c.pooled = true
 			return c
 		}
 		c.close()
@@ -44,7 +51,7 @@ func (p *pool) take(host string) *conn {
 func (p *pool) put(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if c.client.Available() == 0 || len(p.idle[c.host]) >= spare {
+	if c.client.Available() == 0 || len(p.idle[c.host]) >= most {
 		c.close()
 		return
 	}
@@ -62,7 +69,7 @@ func (p *pool) sweep() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
-	p.drop(func(c *conn) bool { return !c.trusted(now) })
+	p.drop(func(c *conn) bool { return !c.kept(now) })
 	if p.timer = nil; len(p.idle) > 0 {
 		p.timer = time.AfterFunc(idle/4, p.sweep)
 	}

@@ -211,22 +211,30 @@ func TestServerClosesANewConnection(t *testing.T) {
 
 // An attempt that may not send leaves its connection to another.
 func TestAttemptThatMayNotSend(t *testing.T) {
-	var asked atomic.Int32
-	url := secure(t, func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	var asked, opened atomic.Int32
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			opened.Add(1)
+		}
+	}
+	s.StartTLS()
+	t.Cleanup(s.Close)
 	tr := transport(t, wire.Options{})
-	for i, want := range []string{"new", "reused"} {
+	for i := range 2 {
 		ctx, a := evidence.NewAttempt(t.Context(), 1)
 		refusal := errors.New("not now")
 		a.OnSend(func() error { return refusal })
-		if _, err := tr.RoundTrip(request(t, ctx, url, "hello")); err != refusal {
+		if _, err := tr.RoundTrip(request(t, ctx, s.URL, "hello")); err != refusal {
 			t.Errorf("error %v, want the refusal", err)
 		}
-		if got := a.End(refusal).Connection; got != want {
-			t.Errorf("refusal %d: connection %s, want %s", i, got, want)
+		if got := a.End(refusal).Connection; got != "new" {
+			t.Errorf("refusal %d: connection %s, want one that never carried a request", i, got)
 		}
 	}
-	if got := get(t, tr, url).Connection; got != "reused" || asked.Load() != 1 {
-		t.Errorf("%s connection after %d requests, want a reused one and 1", got, asked.Load())
+	get(t, tr, s.URL)
+	if got := get(t, tr, s.URL).Connection; got != "reused" || asked.Load() != 2 || opened.Load() != 1 {
+		t.Errorf("%s connection after %d requests over %d connections, want a reused one, 2 and 1", got, asked.Load(), opened.Load())
 	}
 }
 

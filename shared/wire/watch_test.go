@@ -110,7 +110,7 @@ func TestHangUpDoesNotWaitForTLS(t *testing.T) {
 			go func() {
 				http.ReadRequest(bufio.NewReader(tls.Server(theirs, s.TLS)))
 			}()
-			x.take(&socket{Conn: mine})
+			x.attach(&socket{Conn: mine})
 			return x.socket, nil
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -137,8 +137,9 @@ func TestPoolDistrustsTheOld(t *testing.T) {
 		want string
 	}{
 		{"young", 0, "reused"},
-		{"almost two seconds", idle - time.Second, "reused"},
-		{"two seconds", idle, "new"},
+		{"almost a minute", idle - 5*time.Second, "reused"},
+		{"a minute", idle, "new"},
+		{"younger than now, as a clock that was set back has it", -time.Hour, "new"},
 		{"a day", 24 * time.Hour, "new"},
 	}
 	for _, tt := range tests {

@@ -7,9 +7,12 @@
 // little, and an HTTP/2 connection that died takes every later attempt with it
 // (golang/go#36026), while an attempt cancelled here closes its own connection
 // and nobody else's. A connection is lent again only if its last response was
-// read to the end less than two seconds ago by the wall clock: what a frozen
-// Lambda had open before is mostly dead. Every attempt after a call's first
-// rides a connection opened for it, and goes to another address or asks another
+// read to the end less than a minute ago by the wall clock, and after a look: one
+// that the peer closed, or on which bytes came that nobody asked for, is dropped.
+// One that rested for two seconds or more may have died without a word, most of all
+// if the process was frozen meanwhile: another one is opened beside it, ready for
+// the call's second attempt. Every attempt after a call's first uses a connection
+// that never carried a request, and goes to another address or asks another
 // DNS server than one that is silent, where there is another. Nothing outlives the attempt that wanted it:
 // no dial, no resolver's socket, no goroutine.
 //
@@ -115,20 +118,20 @@ func proxyAnswered(_ context.Context, _ *url.URL, _ *http.Request, resp *http.Re
 // then the attempt is in phase receive.
 //
 // If a connection of the pool turns out to have been closed by the peer before
-// it answered anything, the request moves on to a new one within the same
+// it answered anything, or what it gave was there before anything was asked, the request moves on to a new one within the same
 // attempt. Whether the peer had taken the request cannot be known, as for
 // any request that is tried again after its connection broke.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	mine, err := owned(r)
+	mine, err := replayable(r)
 	if err != nil {
 		return nil, err
 	}
 	a := evidence.Current(r.Context())
-	note(a, r)
+	describe(a, r)
 	x := t.newExchange(mine, a)
 	resp, err := x.do(a.Number() == 1)
-	if err != nil && x.closedBefore(err) {
-		if mine, err = owned(mine); err != nil {
+	if err != nil && x.movesOn(err) {
+		if mine, err = replayable(mine); err != nil {
 			return nil, err
 		}
 		resp, err = t.newExchange(mine, a).do(false)
@@ -145,13 +148,13 @@ func (t *Transport) CloseIdleConnections() {
 	t.pool.retire(func(*conn) bool { return true })
 }
 
-// owned is the request with a body of its own. The AWS SDK (smithy-go v1.28.9)
+// replayable is the request with a body of its own. The AWS SDK (smithy-go v1.28.9)
 // closes a request's body as soon as the response's header is there. When that
 // overtakes net/http's last look at the body, writing fails, the connection is
 // closed, and the response breaks off with "use of closed network connection".
 // A body that cannot be had twice is copied: bodies are in memory here, so that
 // costs little.
-func owned(r *http.Request) (*http.Request, error) {
+func replayable(r *http.Request) (*http.Request, error) {
 	mine := r.WithContext(r.Context())
 	if r.Body == nil || r.Body == http.NoBody {
 		return mine, nil
@@ -175,8 +178,8 @@ func owned(r *http.Request) (*http.Request, error) {
 	return mine, err
 }
 
-// note tells the attempt what is asked.
-func note(a *evidence.Attempt, r *http.Request) {
+// describe tells the attempt what is asked.
+func describe(a *evidence.Attempt, r *http.Request) {
 	a.Exchange(func(e *evidence.Exchange) {
 		e.Method, e.URL = r.Method, r.URL.Scheme+"://"+r.URL.Host+r.URL.EscapedPath()
 		if e.Method == "" {
