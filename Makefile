@@ -12,7 +12,7 @@ ARCH      ?= $(or $(shell sed -n '/^\[$(ENV)\./,/^\[/s/.*Architecture=\([a-z0-9_
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
 
-.PHONY: help run build test bench eval bench-hang lab check events deploy $(FUNCTIONS:%=build/%/bootstrap) build/ragtime
+.PHONY: help run build test simulate bench eval bench-hang lab check events deploy $(FUNCTIONS:%=build/%/bootstrap) build/ragtime
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ build/ragtime:
 test: ## run every test
 	$(if $(RACE),,@echo "no C compiler found: testing without the race detector")
 	go test $(RACE) -count=1 ./...
+
+simulate: ## run ten million random schedules of the engine in virtual time (half an hour on two cores); SCHEDULES=n SEED=n
+	go test -count=1 -timeout 0 -v -run TestSimulate ./local/simulation -schedules $(or $(SCHEDULES),10000000) -seed $(or $(SEED),0)
 
 bench: ## run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...

@@ -1,0 +1,129 @@
+// Command mutate breaks the rules of the engine, one at a time, and tells what notices:
+// the simulation, else a test of the package. It prints the table of docs/timeouts.md,
+// and exits 1 when nothing noticed or when the code to break is not there any more.
+//
+//	go run ./local/simulation/mutate [-schedules 20000] [-only word]
+//
+// The tree stays as it is: go test gets the broken file as an overlay.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// mutant is a rule, and one edit that breaks it.
+type mutant struct {
+	rule     string
+	file     string // below shared
+	from, to string // from is there exactly once
+}
+
+var (
+	schedules = flag.Int("schedules", 20000, "how many schedules a broken rule has to show in")
+	only      = flag.String("only", "", "break only the rules with this word")
+)
+
+func main() {
+	flag.Parse()
+	missed := 0
+	fmt.Println("| the rule | broken so | who notices |")
+	fmt.Println("|---|---|---|")
+	for _, m := range mutants {
+		if !strings.Contains(m.rule+m.file, *only) {
+			continue
+		}
+		by, err := m.noticed()
+		if err != nil {
+			by = "**" + err.Error() + "**"
+			missed++
+		}
+		fmt.Printf("| %s | %s | %s |\n", m.rule, m.edit(), by)
+	}
+	if missed > 0 {
+		fmt.Printf("%d of the rules can be broken without notice\n", missed)
+		os.Exit(1)
+	}
+}
+
+// edit tells what was changed, in a table's cell.
+func (m mutant) edit() string {
+	quote := func(s string) string {
+		s = strings.Join(strings.Fields(s), " ")
+		if s == "" {
+			return "nothing"
+		}
+		return "`" + strings.ReplaceAll(s, "|", "\\|") + "`"
+	}
+	return fmt.Sprintf("%s: %s for %s", filepath.Base(m.file), quote(m.to), quote(m.from))
+}
+
+// noticed runs the simulation with the rule broken, then the package's own tests.
+func (m mutant) noticed() (by string, err error) {
+	dir, err := os.MkdirTemp("", "mutate")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	overlay, err := m.overlay(dir)
+	if err != nil {
+		return "", err
+	}
+	out, failed := test(overlay, "./local/simulation", "-run", "TestSimulate", "-schedules", fmt.Sprint(*schedules), "-seed", "1")
+	if failed {
+		if rule := regexp.MustCompile(`BROKEN ([^:]+):`).FindStringSubmatch(out); rule != nil {
+			return "the simulation: " + rule[1], nil
+		}
+		if what := regexp.MustCompile(`NOT KEPT (.*)`).FindStringSubmatch(out); what != nil {
+			return "the simulation: " + what[1], nil
+		}
+		if strings.Contains(out, "panic: ") {
+			return "the simulation: it crashes", nil
+		}
+		return "", fmt.Errorf("it does not run: %.300s", strings.Join(strings.Fields(out), " "))
+	}
+	out, failed = test(overlay, "./"+filepath.Join("shared", filepath.Dir(m.file)))
+	if failed {
+		if name := regexp.MustCompile(`--- FAIL: (Test\w+)`).FindStringSubmatch(out); name != nil {
+			return name[1], nil
+		}
+	}
+	return "", fmt.Errorf("nobody")
+}
+
+// overlay writes the broken file, and what tells go test of it.
+func (m mutant) overlay(dir string) (string, error) {
+	file, err := filepath.Abs(filepath.Join("shared", m.file))
+	if err != nil {
+		return "", err
+	}
+	code, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	if n := strings.Count(string(code), m.from); n != 1 {
+		return "", fmt.Errorf("its code is there %d times", n)
+	}
+	broken := filepath.Join(dir, "broken.go")
+	if err := os.WriteFile(broken, []byte(strings.Replace(string(code), m.from, m.to, 1)), 0o600); err != nil {
+		return "", err
+	}
+	j, err := json.Marshal(map[string]any{"Replace": map[string]string{file: broken}})
+	if err != nil {
+		return "", err
+	}
+	name := filepath.Join(dir, "overlay.json")
+	return name, os.WriteFile(name, j, 0o600)
+}
+
+func test(overlay, pkg string, args ...string) (out string, failed bool) {
+	c := exec.Command("go", append([]string{"test", "-count=1", "-timeout=120s", "-vet=off", "-overlay", overlay, pkg}, args...)...)
+	b, err := c.CombinedOutput()
+	return string(b), err != nil
+}
