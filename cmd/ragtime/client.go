@@ -16,6 +16,8 @@ import (
 
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
+
+	"ragtime/shared/metadata"
 )
 
 // remote is the API that put and retrieve talk to.
@@ -118,10 +120,10 @@ func printJSON(v any) error {
 }
 
 type document struct {
-	Text       string            `json:"text"`
-	Title      string            `json:"title,omitempty"`
-	Collection string            `json:"collection,omitempty"`
-	Metadata   map[string]string `json:"metadata,omitempty"`
+	Text       string       `json:"text"`
+	Title      string       `json:"title,omitempty"`
+	Collection string       `json:"collection,omitempty"`
+	Metadata   metadata.Map `json:"metadata,omitempty"`
 }
 
 type putResult struct {
@@ -142,15 +144,34 @@ func (r remote) put(ctx context.Context, id string, d document) (out putResult, 
 type query struct {
 	Query    string   `json:"query"`
 	TopK     int      `json:"top_k"`
-	Filter   *filter  `json:"filter,omitempty"`
+	Filter   any      `json:"filter,omitempty"` // a *filter, or JSON
 	MinScore *float64 `json:"min_score,omitempty"`
 	Rank     string   `json:"rank,omitempty"`
 }
 
 type filter struct {
-	DocumentID string            `json:"document_id,omitempty"`
-	Collection string            `json:"collection,omitempty"`
-	Metadata   map[string]string `json:"metadata,omitempty"`
+	DocumentID string       `json:"document_id,omitempty"`
+	Collection string       `json:"collection,omitempty"`
+	Metadata   metadata.Map `json:"metadata,omitempty"`
+}
+
+// labels reads metadata from flags: key=value is a string, key:=value what JSON
+// makes of the value, such as year:=2026.
+func labels(flags map[string]string) (metadata.Map, error) {
+	out := metadata.Map{}
+	for key, value := range flags {
+		name, typed := strings.CutSuffix(key, ":")
+		if !typed {
+			out[key] = metadata.String(value)
+			continue
+		}
+		v, err := metadata.Read(name, json.RawMessage(value))
+		if err != nil {
+			return nil, fmt.Errorf("--metadata %s=%s: %w", key, value, err)
+		}
+		out[name] = v
+	}
+	return out, nil
 }
 
 type passages struct {

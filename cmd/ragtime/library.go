@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"unicode"
+
+	"ragtime/shared/metadata"
 )
 
 type list struct {
@@ -28,13 +30,13 @@ type remove struct {
 
 // listed is a document in a list.
 type listed struct {
-	DocumentID string            `json:"document_id"`
-	Title      string            `json:"title"`
-	Collection string            `json:"collection"`
-	Chunks     int               `json:"chunks"`
-	UpdatedAt  string            `json:"updated_at"`
-	Version    string            `json:"version"`
-	Metadata   map[string]string `json:"metadata"`
+	DocumentID string       `json:"document_id"`
+	Title      string       `json:"title"`
+	Collection string       `json:"collection"`
+	Chunks     int          `json:"chunks"`
+	UpdatedAt  string       `json:"updated_at"`
+	Version    string       `json:"version"`
+	Metadata   metadata.Map `json:"metadata"`
 }
 
 // each calls f for every document, in the order of their ids.

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"ragtime/local/textfile"
+	"ragtime/shared/metadata"
 )
 
 type put struct {
@@ -24,7 +25,7 @@ type put struct {
 	Root       string            `help:"Folder that document ids are relative to; by default the git repository's, else /." type:"existingdir"`
 	ID         string            `help:"Id of the document that the standard input becomes."`
 	Collection string            `help:"Collection to put the documents in."`
-	Metadata   map[string]string `help:"Metadata of every document, as key=value."`
+	Metadata   map[string]string `help:"Metadata of every document: key=value for a string, key:=2026 or key:=true for a number or a boolean."`
 	Parallel   int               `short:"p" help:"Documents under way at once." default:"4"`
 	DryRun     bool              `help:"Only say what would be put."`
 	Prune      bool              `help:"Delete documents of the folders named whose files are gone."`
@@ -146,18 +147,22 @@ func (c *put) one(ctx context.Context, f file) (putResult, error) {
 	if err != nil {
 		return putResult{}, err
 	}
-	metadata := map[string]string{"source": short(f.source)}
-	maps.Copy(metadata, c.Metadata)
+	labelled := metadata.Map{"source": metadata.String(short(f.source))}
+	more, err := labels(c.Metadata)
+	if err != nil {
+		return putResult{}, err
+	}
+	maps.Copy(labelled, more)
 	var before struct {
-		Metadata map[string]string `json:"metadata"`
+		Metadata metadata.Map `json:"metadata"`
 	}
 	err = c.call(ctx, http.MethodGet, "/documents/"+url.PathEscape(f.id), nil, &before)
 	if p, ok := errors.AsType[*apiError](err); err != nil && (!ok || p.status != http.StatusNotFound) {
 		return putResult{}, err
 	}
 	done, err := c.put(ctx, f.id, document{Text: string(text), Title: textfile.Title(string(text), filepath.Base(f.path)),
-		Collection: c.Collection, Metadata: metadata})
-	if from := before.Metadata["source"]; err == nil && from != "" && from != metadata["source"] {
+		Collection: c.Collection, Metadata: labelled})
+	if from := before.Metadata["source"].Text(); err == nil && from != "" && from != labelled["source"].Text() {
 		done.Replaced = from
 	}
 	return done, err
@@ -178,7 +183,7 @@ func (c *put) prune(ctx context.Context, all found) (deleted int, err error) {
 		there[f.id] = true
 	}
 	err = c.each(ctx, func(d listed) error {
-		source := d.Metadata["source"]
+		source := d.Metadata["source"].Text()
 		for _, folder := range all.folders {
 			if strings.HasPrefix(source, folder) && !there[d.DocumentID] {
 				deleted++
@@ -200,7 +205,11 @@ func (c *put) stdin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	done, err := c.put(ctx, c.ID, document{Text: string(text), Title: textfile.Title(string(text), c.ID), Collection: c.Collection, Metadata: c.Metadata})
+	labelled, err := labels(c.Metadata)
+	if err != nil {
+		return err
+	}
+	done, err := c.put(ctx, c.ID, document{Text: string(text), Title: textfile.Title(string(text), c.ID), Collection: c.Collection, Metadata: labelled})
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,7 +17,8 @@ type retrieve struct {
 	TopK       int               `short:"k" help:"How many passages, 1 to 100." default:"5"`
 	Document   string            `help:"Only passages of this document."`
 	Collection string            `help:"Only passages of this collection."`
-	Metadata   map[string]string `help:"Only passages of documents with this metadata, as key=value."`
+	Metadata   map[string]string `help:"Only passages of documents with this metadata: key=value, or key:=2026 for a number or a boolean."`
+	Filter     string            `help:"Filter in JSON, as POST /retrieve takes it; instead of --document, --collection and --metadata."`
 	MinScore   *float64          `help:"Only passages at least this similar, -1 to 1."`
 	Short      bool              `help:"Print only how each passage begins."`
 	JSON       bool              `help:"Print the answer as the API gave it."`
@@ -24,8 +26,9 @@ type retrieve struct {
 
 func (c *retrieve) Run(ctx context.Context) error {
 	q := query{Query: c.Query, TopK: c.TopK, MinScore: c.MinScore}
-	if c.Document != "" || c.Collection != "" || len(c.Metadata) > 0 {
-		q.Filter = &filter{c.Document, c.Collection, c.Metadata}
+	var err error
+	if q.Filter, err = c.filter(); err != nil {
+		return err
 	}
 	var raw json.RawMessage
 	if err := c.call(ctx, http.MethodPost, "/retrieve", q, &raw); err != nil {
@@ -45,6 +48,26 @@ func (c *retrieve) Run(ctx context.Context) error {
 	}
 	show(os.Stdout, found, c.Short)
 	return nil
+}
+
+// filter is the request's, nil for none.
+func (c *retrieve) filter() (any, error) {
+	flags := c.Document != "" || c.Collection != "" || len(c.Metadata) > 0
+	switch {
+	case c.Filter != "" && flags:
+		return nil, errors.New("give --filter, or --document, --collection and --metadata, not both")
+	case c.Filter != "" && !json.Valid([]byte(c.Filter)):
+		return nil, errors.New("--filter is not valid JSON")
+	case c.Filter != "":
+		return json.RawMessage(c.Filter), nil
+	case !flags:
+		return nil, nil
+	}
+	wanted, err := labels(c.Metadata)
+	if err != nil {
+		return nil, err
+	}
+	return &filter{c.Document, c.Collection, wanted}, nil
 }
 
 // show prints passages for a person: where each is from, and what it says, or in

@@ -6,6 +6,7 @@ import (
 
 	"ragtime/shared/apigw"
 	"ragtime/shared/config"
+	"ragtime/shared/metadata"
 	"ragtime/shared/operation"
 	"ragtime/shared/rag"
 	"ragtime/shared/trace"
@@ -31,10 +32,10 @@ func newHandler(e rag.Embedder, w rag.Writer, from config.Tenancy, t *trace.Trac
 }
 
 type putBody struct {
-	Text       string            `json:"text"`
-	Title      string            `json:"title"`
-	Collection string            `json:"collection"`
-	Metadata   map[string]string `json:"metadata"`
+	Text       string       `json:"text"`
+	Title      string       `json:"title"`
+	Collection string       `json:"collection"`
+	Metadata   metadata.Map `json:"metadata"`
 }
 
 type usage struct {

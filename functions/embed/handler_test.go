@@ -13,6 +13,7 @@ import (
 	"ragtime/shared/apigw/apigwtest"
 	"ragtime/shared/config"
 	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
 )
 
 func TestPut(t *testing.T) {
@@ -55,8 +56,9 @@ func TestPut(t *testing.T) {
 
 func TestPutKeepsWhatWasSent(t *testing.T) {
 	w := &world{}
-	send(t, w, request("PUT", "a", "application/json", `{"text":"`+marker+` é","title":"T","collection":"c","metadata":{"k":"v"}}`))
-	if d := w.document; d.Title != "T" || d.Collection != "c" || d.Metadata["k"] != "v" || d.Chunks != 1 {
+	send(t, w, request("PUT", "a", "application/json", `{"text":"`+marker+` é","title":"T","collection":"c","metadata":{"k":"v","n":2026.0,"big":12345678901234567890,"yes":true}}`))
+	if d := w.document; d.Title != "T" || d.Collection != "c" || d.Metadata["k"] != metadata.String("v") || d.Metadata["n"].Decimal() != "2026" ||
+		d.Metadata["big"].Decimal() != "12345678901234567890" || d.Metadata["yes"] != metadata.Bool(true) || d.Chunks != 1 {
 		t.Errorf("got document %+v", d)
 	}
 	if len(w.chunks) != 1 || w.chunks[0].Text != marker+" é" {
@@ -104,14 +106,17 @@ func TestPutRefused(t *testing.T) {
 		{"collection with NUL", field(`"collection":"a\u0000"`), "collection"},
 		{"collection ..", field(`"collection":".."`), "collection"},
 		{"metadata array", field(`"metadata":["` + marker + `"]`), "metadata"},
-		{"metadata of numbers", field(`"metadata":{"k":1}`), "metadata"},
-		{"metadata of null", field(`"metadata":{"k":null}`), "metadata"},
+		{"metadata of a list", field(`"metadata":{"k":[1]}`), "metadata.k"},
+		{"metadata of an object", field(`"metadata":{"k":{"a":"` + marker + `"}}`), "metadata.k"},
+		{"metadata of null", field(`"metadata":{"k":null}`), "metadata.k"},
+		{"metadata of a huge number", field(`"metadata":{"k":1e126}`), "metadata.k"},
+		{"metadata of a long number", field(`"metadata":{"k":0.123456789012345678901234567890123456789}`), "metadata.k"},
 		{"metadata key twice", field(`"metadata":{"k":"a","k":"b"}`), "metadata"},
 		{"metadata key empty", field(`"metadata":{"":"` + marker + `"}`), "metadata"},
 		{"metadata key too long", field(`"metadata":{"` + long(65) + `":"v"}`), "metadata"},
 		{"metadata key with NUL", field(`"metadata":{"` + marker + `\u0000":"v"}`), "metadata"},
-		{"metadata value too long", field(`"metadata":{"k":"` + long(513) + `"}`), "metadata"},
-		{"metadata value with NUL", field(`"metadata":{"k":"` + marker + `\u0000"}`), "metadata"},
+		{"metadata value too long", field(`"metadata":{"k":"` + long(513) + `"}`), "metadata.k"},
+		{"metadata value with NUL", field(`"metadata":{"k":"` + marker + `\u0000"}`), "metadata.k"},
 		{"metadata with 21 entries", field(entries(21)), "metadata"},
 	}
 	for _, tt := range tests {

@@ -11,14 +11,15 @@ import (
 
 	"ragtime/shared/apigw"
 	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
 	"ragtime/shared/rag"
 )
 
-var stored = rag.Document{ID: "a", Version: "v1", Title: "T", Collection: "c", Metadata: map[string]string{"k": "v"},
+var stored = rag.Document{ID: "a", Version: "v1", Title: "T", Collection: "c", Metadata: metadata.Map{"k": metadata.String("v")},
 	Chunks: 3, UpdatedAt: time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)}
 
 var shown = document{DocumentID: "a", Status: "ready", Version: "v1", Title: "T", Collection: "c",
-	Metadata: map[string]string{"k": "v"}, Chunks: 3, UpdatedAt: "2026-11-24T09:30:00Z"}
+	Metadata: metadata.Map{"k": metadata.String("v")}, Chunks: 3, UpdatedAt: "2026-11-24T09:30:00Z"}
 
 func TestGet(t *testing.T) {
 	w := &world{documents: []rag.Document{stored}}
@@ -110,9 +111,9 @@ func TestListRefused(t *testing.T) {
 // Documents and passages within all limits can be more than a function may return:
 // then there are fewer, and the answer says so.
 func TestAnswersFit(t *testing.T) {
-	big := map[string]string{}
+	big := metadata.Map{}
 	for i := range 20 {
-		big[strings.Repeat("k", 60)+fmt.Sprint(i)] = strings.Repeat("\x01", 512)
+		big[strings.Repeat("k", 60)+fmt.Sprint(i)] = metadata.String(strings.Repeat("\x01", 512))
 	}
 	w := &world{}
 	for i := range 100 {

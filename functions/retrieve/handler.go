@@ -10,6 +10,8 @@ import (
 	"ragtime/shared/apigw"
 	"ragtime/shared/config"
 	"ragtime/shared/fault"
+	"ragtime/shared/filter"
+	"ragtime/shared/metadata"
 	"ragtime/shared/operation"
 	"ragtime/shared/rag"
 	"ragtime/shared/trace"
@@ -42,29 +44,25 @@ func newHandler(e rag.Embedder, s reader, from config.Tenancy, t *trace.Tracer) 
 }
 
 type retrieveBody struct {
-	Query  string `json:"query"`
-	TopK   *int   `json:"top_k"`
-	Filter struct {
-		DocumentID *string           `json:"document_id"`
-		Collection *string           `json:"collection"`
-		Metadata   map[string]string `json:"metadata"`
-	} `json:"filter"`
-	MinScore *float64 `json:"min_score"`
-	Rank     *string  `json:"rank"`
-	Merge    *bool    `json:"merge"`
+	Query    string        `json:"query"`
+	TopK     *int          `json:"top_k"`
+	Filter   filter.Filter `json:"filter"`
+	MinScore *float64      `json:"min_score"`
+	Rank     *string       `json:"rank"`
+	Merge    *bool         `json:"merge"`
 }
 
 type passage struct {
-	DocumentID     string            `json:"document_id"`
-	Chunk          int               `json:"chunk"`
-	Chunks         int               `json:"chunks,omitempty"` // with "merge": how many, from chunk on
-	Text           string            `json:"text"`
-	Score          float64           `json:"score"`
-	SimilarityRank int               `json:"similarity_rank"`
-	WordRank       int               `json:"word_rank,omitempty"` // absent where no word matched
-	Words          []string          `json:"words"`
-	Title          string            `json:"title"`
-	Metadata       map[string]string `json:"metadata"`
+	DocumentID     string       `json:"document_id"`
+	Chunk          int          `json:"chunk"`
+	Chunks         int          `json:"chunks,omitempty"` // with "merge": how many, from chunk on
+	Text           string       `json:"text"`
+	Score          float64      `json:"score"`
+	SimilarityRank int          `json:"similarity_rank"`
+	WordRank       int          `json:"word_rank,omitempty"` // absent where no word matched
+	Words          []string     `json:"words"`
+	Title          string       `json:"title"`
+	Metadata       metadata.Map `json:"metadata"`
 }
 
 func showPassage(p rag.Passage) passage {
@@ -101,8 +99,7 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 	if err := r.JSON(&body); err != nil {
 		return apigw.Response{}, err
 	}
-	q := rag.Query{Text: body.Query, TopK: defaultTopK, MinScore: body.MinScore}
-	q.Filter.Metadata = body.Filter.Metadata
+	q := rag.Query{Text: body.Query, TopK: defaultTopK, Filter: body.Filter, MinScore: body.MinScore}
 	if body.TopK != nil {
 		q.TopK = *body.TopK
 	}
@@ -111,23 +108,6 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 		q.Rank = rag.Ranking(cmp.Or(*body.Rank, " "))
 	}
 	q.Merge = body.Merge != nil && *body.Merge
-	// An empty filter value is a mistake, not a filter that lets all through.
-	for _, f := range []struct {
-		name string
-		from *string
-		to   *string
-	}{
-		{"filter.document_id", body.Filter.DocumentID, &q.Filter.DocumentID},
-		{"filter.collection", body.Filter.Collection, &q.Filter.Collection},
-	} {
-		if f.from == nil {
-			continue
-		}
-		if err := rag.ValidID(f.name, *f.from); err != nil {
-			return apigw.Response{}, err
-		}
-		*f.to = *f.from
-	}
 	found, err := rag.Retrieve(ctx, r.Tenant, q, h.embedder, h.store)
 	if err != nil {
 		return apigw.Response{}, err
@@ -145,14 +125,14 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 }
 
 type document struct {
-	DocumentID string            `json:"document_id"`
-	Status     string            `json:"status"`
-	Version    string            `json:"version"`
-	Title      string            `json:"title"`
-	Collection string            `json:"collection"`
-	Metadata   map[string]string `json:"metadata"`
-	Chunks     int               `json:"chunks"`
-	UpdatedAt  string            `json:"updated_at"` // RFC 3339, UTC
+	DocumentID string       `json:"document_id"`
+	Status     string       `json:"status"`
+	Version    string       `json:"version"`
+	Title      string       `json:"title"`
+	Collection string       `json:"collection"`
+	Metadata   metadata.Map `json:"metadata"`
+	Chunks     int          `json:"chunks"`
+	UpdatedAt  string       `json:"updated_at"` // RFC 3339, UTC
 }
 
 func show(d rag.Document) document {

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -13,12 +14,23 @@ import (
 	"ragtime/shared/apigw/apigwtest"
 	"ragtime/shared/config"
 	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
 	"ragtime/shared/rag"
 )
 
+// readFilter reads a filter that has no mistakes.
+func readFilter(raw string) (f rag.Filter) {
+	if err := f.ReadExact("filter", []byte(raw)); err != nil {
+		panic(err)
+	}
+	return f
+}
+
+func sameFilter(a, b rag.Filter) bool { return reflect.DeepEqual(a, b) }
+
 func TestRetrieve(t *testing.T) {
 	found := []rag.Passage{
-		{DocumentID: "a", Chunk: 2, Text: marker, Score: 0.9, Title: "A", Metadata: map[string]string{"k": "v"}},
+		{DocumentID: "a", Chunk: 2, Text: marker, Score: 0.9, Title: "A", Metadata: metadata.Map{"k": metadata.String("v"), "n": metadata.Bool(true)}},
 		{DocumentID: "b", Text: "other", Score: 0.5},
 	}
 	tests := []struct {
@@ -29,7 +41,9 @@ func TestRetrieve(t *testing.T) {
 		{"defaults", `{"query":"` + marker + `"}`, search{K: 100}, 2},
 		{"top_k", `{"query":"` + marker + `","top_k":100}`, search{K: 100}, 2},
 		{"filters", `{"query":"q","filter":{"document_id":"a","collection":"c","metadata":{"k":"v"}}}`,
-			search{K: 100, Filter: rag.Filter{DocumentID: "a", Collection: "c", Metadata: map[string]string{"k": "v"}}}, 2},
+			search{K: 100, Filter: readFilter(`{"document_id":"a","collection":"c","metadata":{"k":"v"}}`)}, 2},
+		{"operators", `{"query":"q","filter":{"not":{"metadata":{"k":{"gte":3,"prefix":"a"}}}}}`,
+			search{K: 100, Filter: readFilter(`{"not":{"metadata":{"k":{"gte":3,"prefix":"a"}}}}`)}, 2},
 		{"empty filter", `{"query":"q","filter":{}}`, search{K: 100}, 2},
 		{"top_k of fewer", `{"query":"q","top_k":1}`, search{K: 100}, 1},
 		{"nulls", `{"query":"q","top_k":null,"min_score":null,"rank":null,"merge":null,"filter":{"document_id":null,"collection":null,"metadata":null}}`, search{K: 100}, 2},
@@ -63,7 +77,7 @@ func TestRetrieve(t *testing.T) {
 				t.Errorf("answer (-want +got):\n%s", d)
 			}
 			tt.want.Tenant = "account:123456789012"
-			if d := cmp.Diff([]search{tt.want}, w.searches); d != "" {
+			if d := cmp.Diff([]search{tt.want}, w.searches, cmp.Comparer(sameFilter)); d != "" {
 				t.Errorf("searches (-want +got):\n%s", d)
 			}
 		})
@@ -82,7 +96,7 @@ func TestRetrieveRefused(t *testing.T) {
 	field := func(s string) string { return `{"query":"` + marker + `",` + s + `}` }
 	filter := func(s string) string { return field(`"filter":{` + s + `}`) }
 	var entries []string
-	for i := range 21 {
+	for i := range 65 {
 		entries = append(entries, fmt.Sprintf(`"k%d":"v"`, i))
 	}
 	tests := []struct{ name, body, field string }{
@@ -125,10 +139,12 @@ func TestRetrieveRefused(t *testing.T) {
 		{"filter.collection empty", filter(`"collection":""`), "filter.collection"},
 		{"filter.collection with NUL", filter(`"collection":"` + marker + `\u0000"`), "filter.collection"},
 		{"filter.metadata array", filter(`"metadata":["` + marker + `"]`), "filter.metadata"},
-		{"filter.metadata of numbers", filter(`"metadata":{"k":1}`), "filter.metadata"},
+		{"filter.metadata of null", filter(`"metadata":{"k":null}`), "filter.metadata.k"},
+		{"filter.metadata operator unknown", filter(`"metadata":{"k":{"like":"` + marker + `"}}`), "filter.metadata.k.like"},
+		{"filter deep within", filter(`"or":[{"metadata":{"k":1}},{"not":{"metadata":{"k":{"gte":true}}}}]`), "filter.or[1].not.metadata.k.gte"},
 		{"filter.metadata key empty", filter(`"metadata":{"":"` + marker + `"}`), "filter.metadata"},
-		{"filter.metadata value too long", filter(`"metadata":{"k":"` + strings.Repeat("v", 513) + `"}`), "filter.metadata"},
-		{"filter.metadata with 21 entries", filter(`"metadata":{` + strings.Join(entries, ",") + `}`), "filter.metadata"},
+		{"filter.metadata value too long", filter(`"metadata":{"k":"` + strings.Repeat("v", 513) + `"}`), "filter.metadata.k"},
+		{"filter.metadata with 65 values", filter(`"metadata":{` + strings.Join(entries, ",") + `}`), "filter.metadata.k64"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

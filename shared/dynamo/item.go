@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
 	"ragtime/shared/rag"
 )
 
@@ -81,7 +82,7 @@ func described(d rag.Document) item {
 		"title":      str(d.Title),
 		"hash":       str(d.Hash),
 		"updated_at": str(d.UpdatedAt.Format(time.RFC3339Nano)),
-		"metadata":   metadata(d.Metadata),
+		"metadata":   labels(d.Metadata),
 		"chunks":     num(int64(d.Chunks)),
 	}
 	if d.Collection != "" {
@@ -93,22 +94,44 @@ func described(d rag.Document) item {
 // describing names the attributes of described, for what takes them away.
 var describing = []string{"title", "hash", "updated_at", "metadata", "chunks", "collection"}
 
-func metadata(m map[string]string) types.AttributeValue {
+func labels(m metadata.Map) types.AttributeValue {
 	out := item{}
 	for k, v := range m {
-		out[k] = str(v)
+		switch v.Kind() {
+		case metadata.Number:
+			out[k] = &types.AttributeValueMemberN{Value: v.Decimal()}
+		case metadata.Boolean:
+			out[k] = &types.AttributeValueMemberBOOL{Value: v.Bool()}
+		default:
+			out[k] = str(v.Text())
+		}
 	}
 	return &types.AttributeValueMemberM{Value: out}
+}
+
+// label reads a value; ok is false for what is none.
+func label(v types.AttributeValue) (_ metadata.Value, ok bool) {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return metadata.String(v.Value), true
+	case *types.AttributeValueMemberN:
+		return metadata.Decimal(v.Value)
+	case *types.AttributeValueMemberBOOL:
+		return metadata.Bool(v.Value), true
+	}
+	return metadata.Value{}, false
 }
 
 func document(i item) rag.Document {
 	at, _ := time.Parse(time.RFC3339Nano, text(i, "updated_at"))
 	d := rag.Document{ID: text(i, "document_id"), Version: text(i, "version"), Title: text(i, "title"),
 		Collection: text(i, "collection"), Chunks: int(integer(i, "chunks")), Hash: text(i, "hash"),
-		UpdatedAt: at, Metadata: map[string]string{}}
+		UpdatedAt: at, Metadata: metadata.Map{}}
 	if m, ok := i["metadata"].(*types.AttributeValueMemberM); ok {
-		for k := range m.Value {
-			d.Metadata[k] = text(m.Value, k)
+		for k, raw := range m.Value {
+			if v, ok := label(raw); ok {
+				d.Metadata[k] = v
+			}
 		}
 	}
 	return d

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/filter"
 	"ragtime/shared/rag"
 )
 
@@ -28,12 +29,13 @@ const (
 // Search implements rag.Searcher. It asks the index for more than k, since some
 // results may be chunks that do not count. Where fewer than least are left it
 // deletes those, which a killed put left, and asks again.
-func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least int, f rag.Filter) (rag.Found, error) {
+func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least int, f filter.Filter) (rag.Found, error) {
 	if err := t.checkSpace(ctx); err != nil {
 		return rag.Found{}, err
 	}
 	want := min(maxTopK, k+k/2+5)
-	if len(f.Metadata) > 0 {
+	_, compares := f.Inline(nil)
+	if compares {
 		want = maxTopK
 	}
 	met := map[string]bool{} // the documents whose left-overs were in the way
@@ -46,7 +48,7 @@ func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least
 		if err != nil {
 			return rag.Found{}, err
 		}
-		passages, hidden, leftOver := counting(found, states, f.Metadata)
+		passages, hidden, leftOver := counting(found, states, f)
 		for id := range leftOver {
 			met[id] = true
 		}
@@ -56,14 +58,14 @@ func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least
 		t.repairSome(ctx, tenant, leftOver)
 		if done {
 			return rag.Found{Passages: passages[:min(k, len(passages))], Stale: len(met),
-				Incomplete: len(passages) < least && full && (hidden || len(f.Metadata) > 0)}, nil
+				Incomplete: len(passages) < least && full && (hidden || compares)}, nil
 		}
 		want = maxTopK
 	}
 }
 
 // nearest is one vector search.
-func (t *Table) nearest(ctx context.Context, tenant string, v []float32, k int, f rag.Filter) ([]types.SearchResultItem, error) {
+func (t *Table) nearest(ctx context.Context, tenant string, v []float32, k int, f filter.Filter) ([]types.SearchResultItem, error) {
 	in := &dynamodb.SearchVectorsInput{
 		TableName: &t.name, IndexName: aws.String(Index), SearchVector: numbers(v), TopK: aws.Int32(int32(k)),
 		SearchConditionExpression: aws.String("#tenant = :tenant"),
@@ -116,9 +118,9 @@ func (t *Table) states(ctx context.Context, tenant string, found []types.SearchR
 }
 
 // counting makes passages of the chunks found that are current and whose document
-// has the metadata, most similar first. hidden says that some are not current.
+// matches, most similar first. hidden says that some are not current.
 // leftOver are the documents of which that is no put under way: a repair helps.
-func counting(found []types.SearchResultItem, states map[string]state, metadata map[string]string) (passages []rag.Passage, hidden bool, leftOver map[string]state) {
+func counting(found []types.SearchResultItem, states map[string]state, f filter.Filter) (passages []rag.Passage, hidden bool, leftOver map[string]state) {
 	passages, leftOver = []rag.Passage{}, map[string]state{}
 	now := time.Now()
 	documents := map[string]rag.Document{}
@@ -136,7 +138,7 @@ func counting(found []types.SearchResultItem, states map[string]state, metadata 
 			d = document(states[id].item)
 			documents[id] = d
 		}
-		if !has(d.Metadata, metadata) {
+		if !f.Match(d.Metadata) {
 			continue
 		}
 		passages = append(passages, rag.Passage{DocumentID: d.ID, Chunk: int(integer(r.Item, "n")), Text: text(r.Item, "text"),
@@ -163,13 +165,4 @@ func (t *Table) repairSome(ctx context.Context, tenant string, leftOver map[stri
 		}
 		t.repair(ctx, tenant, id, leftOver[id])
 	}
-}
-
-func has(m, wanted map[string]string) bool {
-	for k, v := range wanted {
-		if got, ok := m[k]; !ok || got != v {
-			return false
-		}
-	}
-	return true
 }

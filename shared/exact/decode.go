@@ -8,10 +8,15 @@ import (
 	"ragtime/shared/fault"
 )
 
+// Reader is a field that reads its own JSON. The path is where it stands, for faults.
+type Reader interface {
+	ReadExact(path string, raw json.RawMessage) error
+}
+
 // Decode decodes a request's body, a JSON object, into the struct that into points
-// to. A field has a name by its json tag, and is a string, int, float64, bool,
-// map[string]string, a struct of such, or a pointer to one. An unknown name, one
-// given twice and a wrong type are faults; what is absent, or null, stays as it is.
+// to. A field has a name by its json tag, and is a string, int, float64, bool, a
+// Reader, a struct of such, or a pointer to one. An unknown name, one given twice and
+// a wrong type are faults; what is absent, or null, stays as it is.
 func Decode(body []byte, into any) error {
 	if strings.TrimSpace(string(body)) == "" {
 		return fault.Bad("body", "must not be empty")
@@ -55,32 +60,14 @@ func decodeValue(path string, raw json.RawMessage, into reflect.Value) error {
 		into.Set(reflect.New(into.Type().Elem()))
 		into = into.Elem()
 	}
+	if r, ok := into.Addr().Interface().(Reader); ok {
+		return r.ReadExact(path, raw)
+	}
 	if into.Kind() == reflect.Struct {
 		return decodeStruct(path, raw, into)
 	}
 	if json.Unmarshal(raw, into.Addr().Interface()) != nil {
 		return fault.Bad(path, "must be %s", kindNames[into.Kind()])
-	}
-	if into.Kind() == reflect.Map {
-		return checkTexts(path, raw)
-	}
-	return nil
-}
-
-// checkTexts refuses what encoding/json lets through in a map of strings: a key
-// that occurs twice, and null, which it takes for an empty string.
-func checkTexts(path string, raw json.RawMessage) error {
-	members, twice, err := Members(raw)
-	if err != nil {
-		return fault.Bad(path, "must be %s", kindNames[reflect.Map])
-	}
-	if twice != "" {
-		return fault.Bad(path, "must not have a key twice")
-	}
-	for _, m := range members {
-		if string(m.Raw) == "null" {
-			return fault.Bad(path, "must be %s", kindNames[reflect.Map])
-		}
 	}
 	return nil
 }
@@ -90,5 +77,4 @@ var kindNames = map[reflect.Kind]string{
 	reflect.Int:     "an integer",
 	reflect.Float64: "a number",
 	reflect.Bool:    "true or false",
-	reflect.Map:     "an object of strings",
 }

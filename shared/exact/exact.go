@@ -62,6 +62,9 @@ func Printable(name string) string {
 	return name
 }
 
+// Path is the path of a name that a client sent within an object whose path is given.
+func Path(path, name string) string { return join(path, Printable(name), "") }
+
 // join is the path of a name within an object; whole stands for the outermost one.
 func join(path, name, whole string) string {
 	switch {

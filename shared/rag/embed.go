@@ -13,6 +13,7 @@ import (
 
 	"ragtime/shared/chunk"
 	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
 	"ragtime/shared/step"
 )
 
@@ -28,7 +29,7 @@ type Input struct {
 	Text       string
 	Title      string
 	Collection string
-	Metadata   map[string]string
+	Metadata   metadata.Map
 }
 
 // Embedded tells what a put did.

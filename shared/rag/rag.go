@@ -8,6 +8,8 @@ package rag
 import (
 	"context"
 	"time"
+
+	"ragtime/shared/metadata"
 )
 
 // Document is what a tenant put. Exactly one version of it is current.
@@ -16,7 +18,7 @@ type Document struct {
 	Version    string // opaque; a later version sorts after an earlier one
 	Title      string
 	Collection string
-	Metadata   map[string]string
+	Metadata   metadata.Map
 	Chunks     int    // how many chunks the version has
 	Hash       string // of the text and of what makes chunks and embeddings of it: see contentHash
 	UpdatedAt  time.Time
@@ -43,7 +45,7 @@ type Passage struct {
 	WordRank       int      // from 1, likewise; 0 where no word of the query is in it
 	Words          []string // the query's words, folded, that are in it or whose beginnings are
 	Chunks         int      // how many chunks it was merged from; 0 if merging was not asked for
-	Metadata       map[string]string
+	Metadata       metadata.Map
 }
 
 // Embedder turns texts into vectors.
@@ -90,8 +92,9 @@ type Catalog interface {
 // Searcher finds a tenant's chunks by vector.
 type Searcher interface {
 	// Search gives up to k passages of current versions, most similar first; where
-	// it has fewer than least it takes the time to look for more. The filter's
-	// metadata is applied to what the index found: see Filter.
+	// it has fewer than least it takes the time to look for more. A filter's
+	// document and collection are the index's to compare; metadata may be compared
+	// after the search, with the 100 chunks that the index gives at the most.
 	Search(ctx context.Context, tenant string, vector []float32, k, least int, f Filter) (Found, error)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 
 	"ragtime/shared/chunk"
 	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
 )
 
 // embedder makes vectors of texts, and remembers what it was sent.
@@ -128,7 +130,7 @@ func TestEmbed(t *testing.T) {
 	put := func(text string, wantSent []string) {
 		t.Helper()
 		e.sent = nil
-		in := Input{ID: "a", Text: text, Title: "title", Collection: "c", Metadata: map[string]string{"k": "v"}}
+		in := Input{ID: "a", Text: text, Title: "title", Collection: "c", Metadata: metadata.Map{"k": metadata.String("v")}}
 		out, err := Embed(t.Context(), "t", in, e, s)
 		if err != nil {
 			t.Fatal(err)
@@ -152,7 +154,7 @@ func TestEmbed(t *testing.T) {
 		}
 		version = out.Version
 		d := s.document
-		if d.ID != "a" || d.Version != version || d.Title != "title" || d.Collection != "c" || d.Metadata["k"] != "v" ||
+		if d.ID != "a" || d.Version != version || d.Title != "title" || d.Collection != "c" || d.Metadata["k"] != metadata.String("v") ||
 			d.Chunks != len(all) || len(d.Hash) != 64 || d.UpdatedAt.IsZero() || len(s.chunks) != len(all) {
 			t.Errorf("got document %+v with %d chunks, want it as it was put, with %d", d, len(s.chunks), len(all))
 		}
@@ -173,6 +175,25 @@ func TestEmbed(t *testing.T) {
 	put(sections("dentists", "glasses", "dentists", "doctors", "dentists"), []string{a, c})
 	e.model = "other model" // the vectors of another one do not compare
 	put(sections("dentists", "doctors"), []string{a, b})
+}
+
+// A number is no string: metadata of another type is a change, and of another
+// notation none.
+func TestMetadataChanges(t *testing.T) {
+	s := &store{}
+	for _, test := range []struct {
+		metadata  string
+		unchanged bool
+	}{{`{"year":"2026"}`, false}, {`{"year":"2026"}`, true}, {`{"year":2026}`, false}, {`{"year":2.026e3}`, true}, {`{"year":2026.5}`, false}, {`{"year":true}`, false}, {`{}`, false}} {
+		in := Input{ID: "a", Text: "text"}
+		if err := in.Metadata.ReadExact("metadata", []byte(test.metadata)); err != nil {
+			t.Fatal(err)
+		}
+		out, err := Embed(t.Context(), "t", in, &embedder{model: "m"}, s)
+		if err != nil || out.Unchanged != test.unchanged {
+			t.Errorf("%s: got unchanged %t and error %v, want %t", test.metadata, out.Unchanged, err, test.unchanged)
+		}
+	}
 }
 
 func TestEmbedVersionAfterAClockAhead(t *testing.T) {
@@ -211,7 +232,10 @@ func TestNewVersion(t *testing.T) {
 
 func TestRetrieve(t *testing.T) {
 	found := []Passage{{DocumentID: "a", Text: "x", Score: 0.9}, {DocumentID: "b", Text: "y", Score: 0.5}, {DocumentID: "c", Text: "z", Score: -0.2}}
-	filter := Filter{DocumentID: "a", Collection: "c", Metadata: map[string]string{"k": "v"}}
+	var filter Filter
+	if err := filter.ReadExact("filter", []byte(`{"document_id": "a", "collection": "c", "metadata": {"k": "v"}}`)); err != nil {
+		t.Fatal(err)
+	}
 	least := func(x float64) *float64 { return &x }
 	for _, test := range []struct {
 		name  string
@@ -235,7 +259,7 @@ func TestRetrieve(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			asked := s.searched
-			if asked.tenant != "t" || asked.k != 100 || !slices.Equal(asked.vector, vectorOf("m", "what?")) || !cmp.Equal(asked.filter, filter) {
+			if asked.tenant != "t" || asked.k != 100 || !slices.Equal(asked.vector, vectorOf("m", "what?")) || !reflect.DeepEqual(asked.filter, filter) {
 				t.Errorf("got search %+v, want the query's", asked)
 			}
 			if diff := cmp.Diff([]string{"what?"}, e.sent); diff != "" {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/filter"
 	"ragtime/shared/step"
 )
 
@@ -13,15 +14,7 @@ import (
 const keepForSearch = 6 * time.Second
 
 // Filter narrows a search; the zero value does not.
-//
-// DocumentID and Collection are filters of the index: they cost nothing.
-// Metadata is compared after the search, on up to 100 results, which is the most
-// the index gives: a rare value in a large library may be missed.
-type Filter struct {
-	DocumentID string
-	Collection string
-	Metadata   map[string]string // every one of these must be the document's
-}
+type Filter = filter.Filter
 
 // Query is a search in words.
 type Query struct {

@@ -1,8 +1,6 @@
 package rag
 
 import (
-	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -12,12 +10,9 @@ import (
 
 // The limits of a request's fields.
 const (
-	MaxText     = 1 << 20 // bytes of a document: what a function puts within its budget
-	MaxTitle    = 500     // characters
-	MaxMetadata = 20      // entries
-	MaxKey      = 64      // characters of a metadata key
-	MaxValue    = 512     // characters of a metadata value
-	MaxQuery    = 8192    // tokens: OpenAI's limit of an embedding input
+	MaxText  = 1 << 20 // bytes of a document: what a function puts within its budget
+	MaxTitle = 500     // characters
+	MaxQuery = 8192    // tokens: OpenAI's limit of an embedding input
 	// A token has at least one byte, and few have more than 16: what is longer
 	// than this is over MaxQuery, whatever it says.
 	maxQueryBytes = MaxQuery * 16
@@ -62,7 +57,7 @@ func (in Input) validate() error {
 			return err
 		}
 	}
-	return validMetadata("metadata", in.Metadata)
+	return in.Metadata.Check("metadata")
 }
 
 func (q Query) validate() error {
@@ -90,27 +85,7 @@ func (q Query) validate() error {
 		}
 	}
 	if c := q.Filter.Collection; c != "" {
-		if err := ValidID("filter.collection", c); err != nil {
-			return err
-		}
-	}
-	return validMetadata("filter.metadata", q.Filter.Metadata)
-}
-
-func validMetadata(field string, m map[string]string) error {
-	if len(m) > MaxMetadata {
-		return fault.Bad(field, "must have at most %d entries, not %d", MaxMetadata, len(m))
-	}
-	for _, k := range slices.Sorted(maps.Keys(m)) {
-		if k == "" {
-			return fault.Bad(field, "must not have an empty key")
-		}
-		if err := short(field, k, MaxKey); err != nil {
-			return err
-		}
-		if err := short(field, m[k], MaxValue); err != nil {
-			return err
-		}
+		return ValidID("filter.collection", c)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
 	"ragtime/shared/rag"
 )
 
@@ -24,7 +25,7 @@ func diffDocument(want, got rag.Document) string {
 func getPut(t *testing.T, f fixture) {
 	for _, d := range []rag.Document{
 		{ID: "plain"},
-		{ID: "a.b_c~d-E9", Title: "Ünï — \"title\"\n", Collection: "plans.2026", Metadata: map[string]string{"year": "2026", "state": "WA"}},
+		{ID: "a.b_c~d-E9", Title: "Ünï — \"title\"\n", Collection: "plans.2026", Metadata: metadata.Map{"year": metadata.String("2026"), "state": metadata.String("WA")}},
 		{ID: strings.Repeat("x", 128), Title: strings.Repeat("界", 500), Collection: strings.Repeat("c", 128)},
 	} {
 		want, chunks := f.put(d, "first", 3)
@@ -33,13 +34,44 @@ func getPut(t *testing.T, f fixture) {
 }
 
 func oddMetadata(t *testing.T, f fixture) {
-	m := map[string]string{
+	texts := map[string]string{
 		"empty": "", "#name": ":value", "a.b[0]": "x", "quote\"'`": `\ " ' /`, "newline\n": "tab\t\r\n\u2028",
 		"emoji 😀": "e\u0301 ≠ é", "control": "\x01\x1f\x7f", "html": "<a href='x'>&amp;</a>", " ": " ", "null": "null",
 		"long": strings.Repeat("界", 512),
 	}
+	m := metadata.Map{}
+	for k, v := range texts {
+		m[k] = metadata.String(v)
+	}
 	want, chunks := f.put(rag.Document{ID: "odd", Metadata: m}, "text", 1)
 	f.wantWhole(want, chunks)
+}
+
+// typedMetadata: what is no string comes back as it was, to the last digit.
+func typedMetadata(t *testing.T, f fixture) {
+	m := metadata.Map{"true": metadata.Bool(true), "false": metadata.Bool(false), "text": metadata.String("1"), "name": metadata.String("true")}
+	for _, n := range []string{"0", "1", "-1", "0.1", "9007199254740993", "12345678901234567890123456789012345678", "-0.00000000000000000000000000000000000001",
+		"1e-130", "-1e-130", "1e125", "9.9999999999999999999999999999999999999e125"} {
+		v, ok := metadata.Decimal(n)
+		if !ok {
+			t.Fatalf("%s is no number", n)
+		}
+		m[n] = v
+	}
+	want, chunks := f.put(rag.Document{ID: "typed", Metadata: m}, "text", 1)
+	f.wantWhole(want, chunks)
+	page, _, err := f.List(t.Context(), f.tenant, 10, "")
+	if err != nil || len(page) != 1 {
+		t.Fatalf("list: got %d documents and error %v", len(page), err)
+	}
+	if diff := diffDocument(want, page[0]); diff != "" {
+		t.Errorf("listed (-want +got):\n%s", diff)
+	}
+	for _, p := range f.search(axis(0), 1, rag.Filter{}) {
+		if diff := cmp.Diff(m, p.Metadata); diff != "" {
+			t.Errorf("found (-want +got):\n%s", diff)
+		}
+	}
 }
 
 func notFound(t *testing.T, f fixture) {
@@ -108,7 +140,7 @@ func badCursor(t *testing.T, f fixture) {
 }
 
 func replace(t *testing.T, f fixture) {
-	d := rag.Document{ID: "a", Title: "old", Collection: "c", Metadata: map[string]string{"k": "v"}}
+	d := rag.Document{ID: "a", Title: "old", Collection: "c", Metadata: metadata.Map{"k": metadata.String("v")}}
 	f.put(rag.Document{ID: "a.b"}, "neighbour", 2)
 	for _, n := range []int{60, 2, 25, 26, 1} {
 		want, chunks := f.put(d, fmt.Sprintf("text of %d", n), n)

@@ -55,6 +55,7 @@ func Store(t *testing.T, open func(t *testing.T) rag.Store, o Options) {
 		tests = append(tests, []test{
 			{"search order and scores", searchScores},
 			{"search filters", searchFilters},
+			{"metadata of all kinds", typedMetadata},
 			{"search after changes", searchCurrent},
 			{"search beside leftovers", searchLeftovers},
 			{"search sees only the tenant's", searchTenants},

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
 	"ragtime/shared/rag"
 )
 
@@ -50,7 +51,7 @@ func searchScores(t *testing.T, f fixture) {
 	if got := f.search(axis(0), 10, rag.Filter{}); len(got) != 0 {
 		t.Errorf("got %d passages of a new tenant, want none", len(got))
 	}
-	d, chunks := f.put(rag.Document{ID: "a", Title: "title", Metadata: map[string]string{"k": "v"}}, "text", 20)
+	d, chunks := f.put(rag.Document{ID: "a", Title: "title", Metadata: metadata.Map{"k": metadata.String("v")}}, "text", 20)
 	query := randomVector()
 	slices.SortFunc(chunks, func(x, y rag.Chunk) int {
 		return cmp.Compare(cosine(query, y.Embedding), cosine(query, x.Embedding))
@@ -75,36 +76,60 @@ func searchScores(t *testing.T, f fixture) {
 	}
 }
 
-func searchFilters(_ *testing.T, f fixture) {
-	f.putAt(rag.Document{ID: "a", Collection: "red", Metadata: map[string]string{"year": "2025", "state": "WA"}}, 0.9, 0.5)
-	f.putAt(rag.Document{ID: "b", Collection: "red", Metadata: map[string]string{"year": "2026", "state": "WA"}}, 0.8)
-	f.putAt(rag.Document{ID: "c", Collection: "blue", Metadata: map[string]string{"year": "2026", "odd \"key\".[0]#": "😀 ' \\"}}, 0.7)
-	f.putAt(rag.Document{ID: "d", Metadata: map[string]string{"empty": ""}}, 0.6)
-	for _, test := range []struct {
-		filter rag.Filter
-		want   string
-	}{
-		{rag.Filter{}, "a/0 b/0 c/0 d/0 a/1"},
-		{rag.Filter{DocumentID: "a"}, "a/0 a/1"},
-		{rag.Filter{DocumentID: "none"}, ""},
-		{rag.Filter{Collection: "red"}, "a/0 b/0 a/1"},
-		{rag.Filter{Collection: "re"}, ""},
-		{rag.Filter{Collection: "red", DocumentID: "a"}, "a/0 a/1"},
-		{rag.Filter{Collection: "blue", DocumentID: "a"}, ""},
-		{rag.Filter{Metadata: map[string]string{"year": "2026"}}, "b/0 c/0"},
-		{rag.Filter{Metadata: map[string]string{"year": "2026", "state": "WA"}}, "b/0"},
-		{rag.Filter{Metadata: map[string]string{"odd \"key\".[0]#": "😀 ' \\"}}, "c/0"},
-		{rag.Filter{Metadata: map[string]string{"empty": ""}}, "d/0"},
-		{rag.Filter{Metadata: map[string]string{"none": ""}}, ""},
-		{rag.Filter{Collection: "red", Metadata: map[string]string{"year": "2026"}}, "b/0"},
-	} {
-		f.wantFound(axis(0), 10, test.filter, test.want)
+// labelled is a document with metadata in JSON.
+func (f fixture) labelled(id, collection, labels string) rag.Document {
+	f.t.Helper()
+	d := rag.Document{ID: id, Collection: collection}
+	if err := d.Metadata.ReadExact("metadata", []byte(labels)); err != nil {
+		f.t.Fatal(err)
 	}
-	f.wantFound(axis(0), 1, rag.Filter{Metadata: map[string]string{"empty": ""}}, "d/0")
+	return d
+}
+
+// filter reads a filter.
+func (f fixture) filter(raw string) (out rag.Filter) {
+	f.t.Helper()
+	if err := out.ReadExact("filter", []byte(raw)); err != nil {
+		f.t.Fatal(err)
+	}
+	return out
+}
+
+func searchFilters(_ *testing.T, f fixture) {
+	f.putAt(f.labelled("a", "red", `{"year": 2025, "state": "WA", "draft": true}`), 0.9, 0.5)
+	f.putAt(f.labelled("b", "red", `{"year": 2026, "state": "WA"}`), 0.8)
+	f.putAt(f.labelled("c", "blue", `{"year": 2026.50, "odd \"key\".[0]#": "😀 ' \\", "draft": false}`), 0.7)
+	f.putAt(f.labelled("d", "", `{"empty": "", "year": "2026"}`), 0.6)
+	for _, test := range []struct{ filter, want string }{
+		{`{}`, "a/0 b/0 c/0 d/0 a/1"},
+		{`{"document_id": "a"}`, "a/0 a/1"},
+		{`{"document_id": "none"}`, ""},
+		{`{"collection": "red"}`, "a/0 b/0 a/1"},
+		{`{"collection": "re"}`, ""},
+		{`{"collection": "red", "document_id": "a"}`, "a/0 a/1"},
+		{`{"collection": "blue", "document_id": "a"}`, ""},
+		{`{"metadata": {"year": "2026"}}`, "d/0"},
+		{`{"metadata": {"year": 2026}}`, "b/0"},
+		{`{"metadata": {"year": 2026.5}}`, "c/0"},
+		{`{"metadata": {"year": {"gte": 2026}}}`, "b/0 c/0"},
+		{`{"metadata": {"year": {"in": [2025, "2026"]}}}`, "a/0 d/0 a/1"},
+		{`{"metadata": {"year": 2026, "state": "WA"}}`, "b/0"},
+		{`{"metadata": {"draft": true}}`, "a/0 a/1"},
+		{`{"metadata": {"draft": {"exists": false}}}`, "b/0 d/0"},
+		{`{"or": [{"metadata": {"draft": false}}, {"metadata": {"empty": ""}}]}`, "c/0 d/0"},
+		{`{"not": {"metadata": {"state": {"prefix": "W"}}}}`, "c/0 d/0"},
+		{`{"metadata": {"odd \"key\".[0]#": "😀 ' \\"}}`, "c/0"},
+		{`{"metadata": {"empty": ""}}`, "d/0"},
+		{`{"metadata": {"none": ""}}`, ""},
+		{`{"collection": "red", "metadata": {"year": 2026}}`, "b/0"},
+	} {
+		f.wantFound(axis(0), 10, f.filter(test.filter), test.want)
+	}
+	f.wantFound(axis(0), 1, f.filter(`{"metadata": {"empty": ""}}`), "d/0")
 	// A replacement moves the document to its new collection and metadata.
-	f.put(rag.Document{ID: "a", Collection: "blue", Metadata: map[string]string{"year": "2027"}}, "moved", 1)
+	f.put(f.labelled("a", "blue", `{"year": 2027}`), "moved", 1)
 	f.wantFound(axis(0), 10, rag.Filter{Collection: "red"}, "b/0")
-	f.wantFound(axis(0), 10, rag.Filter{Metadata: map[string]string{"year": "2025"}}, "")
+	f.wantFound(axis(0), 10, f.filter(`{"metadata": {"year": 2025}}`), "")
 	f.wantFound(axis(0), 10, rag.Filter{DocumentID: "a", Collection: "blue"}, "a/0")
 }
 

@@ -1,0 +1,91 @@
+// Package filter says which documents a search may find.
+//
+// A filter is a JSON object; a document has to meet all of its members:
+//
+//	{"collection": "law", "metadata": {"year": {"gte": 2020, "lt": 2026}, "lang": "de"},
+//	 "or": [{"metadata": {"court": {"prefix": "BGH"}}}, {"not": {"metadata": {"draft": {"eq": true}}}}]}
+//
+// document_id and collection stand in the outermost filter only. metadata has a
+// value by key, which must be the document's, or an object of operators, which must
+// all hold. and and or have a list of filters, not has one.
+//
+// Types never mix: 1 is not "1", and a value of another type than the operand's is
+// not equal to it, nor before or after it. ne and not are exact negations, so they
+// also hold where a document lacks the key.
+package filter
+
+import (
+	"slices"
+
+	"ragtime/shared/metadata"
+)
+
+// The limits of a filter.
+const (
+	MaxDepth    = 5  // of filters within filters, the outermost included
+	MaxOperands = 64 // values that are compared, in all
+)
+
+// Filter is a filter that was read; the zero value lets all documents through.
+// Its exported fields have the outermost members of these names, "" for any.
+type Filter struct {
+	DocumentID string
+	Collection string
+	conditions all
+}
+
+// Match tells whether a document's metadata meets the filter. DocumentID and
+// Collection are not looked at.
+func (f Filter) Match(m metadata.Map) bool { return f.conditions.match(m) }
+
+// Inline takes apart what an index can filter by, equality of the given keys, and
+// the rest. Every document that matches has the values; more says that not every
+// one that has them matches.
+func (f Filter) Inline(keys []string) (values metadata.Map, more bool) {
+	values = metadata.Map{}
+	more = f.conditions.inline(keys, values)
+	return values, more
+}
+
+// condition is a part of a filter.
+type condition interface{ match(metadata.Map) bool }
+
+type (
+	// all holds where each of its conditions does.
+	all []condition
+	// some holds where at least one of its conditions does.
+	some []condition
+	// not holds where its condition does not.
+	not struct{ condition }
+)
+
+func (a all) match(m metadata.Map) bool {
+	return !slices.ContainsFunc(a, func(c condition) bool { return !c.match(m) })
+}
+
+func (s some) match(m metadata.Map) bool {
+	return slices.ContainsFunc(s, func(c condition) bool { return c.match(m) })
+}
+
+func (n not) match(m metadata.Map) bool { return !n.condition.match(m) }
+
+// inline adds to values, and tells whether there is more.
+func (a all) inline(keys []string, values metadata.Map) (more bool) {
+	for _, c := range a {
+		switch c := c.(type) {
+		case all:
+			more = c.inline(keys, values) || more
+		case comparison:
+			old, taken := values[c.key]
+			switch {
+			case c.operator != "eq" || !slices.Contains(keys, c.key) || taken && old != c.operands[0]:
+				more = true
+			default:
+				values[c.key] = c.operands[0]
+			}
+		default:
+			more = true
+		}
+	}
+	return more
+}

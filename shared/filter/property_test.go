@@ -1,0 +1,62 @@
+package filter_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"ragtime/shared/filter"
+	"ragtime/shared/filter/filtertest"
+	"ragtime/shared/metadata"
+)
+
+// TestAgainstPlainEvaluation: 10,000 random filters, each with a random document,
+// match as a plain evaluation of their JSON says. So does what an index would do
+// with a filter: take the documents with its inline values, and look at the rest.
+func TestAgainstPlainEvaluation(t *testing.T) {
+	const n = 10_000
+	r := rand.New(rand.NewPCG(20, 26))
+	matched, inlined, whole, decided := 0, 0, 0, 0
+	for range n {
+		raw, document := filtertest.Filter(r), filtertest.Document(r)
+		var f filter.Filter
+		var m metadata.Map
+		if err := f.ReadExact("filter", []byte(raw)); err != nil {
+			t.Fatalf("%s: %v", raw, err)
+		}
+		if err := m.ReadExact("metadata", []byte(document)); err != nil {
+			t.Fatalf("%s: %v", document, err)
+		}
+		want := filtertest.Matches(raw, document)
+		if got := f.Match(m); got != want {
+			t.Fatalf("filter %s\ndocument %s: got %t, want %t", raw, document, got, want)
+		}
+		if want {
+			matched++
+		}
+		values, more := f.Inline([]string{"lang", "draft"})
+		has := true
+		for k, v := range values {
+			got, there := m[k]
+			has = has && there && got == v
+		}
+		if want && !has || !more && has != want {
+			t.Fatalf("filter %s\ndocument %s: inline %v and more %t say %t, want %t", raw, document, values, more, has, want)
+		}
+		if len(values) > 0 {
+			inlined++
+			if has && want {
+				decided++
+			}
+		}
+		if !more {
+			whole++
+		}
+	}
+	// What hardly ever happens is not tested.
+	for what, got := range map[string]int{"matched": matched, "did not match": n - matched, "have inline values": inlined, "are inline as a whole": whole, "have inline values that are met": decided} {
+		if got < 100 {
+			t.Errorf("%d of %d random filters %s: too few", got, n, what)
+		}
+	}
+	t.Logf("%d of %d matched, %d have inline values, %d have nothing else, %d are met by them", matched, n, inlined, whole, decided)
+}

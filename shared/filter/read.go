@@ -1,0 +1,219 @@
+package filter
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"ragtime/shared/exact"
+	"ragtime/shared/fault"
+	"ragtime/shared/metadata"
+)
+
+// ReadExact implements exact.Reader. A fault names the path of what is wrong, such
+// as filter.or[1].metadata.year.gte.
+func (f *Filter) ReadExact(path string, raw json.RawMessage) error {
+	r := reader{into: f}
+	conditions, err := r.filter(path, raw, 1)
+	f.conditions = conditions
+	return err
+}
+
+// reader reads one filter, with all that are within it.
+type reader struct {
+	into     *Filter
+	operands int // so far
+}
+
+func (r *reader) filter(path string, raw json.RawMessage, depth int) (all, error) {
+	if depth > MaxDepth {
+		return nil, fault.Bad(path, "must not be nested deeper than %d filters", MaxDepth)
+	}
+	members, err := object(path, raw)
+	if err != nil {
+		return nil, err
+	}
+	var out all
+	for _, m := range members {
+		at := exact.Path(path, m.Name)
+		var c condition
+		switch {
+		case string(m.Raw) == "null" && known(m.Name):
+			continue // as if it were absent
+		case depth == 1 && m.Name == "document_id":
+			err = name(at, m.Raw, &r.into.DocumentID)
+		case depth == 1 && m.Name == "collection":
+			err = name(at, m.Raw, &r.into.Collection)
+		case m.Name == "metadata":
+			c, err = r.metadata(at, m.Raw)
+		case m.Name == "and" || m.Name == "or":
+			c, err = r.list(at, m.Raw, depth, m.Name == "or")
+		case m.Name == "not":
+			var inner all
+			inner, err = r.filter(at, m.Raw, depth+1)
+			c = not{inner}
+		case known(m.Name):
+			err = fault.Bad(at, "is for the outermost filter only")
+		default:
+			err = fault.Bad(at, "is not a field of a filter: it has document_id, collection, metadata, and, or, not")
+		}
+		if err != nil {
+			return nil, err
+		}
+		if inner, ok := c.(all); ok {
+			out = append(out, inner...)
+		} else if c != nil {
+			out = append(out, c)
+		}
+	}
+	// A filter that lets all through is a mistake where it is one of several.
+	if depth > 1 && len(out) == 0 {
+		return nil, fault.Bad(path, "must have a condition")
+	}
+	return out, nil
+}
+
+func known(name string) bool {
+	return slices.Contains([]string{"document_id", "collection", "metadata", "and", "or", "not"}, name)
+}
+
+// name reads a string that is not empty: what an empty one should mean nobody can tell.
+func name(path string, raw json.RawMessage, into *string) error {
+	if json.Unmarshal(raw, into) != nil {
+		return fault.Bad(path, "must be a string")
+	}
+	if *into == "" {
+		return fault.Bad(path, "must not be empty")
+	}
+	return nil
+}
+
+func (r *reader) list(path string, raw json.RawMessage, depth int, or bool) (condition, error) {
+	filters, err := array(path, raw, "filters")
+	if err != nil {
+		return nil, err
+	}
+	var out []condition
+	for i, f := range filters {
+		c, err := r.filter(fmt.Sprintf("%s[%d]", path, i), f, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, c)
+	}
+	if or {
+		return some(out), nil
+	}
+	return all(out), nil
+}
+
+// metadata reads conditions by key.
+func (r *reader) metadata(path string, raw json.RawMessage) (all, error) {
+	keys, err := object(path, raw)
+	if err != nil {
+		return nil, err
+	}
+	var out all
+	for _, k := range keys {
+		if err := metadata.CheckKey(path, k.Name); err != nil {
+			return nil, err
+		}
+		at := exact.Path(path, k.Name)
+		wanted := []exact.Member{{Name: "eq", Raw: k.Raw}}
+		short := !strings.HasPrefix(string(k.Raw), "{")
+		if !short {
+			if wanted, err = object(at, k.Raw); err != nil {
+				return nil, err
+			}
+			if len(wanted) == 0 {
+				return nil, fault.Bad(at, "must have an operator: %s", names)
+			}
+		}
+		for _, w := range wanted {
+			where := at
+			if !short {
+				where = exact.Path(at, w.Name)
+			}
+			c, err := r.comparison(where, k.Name, w)
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+var names = strings.Join(slices.Sorted(maps.Keys(operators)), ", ")
+
+func (r *reader) comparison(path, key string, wanted exact.Member) (condition, error) {
+	op, ok := operators[wanted.Name]
+	if !ok {
+		return nil, fault.Bad(path, "is not an operator: there are %s", names)
+	}
+	c := comparison{key: key, operator: wanted.Name}
+	operands := []json.RawMessage{wanted.Raw}
+	if op.takes == aList {
+		var err error
+		if operands, err = array(path, wanted.Raw, "values"); err != nil {
+			return nil, err
+		}
+	}
+	for i, raw := range operands {
+		at := path
+		if op.takes == aList {
+			at = fmt.Sprintf("%s[%d]", path, i)
+		}
+		v, err := r.operand(at, raw, op.takes)
+		if err != nil {
+			return nil, err
+		}
+		c.operands = append(c.operands, v)
+	}
+	if c.operator == "in" && len(c.operands) == 1 {
+		c.operator = "eq" // which an index may know
+	}
+	return c, nil
+}
+
+func (r *reader) operand(path string, raw json.RawMessage, takes takes) (metadata.Value, error) {
+	if r.operands++; r.operands > MaxOperands {
+		return metadata.Value{}, fault.Bad(path, "is one too many: a filter may compare with %d values", MaxOperands)
+	}
+	v, err := metadata.Read(path, raw)
+	if err == nil {
+		err = v.Check(path)
+	}
+	switch kind := v.Kind(); {
+	case err != nil:
+		return v, err
+	case takes == ordered && kind == metadata.Boolean:
+		return v, fault.Bad(path, "must be a string or a number")
+	case takes == aString && kind != metadata.Text:
+		return v, fault.Bad(path, "must be a string")
+	case takes == aBoolean && kind != metadata.Boolean:
+		return v, fault.Bad(path, "must be true or false")
+	}
+	return v, nil
+}
+
+func object(path string, raw json.RawMessage) ([]exact.Member, error) {
+	members, twice, err := exact.Members(raw)
+	if err != nil {
+		return nil, fault.Bad(path, "must be a JSON object")
+	}
+	if twice != "" {
+		return nil, fault.Bad(exact.Path(path, twice), "must not be given twice")
+	}
+	return members, nil
+}
+
+func array(path string, raw json.RawMessage, of string) ([]json.RawMessage, error) {
+	var out []json.RawMessage
+	if json.Unmarshal(raw, &out) != nil || len(out) == 0 {
+		return nil, fault.Bad(path, "must be a list of %s, at least one", of)
+	}
+	return out, nil
+}
