@@ -167,11 +167,11 @@ func TestStoreCrash(t *testing.T) {
 	}
 }
 
-// The writes of the replacement in crash when none fails: the mark, two batches of
-// puts, the switch, two batches of deletes.
+// The writes of the replacement in crash when none fails: the entry of what is
+// due, the mark, two batches of puts, the switch, two batches of deletes.
 const (
-	toSwitch = 4
-	sound    = 6
+	toSwitch = 5
+	sound    = 7
 )
 
 func crash(t *testing.T, n int, done bool, fail func(http.ResponseWriter)) {

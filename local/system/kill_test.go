@@ -106,6 +106,11 @@ func TestPutsUnderKills(t *testing.T) {
 	for key := range items.chunks {
 		t.Errorf("chunk %s is left over", key)
 	}
+	// A put that was killed leaves the entry that has somebody look once more, and
+	// so does the put after it.
+	if most := 2 * int(interrupted); items.entries > most {
+		t.Errorf("%d entries of what is due are left of %d puts that were interrupted, want %d at the most", items.entries, interrupted, most)
+	}
 	for id := range items.documents {
 		t.Errorf("document item %s is left over", id)
 	}
@@ -127,6 +132,7 @@ func putOf(n int, seed uint64) costed {
 type tableItems struct {
 	documents map[string]map[string]types.AttributeValue
 	chunks    map[string]string // text by "<document_id> <version>#<n>"
+	entries   int               // of what is due for a sweep later
 }
 
 func itemsOf(t *testing.T, s *system.System) tableItems {
@@ -136,7 +142,7 @@ func itemsOf(t *testing.T, s *system.System) tableItems {
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
 		})})
-	out := tableItems{map[string]map[string]types.AttributeValue{}, map[string]string{}}
+	out := tableItems{documents: map[string]map[string]types.AttributeValue{}, chunks: map[string]string{}}
 	pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &s.Template.Table.Name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
@@ -150,6 +156,8 @@ func itemsOf(t *testing.T, s *system.System) tableItems {
 				out.documents[sk] = i
 			case "chunk":
 				out.chunks[stringOf(i["document_id"])+" "+sk] = stringOf(i["text"])
+			case "sweep":
+				out.entries++
 			case "": // the space
 			default:
 				t.Errorf("item %s %s is left over", pk, sk)

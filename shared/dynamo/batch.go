@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
 
+	"ragtime/shared/attempt"
 	"ragtime/shared/fault"
 )
 
@@ -27,16 +28,16 @@ func (t *Table) batch(ctx context.Context, writes []types.WriteRequest) error {
 	g.SetLimit(concurrent)
 	for from := 0; from < len(writes); from += maxBatch {
 		some := writes[from:min(from+maxBatch, len(writes))]
-		g.Go(func() error { return t.writeAll(ctx, some) })
+		g.Go(func() error { return t.writeAll(ctx, t.batches, some) })
 	}
 	return g.Wait()
 }
 
 // writeAll writes up to 25 items, and what DynamoDB hands back as unprocessed
 // with the next attempt.
-func (t *Table) writeAll(ctx context.Context, writes []types.WriteRequest) error {
+func (t *Table) writeAll(ctx context.Context, p *attempt.Policy, writes []types.WriteRequest) error {
 	left := newRemainder(writes, keyOfWrite)
-	_, err := call(ctx, t.batches, func(ctx context.Context) (struct{}, error) {
+	_, err := call(ctx, p, func(ctx context.Context) (struct{}, error) {
 		asked := left.all()
 		if len(asked) == 0 { // another attempt did the rest
 			return struct{}{}, nil

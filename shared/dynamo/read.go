@@ -81,6 +81,14 @@ const (
 
 // List implements rag.Catalog. The cursor is the last item's id, encoded.
 func (t *Table) List(ctx context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
+	page, next, err := t.list(ctx, tenant, limit, cursor)
+	if err == nil {
+		t.settleDue(ctx, tenant)
+	}
+	return page, next, err
+}
+
+func (t *Table) list(ctx context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
 	after, err := decodeCursor(cursor)
 	if err != nil {
 		return nil, "", err

@@ -163,6 +163,8 @@ func (t *Table) repairSome(ctx context.Context, tenant string, leftOver map[stri
 		if ctx.Err() != nil {
 			return
 		}
-		t.repair(ctx, tenant, id, leftOver[id])
+		if err := t.repair(ctx, tenant, id, leftOver[id]); err != nil {
+			warnOfLeftOvers(ctx, id, err)
+		}
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
 // The values of a document item's status.
@@ -29,7 +27,7 @@ const (
 	tombstone = 24 * time.Hour
 	// skew is what the clocks of two functions may differ by.
 	skew = 30 * time.Second
-	// ancient is the age of a version of which no put can be under way.
+	// ancient is the age of a version of whose put nothing can come any more.
 	ancient = time.Hour
 )
 
@@ -83,7 +81,7 @@ func (s state) of(version string, now time.Time) verdict {
 		return current
 	case version <= s.version() || s.item[outMark+version] != nil:
 		return dead
-	case s.item[putMark+version] == nil && now.Sub(born(version)) > ancient:
+	case s.item[putMark+version] == nil && ripe(version, now):
 		return dead
 	}
 	return underWay
@@ -101,15 +99,11 @@ func (s state) lapsed(now time.Time) []string {
 	return out
 }
 
-// due tells whether late writes may have left chunks that nobody looked for since.
-func (s state) due(now time.Time) bool {
-	at, ok := s.item["sweep_at"].(*types.AttributeValueMemberN)
-	if !ok {
-		return false
-	}
-	seconds, _ := strconv.ParseInt(at.Value, 10, 64)
-	return now.Unix() >= seconds
-}
+// lone tells whether no version has a mark.
+func (s state) lone() bool { return len(s.marks(putMark))+len(s.marks(outMark)) == 0 }
+
+// ripe tells whether a version is so old that nothing of its put can come any more.
+func ripe(version string, now time.Time) bool { return now.Sub(born(version)) > ancient }
 
 // born is when a version was made: see rag.NewVersion. One of another form is ancient.
 func born(version string) time.Time {

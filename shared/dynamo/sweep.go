@@ -13,41 +13,29 @@ import (
 	"ragtime/shared/fault"
 )
 
-// sweepAfterPut deletes what a put that is made left of earlier versions. It is
-// invisible by now, and who comes later deletes what this leaves: so it takes a
-// second at the most, and its failure fails nothing.
-func (t *Table) sweepAfterPut(ctx context.Context, tenant, id string, before, after state) {
-	if before.version() == "" && len(after.marks(putMark))+len(after.marks(outMark)) == 0 {
-		return // it was the first, and alone
-	}
-	t.repair(ctx, tenant, id, after)
-}
-
-// repair does what is due for a document: puts out versions whose put should have
-// ended, and deletes the chunks of dead versions. What it cannot do now is left.
-func (t *Table) repair(ctx context.Context, tenant, id string, s state) {
+// repair puts out versions whose put should have ended, and deletes the chunks of
+// dead versions. It is bounded in time, and what it cannot do now is left.
+func (t *Table) repair(ctx context.Context, tenant, id string, s state) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, sweepTime, fault.New(fault.Timeout, "a sweep takes %.0f s at the most", sweepTime.Seconds()))
 	defer cancel()
-	var err error
 	for _, version := range s.lapsed(time.Now()) {
-		if _, out := t.putOut(ctx, tenant, id, version); !out {
-			return // it was made after all, or nobody knows
-		}
+		t.putOut(ctx, tenant, id, version)
+		var err error
 		if s, err = t.state(ctx, tenant, id); err != nil {
-			break
+			return err
 		}
 	}
-	if err == nil {
-		err = t.sweep(ctx, tenant, id, s)
-	}
-	if err != nil {
-		slog.WarnContext(ctx, "old chunks are left for a later read or write to delete", "document_id", id, "error", fault.From(err).Detail)
-	}
+	return t.sweep(ctx, tenant, id, s, "")
 }
 
-// sweep deletes the chunks of the document's dead versions, and notes that in
-// the item if nothing can come after it.
-func (t *Table) sweep(ctx context.Context, tenant, id string, s state) error {
+func warnOfLeftOvers(ctx context.Context, id string, err error) {
+	slog.WarnContext(ctx, "old chunks are left for a later read or write to delete", "document_id", id, "error", fault.From(err).Detail)
+}
+
+// sweep deletes the chunks of the document's dead versions, and takes from the item
+// what that has settled. A version that is over, if one is given, has nobody who puts
+// it any more: it is dead unless it is current.
+func (t *Table) sweep(ctx context.Context, tenant, id string, s state, over string) error {
 	now := time.Now()
 	first, after := "", ""
 	if s.status() == ready {
@@ -56,7 +44,7 @@ func (t *Table) sweep(ctx context.Context, tenant, id string, s state) error {
 	var writes []types.WriteRequest
 	collect := func(i item) (bool, error) {
 		version, _, _ := strings.Cut(text(i, "sk"), "#")
-		if s.of(version, now) == dead {
+		if v := s.of(version, now); v == dead || v == underWay && version == over {
 			writes = append(writes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: item{"pk": i["pk"], "sk": i["sk"]}}})
 		}
 		return true, nil
@@ -80,35 +68,32 @@ func (t *Table) sweep(ctx context.Context, tenant, id string, s state) error {
 	if err := t.batch(ctx, writes); err != nil {
 		return err
 	}
-	return t.swept(ctx, tenant, id, s, now)
+	return t.swept(ctx, tenant, id, s, over, now)
 }
 
-// swept takes from the item what a sweep has settled.
-func (t *Table) swept(ctx context.Context, tenant, id string, s state, now time.Time) error {
+// swept takes from the item the marks that are settled, and has it expire if it
+// tells of no document.
+func (t *Table) swept(ctx context.Context, tenant, id string, s state, over string, now time.Time) error {
 	c := newChange(tenant, id)
-	if s.due(now) {
-		c.drop("sweep_at")
-	}
 	for v := range s.marks(putMark) {
 		if v <= s.version() {
 			c.drop(putMark + v)
 		}
 	}
 	for v, until := range s.marks(outMark) {
-		if v <= s.version() || now.After(until) {
+		if v <= s.version() || v == over || now.After(until) {
 			c.drop(outMark + v)
 		}
 	}
-	if len(c.removes) == 0 {
+	if (s.status() == begun || s.status() == deleted) && s.item["expires_at"] == nil {
+		c.assign("expires_at", num(now.Add(tombstone).Unix()))
+	}
+	if len(c.removes)+len(c.sets) == 0 {
 		return nil
 	}
-	unchanged := c.lacks("sweep_at")
-	if at, ok := s.item["sweep_at"]; ok {
-		unchanged = c.name("sweep_at") + " = " + c.value(at)
-	}
-	_, err := t.update(ctx, c.when(unchanged, c.has("pk")))
+	_, err := t.update(ctx, c.when(c.name("status")+" = "+c.value(str(s.status()))))
 	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
-		return nil // somebody made new work for a sweep, and will see to it
+		return nil // it is another document's by now, or has expired
 	}
 	return err
 }

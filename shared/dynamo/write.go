@@ -53,46 +53,59 @@ func (t *Table) Embeddings(ctx context.Context, tenant, id, version string) (map
 
 // Replace implements rag.Writer. Once it returned nil the version is current.
 func (t *Table) Replace(ctx context.Context, tenant string, d rag.Document, chunks []rag.Chunk) error {
-	p := put{t, tenant, d, make([]types.WriteRequest, len(chunks))}
+	end := endOf(ctx)
+	p := put{t, tenant, d, end, entry{overAt(end), d.Version, d.ID}, make([]types.WriteRequest, len(chunks))}
 	for i, c := range chunks {
 		p.writes[i].PutRequest = &types.PutRequest{Item: chunkItem(tenant, d, c)}
 	}
 	if err := t.claimSpace(ctx); err != nil {
 		return err
 	}
+	if err := t.enter(ctx, tenant, p.entry); err != nil {
+		return err
+	}
 	before, err := p.mark(ctx)
 	if err != nil {
 		return err
 	}
-	after, err := p.write(ctx, before)
+	after, err := p.write(ctx)
 	if err != nil {
 		if err := p.fail(ctx, err); err != nil {
 			return err
 		}
 		return nil // an attempt whose answer was lost had made it current
 	}
-	t.sweepAfterPut(ctx, tenant, d.ID, before, after)
+	p.tidy(ctx, before, after)
 	return nil
 }
+
+// endOf is when an operation is over by every function's clock.
+func endOf(ctx context.Context) time.Time {
+	if deadline, ok := ctx.Deadline(); ok {
+		return deadline.Add(skew)
+	}
+	return time.Now().Add(linger)
+}
+
+// overAt is when nothing of an operation can take effect any more, in Unix seconds.
+func overAt(end time.Time) int64 { return end.Add(linger).Unix() + 1 }
 
 // put is a replacement under way.
 type put struct {
 	table  *Table
 	tenant string
 	d      rag.Document
+	end    time.Time // when it is over by every function's clock
+	entry  entry
 	writes []types.WriteRequest
 }
 
 // mark notes in the document item that the version is being put. It is refused
 // where a later version is current or was deleted, or this one was put out before.
 func (p put) mark(ctx context.Context) (state, error) {
-	now := time.Now()
-	end := now.Add(linger)
-	if deadline, ok := ctx.Deadline(); ok {
-		end = deadline.Add(skew)
-	}
 	c := newChange(p.tenant, p.d.ID)
-	c.assign(putMark+p.d.Version, num(end.Unix()+1))
+	c.assign(putMark+p.d.Version, num(p.end.Unix()+1))
+	c.drop("expires_at") // an item that expired now would take the mark with it
 	c.assignNew("status", str(begun))
 	c.assignNew("document_id", str(p.d.ID))
 	s, err := p.table.update(ctx, c.when(c.before(p.d.Version), c.lacks(outMark+p.d.Version)))
@@ -107,7 +120,7 @@ func (p put) mark(ctx context.Context) (state, error) {
 
 // write writes the chunks and makes the version current. It keeps some of the time
 // for taking them back.
-func (p put) write(ctx context.Context, before state) (state, error) {
+func (p put) write(ctx context.Context) (state, error) {
 	if end, ok := ctx.Deadline(); ok {
 		left := time.Until(end)
 		var cancel context.CancelFunc
@@ -126,9 +139,6 @@ func (p put) write(ctx context.Context, before state) (state, error) {
 	}
 	if p.d.Collection == "" {
 		c.drop("collection")
-	}
-	if before.version() != "" || len(before.marks(putMark))+len(before.marks(outMark)) > 1 {
-		c.assign("sweep_at", num(time.Now().Add(linger).Unix()))
 	}
 	c.drop(putMark+p.d.Version, "expires_at")
 	s, err := p.table.update(ctx, c.when(c.before(p.d.Version), c.has(putMark+p.d.Version)))
@@ -167,27 +177,33 @@ func (p put) fail(ctx context.Context, why error) error {
 			"document_id", p.d.ID, "error", fault.From(err).Detail)
 		return why
 	}
-	p.forget(ctx)
 	return why
 }
 
-// forget lets the item go after a while if all that it tells of is puts that failed.
-func (p put) forget(ctx context.Context) {
-	c := newChange(p.tenant, p.d.ID)
-	c.assign("expires_at", num(time.Now().Add(tombstone).Unix()))
-	status := c.name("status") + " = " + c.value(str(begun))
-	if _, err := p.table.update(ctx, c.when(status)); err != nil && fault.From(err).Kind != fault.Conflict {
-		slog.WarnContext(ctx, "the item of a put that failed is left", "document_id", p.d.ID, "error", fault.From(err).Detail)
+// tidy deletes what a put that is made left of earlier versions. It is invisible
+// by now, and who comes later deletes what this leaves: so it is brief, and its
+// failure fails nothing.
+func (p put) tidy(ctx context.Context, before, after state) {
+	ctx, cancel := briefly(ctx)
+	defer cancel()
+	var err error
+	if before.version() != "" || !after.lone() {
+		err = p.table.repair(ctx, p.tenant, p.d.ID, after)
 	}
+	if err == nil && after.lone() && ripe(before.version(), time.Now()) {
+		err = p.table.cross(ctx, p.tenant, p.entry)
+	}
+	if err != nil {
+		warnOfLeftOvers(ctx, p.d.ID, err)
+	}
+	p.table.settleDue(ctx, p.tenant)
 }
 
 // putOut sees to it that a version never becomes current, unless it is. Neither
 // of the two is true where no answer came.
 func (t *Table) putOut(ctx context.Context, tenant, id, version string) (made, out bool) {
-	until := num(time.Now().Add(linger).Unix())
 	c := newChange(tenant, id)
-	c.assign(outMark+version, until)
-	c.assign("sweep_at", until)
+	c.assign(outMark+version, num(time.Now().Add(linger).Unix()))
 	c.drop(putMark + version)
 	s, err := t.update(ctx, c.when(c.before(version), c.has("pk")))
 	if f := fault.From(err); f != nil {
@@ -208,24 +224,36 @@ func (t *Table) Delete(ctx context.Context, tenant, id string) error {
 	if err != nil || s.item == nil {
 		return err
 	}
+	var e entry // of the tombstone
+	lone := s.lone() && ripe(s.version(), time.Now())
 	if s.status() != deleted || len(s.marks(putMark)) > 0 {
-		if s, err = t.bury(ctx, tenant, id, s); err != nil {
+		e = entry{overAt(endOf(ctx)), rag.NewVersion(s.latest()), id}
+		if err := t.enter(ctx, tenant, e); err != nil {
+			return err
+		}
+		if s, err = t.bury(ctx, tenant, id, e.version, s); err != nil {
 			return err
 		}
 	}
-	return t.sweep(ctx, tenant, id, s)
+	if err := t.sweep(ctx, tenant, id, s, ""); err != nil {
+		return err
+	}
+	if e.version != "" && lone {
+		if err := t.cross(ctx, tenant, e); err != nil {
+			warnOfLeftOvers(ctx, id, err)
+		}
+	}
+	t.settleDue(ctx, tenant)
+	return nil
 }
 
 // bury writes the tombstone.
-func (t *Table) bury(ctx context.Context, tenant, id string, s state) (state, error) {
-	version := rag.NewVersion(s.latest())
-	now := time.Now()
+func (t *Table) bury(ctx context.Context, tenant, id, version string, s state) (state, error) {
 	c := newChange(tenant, id)
 	c.assign("version", str(version))
 	c.assign("status", str(deleted))
 	c.assign("document_id", str(id))
-	c.assign("sweep_at", num(now.Add(linger).Unix()))
-	c.assign("expires_at", num(now.Add(tombstone).Unix()))
+	c.assign("expires_at", num(time.Now().Add(tombstone).Unix()))
 	c.drop(describing...)
 	for _, kind := range []string{putMark, outMark} {
 		for v := range s.marks(kind) {
