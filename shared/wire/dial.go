@@ -42,7 +42,7 @@ func (x *exchange) resolve(ctx context.Context, host string) ([]netip.Addr, erro
 		return []netip.Addr{ip}, nil
 	}
 	x.watch.enter(fault.PhaseDNS, x.transport.limits.DNS)
-	ips, _, err := lookUp(ctx, x.transport.resolver, &x.transport.memory, host)
+	ips, _, err := lookUp(ctx, names{servers: x.transport.resolver, memory: &x.transport.memory, dial: x.transport.dial}, host)
 	return ips, err
 }
 
@@ -79,7 +79,7 @@ func (x *exchange) connect(ctx context.Context, network string, ips []netip.Addr
 			x.describeAddress(to)
 			running++
 			go func() {
-				c, err := new(net.Dialer).DialContext(ctx, network, to)
+				c, err := x.transport.dial(ctx, network, to)
 				results <- dialed{to, c, err}
 			}()
 			next.Reset(stagger)

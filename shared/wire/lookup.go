@@ -27,7 +27,7 @@ const (
 // system's where that is empty, and tells which server it asked last; none if the
 // hosts file knew.
 func Lookup(ctx context.Context, resolver, host string) (ips []netip.Addr, asked string, err error) {
-	return lookUp(ctx, servers(resolver), nil, host)
+	return lookUp(ctx, names{servers: servers(resolver), dial: new(net.Dialer).DialContext}, host)
 }
 
 func servers(resolver string) []string {
@@ -37,9 +37,16 @@ func servers(resolver string) []string {
 	return strings.Split(resolver, ",")
 }
 
+// names is who is asked for a name's addresses.
+type names struct {
+	servers []string // empty: the system's
+	memory  *memory  // may be nil
+	dial    dialer
+}
+
 // lookUp asks for both families of addresses at once. An answer that came alone is
 // good enough after the resolution delay.
-func lookUp(ctx context.Context, given []string, m *memory, host string) ([]netip.Addr, string, error) {
+func lookUp(ctx context.Context, n names, host string) ([]netip.Addr, string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type answer struct {
@@ -51,7 +58,7 @@ func lookUp(ctx context.Context, given []string, m *memory, host string) ([]neti
 	answers := make(chan answer, len(families))
 	for _, family := range families {
 		go func() {
-			l := lookup{servers: given, memory: m}
+			l := &lookup{names: n}
 			ips, err := l.resolver().LookupNetIP(ctx, family, host)
 			answers <- answer{ips, l.end(), err}
 		}()
@@ -94,9 +101,7 @@ func lookUp(ctx context.Context, given []string, m *memory, host string) ([]neti
 // its own: a cancelled lookup of a shared one leaves its sockets open for seconds,
 // and goroutines that read from them.
 type lookup struct {
-	servers []string // empty: the system's
-	memory  *memory
-
+	names
 	mu      sync.Mutex
 	sockets []net.Conn
 	asks    map[string]int  // of our own servers
@@ -111,7 +116,7 @@ func (l *lookup) resolver() *net.Resolver {
 		if err != nil {
 			return nil, err
 		}
-		c, err := new(net.Dialer).DialContext(ctx, network, server)
+		c, err := l.dial(ctx, network, server)
 		if err != nil {
 			l.memory.learn(dnsAddress(server), false)
 			return nil, err

@@ -31,6 +31,7 @@ import (
 	"context"
 	"crypto/tls"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"time"
@@ -43,6 +44,9 @@ import (
 type Options struct {
 	Resolver string // IP:port of a DNS server to ask instead of the system's, several with commas between
 	Limits   Limits
+	// Dial opens the sockets to services and to DNS servers; nil is net.Dialer's. Tests put
+	// a network in memory there, whose time is virtual.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Limits bound the phases of an attempt. Zero is the default that each names.
@@ -62,8 +66,12 @@ type Transport struct {
 	pool     pool
 	limits   Limits
 	resolver []string
+	dial     dialer
 	memory   memory
 }
+
+// dialer opens a socket.
+type dialer = func(ctx context.Context, network, address string) (net.Conn, error)
 
 // sessions is how many TLS sessions are kept to be resumed, which saves a new
 // connection a round trip or the certificates: one a host is plenty.
@@ -72,7 +80,10 @@ const sessions = 16
 // New makes a transport that verifies certificates and takes its proxy from the
 // environment.
 func New(o Options) *Transport {
-	t := &Transport{limits: o.Limits.withDefaults(), resolver: servers(o.Resolver)}
+	t := &Transport{limits: o.Limits.withDefaults(), resolver: servers(o.Resolver), dial: o.Dial}
+	if t.dial == nil {
+		t.dial = new(net.Dialer).DialContext
+	}
 	t.base = &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		OnProxyConnectResponse: proxyAnswered,
