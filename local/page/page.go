@@ -3,8 +3,12 @@
 // It lists the latest operations and shows, for each, how it ended, the
 // waterfall of its trace, and its log lines; it has a panel to switch faults on
 // and off and to send requests, in the background, so that a hang can be watched.
-// Everything is made on the server and works without a script; the one script
-// keeps what is shown as the server has it.
+// Above that it has a question box, which shows the passages that were found and
+// why, and the library of documents, where files can be dropped.
+//
+// Hangs and operations are made on the server and work without a script; page.js
+// keeps what is shown as the server has it. Questions and the library are asked of
+// the API by scripts, as any other client would.
 //
 //	log := new(page.Log) // its Add is lambda.Options.Log
 //	p := page.New(gateway, traces, log, fresh, network.Host("openai"))
@@ -20,9 +24,11 @@ import (
 	"context"
 	"embed"
 	"html/template"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"sync"
 
@@ -36,7 +42,7 @@ const Path = "/_ragtime/"
 // policy allows the page's own style, script and forms, its empty icon, and nothing else.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-//go:embed *.html page.css page.js
+//go:embed *.html static
 var files embed.FS
 
 var templates = template.Must(template.New("").Funcs(functions).ParseFS(files, "*.html"))
@@ -73,8 +79,10 @@ func New(api http.Handler, traces *xray.Daemon, log *Log, fresh func(), hosts ..
 	mux.HandleFunc("POST /_ragtime/off", p.switchOff)
 	mux.HandleFunc("POST /_ragtime/retrieve", p.retrieve)
 	mux.HandleFunc("POST /_ragtime/put", p.put)
-	mux.HandleFunc("GET /_ragtime/page.css", asset("text/css; charset=utf-8", xray.Style))
-	mux.HandleFunc("GET /_ragtime/page.js", asset("text/javascript; charset=utf-8", ""))
+	mux.HandleFunc("POST /_ragtime/files", p.files)
+	mux.HandleFunc("GET /_ragtime/status/{trace}", p.status)
+	mux.HandleFunc("GET /_ragtime/static/page.css", style)
+	mux.HandleFunc("GET /_ragtime/static/{name}", script)
 	p.serve = Guard(mux)
 	return p
 }
@@ -114,15 +122,23 @@ func Guard(h http.Handler) http.Handler {
 	})
 }
 
-// asset serves the embedded file of the request's name, and more after it.
-func asset(contentType, more string) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := files.ReadFile(strings.TrimPrefix(r.URL.Path, Path))
-		if err != nil {
-			http.NotFound(w, r)
-			return
-		}
-		w.Header().Set("Content-Type", contentType)
-		w.Write(append(body, more...))
+// style serves all style sheets as one, with that of the waterfalls.
+func style(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	for _, name := range []string{"page", "ask", "library", "operations"} { // the general before what it is for
+		body, _ := files.ReadFile("static/" + name + ".css") // embedded
+		w.Write(body)
 	}
+	io.WriteString(w, xray.Style)
+}
+
+// script serves a script.
+func script(w http.ResponseWriter, r *http.Request) {
+	body, err := files.ReadFile("static/" + r.PathValue("name"))
+	if err != nil || path.Ext(r.PathValue("name")) != ".js" {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Write(body)
 }

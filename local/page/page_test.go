@@ -200,7 +200,7 @@ func foreign(t *testing.T, page string) (out []string) {
 			if strings.HasPrefix(a.Key, "on") || strings.ContainsAny(a.Key, "\"'<>()") {
 				out = append(out, fmt.Sprintf("<%s> has the attribute %s=%q", n.Data, a.Key, a.Val))
 			}
-			if n.Data == "script" && a.Key == "src" && a.Val != "/_ragtime/page.js" {
+			if n.Data == "script" && a.Key == "src" && a.Val != "/_ragtime/static/page.js" && a.Val != "/_ragtime/static/home.js" {
 				out = append(out, "a script from "+a.Val)
 			}
 		}

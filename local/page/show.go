@@ -9,11 +9,20 @@ import (
 	"time"
 	"unicode"
 
+	"ragtime/local/samples"
+	"ragtime/local/textfile"
 	"ragtime/local/xray"
 )
 
 // listed is how many operations the list shows.
-const listed = 50
+const listed = 20
+
+// examples are questions of the sample documents, each shown where its document is.
+var examples = []samples.Question{
+	{Question: "Does my plan cover glasses?", Document: "dental-and-vision"},
+	{Question: "How long do I have to appeal a denied claim?", Document: "appeals"},
+	{Question: "Can I see a doctor by video at night?", Document: "telehealth"},
+}
 
 // Latest is the id under which the latest operation is found.
 const Latest = "latest"
@@ -34,6 +43,7 @@ func render(w http.ResponseWriter, status int, name string, data any) {
 type frame struct {
 	Title string
 	On    []on
+	Home  bool // with the question box and the library
 	Poll  bool // the script asks for news
 	Plain bool // ... and without a script the browser reloads
 }
@@ -50,8 +60,11 @@ func (p *Page) index(w http.ResponseWriter, r *http.Request, status int, wrong e
 		Services   []string
 		Groups     []group
 		Operations []Operation
+		Examples   []samples.Question
+		Endings    string
 	}
-	v := view{frame: frame{"Operations", p.on(), true, false}, Wrong: wrong, Form: map[string]string{},
+	v := view{frame: frame{Title: "Ask", On: p.on(), Home: true, Poll: true}, Wrong: wrong,
+		Examples: examples, Endings: strings.Join(textfile.Endings, ","), Form: map[string]string{},
 		Hangs: p.hangs(false), Survivable: p.hangs(true), Groups: p.groups(), Operations: p.log.Recent(listed)}
 	for _, h := range p.hosts {
 		v.Services = append(v.Services, h.Name())
@@ -59,8 +72,8 @@ func (p *Page) index(w http.ResponseWriter, r *http.Request, status int, wrong e
 	if len(p.hosts) > 0 {
 		v.Stage = p.stage().Name()
 	}
-	for field, usual := range map[string]string{"service": v.Stage, "fault": "wait-silent", "query": "does my plan cover glasses?",
-		"wait": fmt.Sprint(hangWait), "document": "note", "text": "The front desk opens at 7:30.", "times": "", "share": "", "min_ms": "", "max_ms": ""} {
+	for field, usual := range map[string]string{"service": v.Stage, "fault": "wait-silent", "query": "",
+		"wait": "", "document": "note", "text": "The front desk opens at 7:30.", "times": "", "share": "", "min_ms": "", "max_ms": ""} {
 		v.Form[field] = usual
 		if wrong != nil && r.Form.Has(field) {
 			v.Form[field] = r.FormValue(field)

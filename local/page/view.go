@@ -66,6 +66,14 @@ func (op Operation) Lasted() time.Duration {
 	return op.Elapsed
 }
 
+// Share is how much of the budget was used, in percent.
+func (op Operation) Share() int {
+	if op.Budget <= 0 {
+		return 0
+	}
+	return int(min(100, 100*op.Lasted()/op.Budget))
+}
+
 // Place is the step and phase to blame, or where it waits; empty if there is none.
 func (op Operation) Place() string {
 	switch {
@@ -156,6 +164,8 @@ type drawing struct {
 	SVG  template.HTML
 	Note string
 	Lost string // an attempt that came to nothing, in words
+	// Attempts tells how many each step made: a detail's "attempt 1 of 4" counts one step's.
+	Attempts string
 }
 
 // draw draws a trace. The SVG is escaped by whoever made it: package xray.
@@ -171,8 +181,30 @@ func (p *Page) draw(traceID string) (d drawing) {
 		return d
 	}
 	d.SVG = template.HTML(b.String())
-	d.Lost = lost(nodes)
+	d.Lost, d.Attempts = lost(nodes), attempts(nodes)
 	return d
+}
+
+// attempts counts the attempts of each step: "read 1, embed 4".
+func attempts(nodes []*xray.Node) string {
+	var out []string
+	var walk func(*xray.Node)
+	walk = func(n *xray.Node) {
+		count := 0
+		for _, c := range n.Children {
+			if c.Kind == xray.Attempt {
+				count++
+			}
+			walk(c)
+		}
+		if count > 0 && n.Kind == xray.Step {
+			out = append(out, fmt.Sprintf("%s %d", n.Name, count))
+		}
+	}
+	for _, n := range nodes {
+		walk(n)
+	}
+	return strings.Join(out, ", ")
 }
 
 // lost tells of the attempt that came to nothing and took longest about it.
