@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -17,6 +18,65 @@ type Request struct {
 	Tenant      string
 	OperationID string
 	call        call
+	events      *Events
+}
+
+// Prefers tells whether the client prefers what is named, such as "handling=strict"
+// (RFC 7240).
+func (r *Request) Prefers(name, value string) bool {
+	return strings.EqualFold(r.call.preference(name), value)
+}
+
+// Accepts is the first of the media types on offer that the client takes best. The
+// fault is of kind NotAcceptable, where it takes none.
+func (r *Request) Accepts(offered ...string) (string, error) {
+	accept := strings.Join(r.call.headers["accept"], ",")
+	if strings.TrimSpace(accept) == "" {
+		return offered[0], nil
+	}
+	best, most := "", 0.0
+	for _, o := range offered {
+		if q := quality(accept, o); q > most {
+			best, most = o, q
+		}
+	}
+	if best == "" {
+		return "", fault.New(fault.NotAcceptable, "the Accept header must take one of: %s", strings.Join(offered, ", "))
+	}
+	return best, nil
+}
+
+// quality is how well an Accept header takes a media type, 0 to 1: what its most
+// specific range says (RFC 9110, section 12.5.1).
+func quality(accept, media string) float64 {
+	group, _, _ := strings.Cut(media, "/")
+	found, specific := 0.0, -1
+	for part := range strings.SplitSeq(accept, ",") {
+		r, params, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		level := slices.Index([]string{"*/*", group + "/*", media}, r)
+		if level <= specific {
+			continue
+		}
+		specific, found = level, 1
+		if q, ok := params["q"]; ok {
+			if found, err = strconv.ParseFloat(q, 64); err != nil || !(found >= 0 && found <= 1) {
+				found = 1
+			}
+		}
+	}
+	return found
+}
+
+// Events is where the answer can be given event by event. The fault is of kind
+// NotAcceptable, where whoever sent the request takes whole answers only.
+func (r *Request) Events() (*Events, error) {
+	if r.events == nil {
+		return nil, fault.New(fault.NotAcceptable, "this way to the API cannot stream: ask for application/json in the Accept header")
+	}
+	return r.events, nil
 }
 
 // Path gives a path parameter, decoded once: API Gateway hands it on encoded.

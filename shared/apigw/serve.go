@@ -24,6 +24,7 @@ import (
 type (
 	// Func is a Lambda handler of any event. Its answer is a Reply to what a gateway
 	// or a load balancer sent, and to a warm-up; a JSON object to everything else.
+	// Where the API streams, a gateway gets an io.ReadCloser instead.
 	Func = func(context.Context, json.RawMessage) (any, error)
 
 	// Reply answers a gateway. It has what payload 1.0 and payload 2.0 share.
@@ -42,17 +43,21 @@ type (
 
 	// Response is an answer that is no fault. Body nil means an empty body.
 	Response struct {
-		Status int
-		Body   any // marshalled to JSON
+		Status  int
+		Body    any    // marshalled to JSON
+		Applied string // a preference of the request that was heeded, such as "handling=strict"
 	}
 
 	// API is what one function serves. Name names its operations. A nil Tracer traces none.
+	// Streams says that the gateway in front takes answers to payload 1.0 piece by piece:
+	// the response transfer mode of its integration is STREAM.
 	API struct {
 		Name    string
 		Tracer  *trace.Tracer
 		Tenancy config.Tenancy
 		Routes  Routes
 		Direct  Direct
+		Streams bool
 	}
 )
 
@@ -64,35 +69,56 @@ func (a API) Serve(ctx context.Context, event json.RawMessage) (any, error) {
 		slog.InfoContext(ctx, "warm", "operation", a.Name)
 		return Reply{StatusCode: 200, Headers: map[string]string{"Content-Type": "application/json"}, Body: `{"warm":true}`}, nil
 	}
-	wish := c.wish()
-	var reply Reply
-	op := operation.Run(ctx, a.Tracer, a.Name, wish, func(ctx context.Context) error {
-		out, err := a.answer(ctx, c, mistake)
-		if err != nil {
-			return err
-		}
-		reply = success(out) // in here: a value that is no JSON is the operation's fault
-		return nil
-	})
-	if op.Fault != nil {
-		reply = problem(op, rule{a.Tenancy}.challenge())
+	if a.Streams && c.kind == kindREST {
+		return a.stream(ctx, c, mistake), nil
 	}
+	reply, _ := a.run(ctx, c, mistake, nil)
 	if !c.proxied {
 		if reply.Body == "" {
 			reply.Body = "{}"
 		}
 		return json.RawMessage(reply.Body), nil
 	}
+	return reply, nil
+}
+
+// run runs the operation, and makes the whole answer of how it ended. events is
+// where it may answer event by event, nil where it cannot.
+func (a API) run(ctx context.Context, c call, mistake error, events *Events) (Reply, *operation.Operation) {
+	var reply Reply
+	wish := c.wish()
+	preference := ""
+	op := operation.Run(ctx, a.Tracer, a.Name, wish, func(ctx context.Context) error {
+		if events != nil {
+			events.within(ctx, wish)
+		}
+		out, err := a.answer(ctx, c, mistake, events)
+		if err != nil {
+			return err
+		}
+		reply = success(out) // in here: a value that is no JSON is the operation's fault
+		preference = out.Applied
+		return nil
+	})
+	if op.Fault != nil {
+		reply = problem(op, rule{a.Tenancy}.challenge())
+	}
 	reply.Headers["Ragtime-Operation-Id"] = op.ID
 	reply.Headers["Server-Timing"] = timing(op)
 	reply.Headers["Cache-Control"] = "no-store"
 	if wish > 0 && op.Budget == wish {
-		reply.Headers["Preference-Applied"] = "wait=" + strconv.Itoa(int(wish/time.Second))
+		preference = strings.TrimPrefix(preference+", "+applied(wish), ", ")
 	}
-	return reply, nil
+	if preference != "" {
+		reply.Headers["Preference-Applied"] = preference
+	}
+	return reply, op
 }
 
-func (a API) answer(ctx context.Context, c call, mistake error) (Response, error) {
+// applied says that a wish was heeded.
+func applied(wish time.Duration) string { return "wait=" + strconv.Itoa(int(wish/time.Second)) }
+
+func (a API) answer(ctx context.Context, c call, mistake error, events *Events) (Response, error) {
 	switch {
 	case c.kind == kindForeign:
 		return Response{}, a.Direct.expected(c.got)
@@ -107,7 +133,7 @@ func (a API) answer(ctx context.Context, c call, mistake error) (Response, error
 	if err != nil {
 		return Response{}, err
 	}
-	return route(ctx, &Request{Tenant: tenant, OperationID: operation.ID(ctx), call: c})
+	return route(ctx, &Request{Tenant: tenant, OperationID: operation.ID(ctx), call: c, events: events})
 }
 
 // tenant applies the rule. The log tells of every refusal which identities were
@@ -186,18 +212,22 @@ func timing(op *operation.Operation) string {
 // wish is the time that the client is ready to wait: "Prefer: wait=10" (RFC 7240),
 // in seconds. What is no positive number is no wish; a preference is never an error.
 func (c call) wish() time.Duration {
+	if s, err := strconv.Atoi(c.preference("wait")); err == nil && s > 0 && s <= 3600 {
+		return time.Duration(s) * time.Second
+	}
+	return 0
+}
+
+// preference is the value of the first preference of a name; empty where there is none.
+func (c call) preference(wanted string) string {
 	for _, v := range c.headers["prefer"] {
 		for p := range strings.SplitSeq(v, ",") {
 			p, _, _ = strings.Cut(p, ";") // what follows are parameters of the preference
 			name, value, _ := strings.Cut(p, "=")
-			if !strings.EqualFold(strings.TrimSpace(name), "wait") {
-				continue
+			if strings.EqualFold(strings.TrimSpace(name), wanted) {
+				return strings.Trim(strings.TrimSpace(value), `"`)
 			}
-			if s, err := strconv.Atoi(strings.Trim(strings.TrimSpace(value), `"`)); err == nil && s > 0 && s <= 3600 {
-				return time.Duration(s) * time.Second
-			}
-			return 0
 		}
 	}
-	return 0
+	return ""
 }

@@ -16,6 +16,7 @@ const (
 	Conflict              // overtaken by another write
 	TooLarge              // the body is over the limit
 	UnsupportedMedia      // a content type that is not taken
+	NotAcceptable         // an answer in a form that is not given
 	RateLimited           // a remote service asks to slow down
 	QuotaExhausted        // the account at a remote service has nothing left
 	Upstream              // a remote service answered wrongly or refused us
@@ -38,6 +39,7 @@ var kinds = [...]struct {
 	Conflict:         {"conflict", "Conflict", http.StatusConflict, false},
 	TooLarge:         {"too-large", "Too large", http.StatusRequestEntityTooLarge, false},
 	UnsupportedMedia: {"unsupported-media-type", "Unsupported media type", http.StatusUnsupportedMediaType, false},
+	NotAcceptable:    {"not-acceptable", "Not acceptable", http.StatusNotAcceptable, false},
 	RateLimited:      {"rate-limited", "Rate limited", http.StatusTooManyRequests, true},
 	QuotaExhausted:   {"quota-exhausted", "Quota exhausted", http.StatusTooManyRequests, false},
 	Upstream:         {"upstream", "Upstream error", http.StatusBadGateway, false},

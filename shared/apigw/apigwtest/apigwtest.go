@@ -3,8 +3,10 @@
 package apigwtest
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -22,7 +24,8 @@ const Account = "123456789012"
 // OperationID is the request id that Lambda gives every event sent here.
 const OperationID = "op-1"
 
-// Invoke hands the event to the handler, and gives its answer as Lambda passes it on.
+// Invoke hands the event to the handler, and gives its answer as Lambda passes it on;
+// one that is streamed as if it were not.
 func Invoke(t testing.TB, ctx context.Context, h apigw.Func, event []byte) []byte {
 	t.Helper()
 	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: OperationID,
@@ -31,11 +34,28 @@ func Invoke(t testing.TB, ctx context.Context, h apigw.Func, event []byte) []byt
 	if err != nil {
 		t.Fatalf("got error %v, want every failure as an answer", err)
 	}
+	if stream, ok := out.(io.ReadCloser); ok {
+		out = collect(t, stream)
+	}
 	answer, err := json.Marshal(out)
 	if err != nil {
 		t.Fatalf("the answer is no JSON: %v", err)
 	}
 	return answer
+}
+
+// collect reads a streamed answer to its end.
+func collect(t testing.TB, stream io.ReadCloser) apigw.Reply {
+	t.Helper()
+	defer stream.Close()
+	all, err := io.ReadAll(stream)
+	prelude, body, ok := bytes.Cut(all, make([]byte, 8))
+	var reply apigw.Reply
+	if broken := json.Unmarshal(prelude, &reply); err != nil || broken != nil || !ok {
+		t.Fatalf("got stream %q (%v), want status and headers before eight zero bytes", all, err)
+	}
+	reply.Body = string(body)
+	return reply
 }
 
 // Send invokes the handler with an event of a gateway, anything that marshals to one.

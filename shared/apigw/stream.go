@@ -1,0 +1,208 @@
+package apigw
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"ragtime/shared/deadline"
+	"ragtime/shared/fault"
+	"ragtime/shared/operation"
+)
+
+// EventStream is the media type of server-sent events
+// (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+const EventStream = "text/event-stream"
+
+// keepAlive is how long a client of an event stream hears nothing at the most.
+const keepAlive = 10 * time.Second
+
+// Events is an answer that is given event by event. Safe for concurrent use.
+type Events struct {
+	stream  *stream
+	headers map[string]string
+
+	mu    sync.Mutex
+	timer *time.Timer // sends the next keep-alive; nil until the first event
+}
+
+// Send gives the client an event. The first one begins the answer, with status 200:
+// what fails after it becomes the event "error", and no status. It does not wait
+// for the client. The error is a fault of kind Canceled: the client has left.
+func (e *Events) Send(name string, data any) error {
+	return e.send("event: " + name + "\ndata: " + marshal(data) + "\n\n")
+}
+
+func (e *Events) send(text string) error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.timer == nil {
+		e.stream.begin(200, e.headers)
+		e.timer = time.AfterFunc(keepAlive, func() { e.send(": still here\n\n") })
+	}
+	e.timer.Reset(keepAlive)
+	return e.stream.write(text)
+}
+
+// end sends no more keep-alives.
+func (e *Events) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.timer != nil {
+		e.timer.Stop()
+	}
+}
+
+// begun tells whether an event was sent.
+func (e *Events) begun() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.timer != nil
+}
+
+// errLeft is told to the work when its client has left.
+var errLeft = fault.New(fault.Canceled, "the client left")
+
+// stream is the answer to a gateway that takes it piece by piece, as API Gateway
+// does where an integration's response transfer mode is STREAM: a JSON object of
+// status and headers, eight zero bytes, and the body.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
+//
+// What is written waits in memory until it is read: an answer has a few
+// megabytes at the most, and a slow reader must not slow down the work. One
+// goroutine reads; any may write.
+type stream struct {
+	left context.CancelCauseFunc // ends the work
+
+	mu     sync.Mutex
+	wake   chan struct{} // has room for one; filled when there is something new to read
+	unread []byte
+	end    error // what Read gives after the last byte; nil while there may be more
+	gone   bool  // the reader has left
+}
+
+func newStream(left context.CancelCauseFunc) *stream {
+	return &stream{left: left, wake: make(chan struct{}, 1)}
+}
+
+// begin writes status and headers.
+func (s *stream) begin(status int, headers map[string]string) {
+	prelude := marshal(struct {
+		StatusCode int               `json:"statusCode"`
+		Headers    map[string]string `json:"headers"`
+	}{status, headers})
+	s.write(prelude + strings.Repeat("\x00", 8))
+}
+
+func (s *stream) write(text string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.gone {
+		return errLeft
+	}
+	if s.end == nil {
+		s.unread = append(s.unread, text...)
+		s.signal()
+	}
+	return nil
+}
+
+// finish says that nothing more comes. err is io.EOF, or why the answer is not whole.
+func (s *stream) finish(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end == nil {
+		s.end = err
+	}
+	s.signal()
+}
+
+func (s *stream) signal() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Read implements io.Reader, for the Lambda runtime.
+func (s *stream) Read(p []byte) (int, error) {
+	for {
+		s.mu.Lock()
+		n := copy(p, s.unread)
+		s.unread = s.unread[n:]
+		end := s.end
+		s.mu.Unlock()
+		if n > 0 || len(p) == 0 {
+			return n, nil
+		}
+		if end != nil {
+			return 0, end
+		}
+		<-s.wake
+	}
+}
+
+// Close is called by the Lambda runtime when it reads no more: at the end, or
+// because whoever it passed the answer to has left.
+func (s *stream) Close() error {
+	s.mu.Lock()
+	s.gone = true
+	s.mu.Unlock()
+	s.left(errLeft)
+	s.finish(io.ErrClosedPipe)
+	return nil
+}
+
+// ContentType tells the Lambda runtime that the answer has a prelude.
+func (s *stream) ContentType() string { return "application/vnd.awslambda.http-integration-response" }
+
+// MarshalJSON fails: aws-lambda-go passes a reader on as it is if it cannot be JSON.
+func (s *stream) MarshalJSON() ([]byte, error) { return nil, errors.New("apigw: a stream is no JSON") }
+
+var _ json.Marshaler = (*stream)(nil)
+
+// lastWords is how long before Lambda kills the process a stream is ended that is
+// still being read: its reader then learns that it is not whole.
+const lastWords = 300 * time.Millisecond
+
+// stream answers piece by piece, while the work goes on.
+func (a API) stream(ctx context.Context, c call, mistake error) *stream {
+	working, cancel := context.WithCancelCause(ctx)
+	s := newStream(cancel)
+	events := &Events{stream: s}
+	if end, ok := ctx.Deadline(); ok {
+		timer := time.AfterFunc(time.Until(end)-lastWords, func() { s.finish(io.ErrUnexpectedEOF) })
+		context.AfterFunc(working, func() { timer.Stop() })
+	}
+	go func() {
+		defer cancel(nil)
+		reply, op := a.run(working, c, mistake, events)
+		events.end()
+		switch {
+		case !events.begun():
+			s.begin(reply.StatusCode, reply.Headers)
+			s.write(reply.Body)
+		case op.Fault != nil:
+			s.write("event: error\ndata: " + reply.Body + "\n\n")
+		}
+		s.finish(io.EOF)
+	}()
+	return s
+}
+
+// within gives the events the headers of their answer, as far as they are known
+// while the work of ctx goes on.
+func (e *Events) within(ctx context.Context, wish time.Duration) {
+	e.headers = map[string]string{
+		"Content-Type":         EventStream,
+		"Cache-Control":        "no-store",
+		"Ragtime-Operation-Id": operation.ID(ctx),
+	}
+	if deadline.Wished(ctx) {
+		e.headers["Preference-Applied"] = applied(wish)
+	}
+}
