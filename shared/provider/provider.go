@@ -1,5 +1,5 @@
-// Package provider knows how the embeddings APIs differ that call themselves
-// OpenAI-compatible: what each takes beside a model and texts, and how much at once.
+// Package provider knows how the APIs differ that call themselves OpenAI-compatible:
+// what each takes beside a model and texts, and how much at once.
 // docs/providers.md has the same table with its sources.
 package provider
 
@@ -25,19 +25,33 @@ type API struct {
 	Inputs     int        // texts a request takes; 0 where no limit is known
 	Tokens     int        // tokens that a request takes, all texts together; 0 where no limit is known
 	Plaintext  bool       // the key may go over http to another machine
+
+	// Of chat completions. MaxTokens is the name of the parameter that bounds an answer,
+	// StreamUsage tells whether a stream can be asked to count its tokens.
+	MaxTokens   string
+	StreamUsage bool
 }
 
 // OpenAI is the preset that counts where none is named.
 const OpenAI = "openai"
 
+// The names of the parameter that bounds an answer. The first is OpenAI's for
+// models that think; the second is older, and what servers like OpenAI's know.
+const (
+	maxCompletionTokens = "max_completion_tokens"
+	maxTokens           = "max_tokens"
+)
+
 var presets = map[string]API{
-	OpenAI:      {BaseURL: "https://api.openai.com/v1", Dimensions: true, Encoding: "base64", Inputs: 2048, Tokens: 300_000},
-	"azure":     {KeyHeader: "api-key", Dimensions: true, Encoding: "base64", Inputs: 2048, Tokens: 300_000},
-	"gemini":    {BaseURL: "https://generativelanguage.googleapis.com/v1beta/openai", Inputs: 100},
-	"dashscope": {BaseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Dimensions: true, Encoding: "float", Inputs: 10},
-	"vllm":      {Encoding: "base64"},
-	"ollama":    {Encoding: "base64"},
-	"tei":       {Inputs: 32},
+	OpenAI: {BaseURL: "https://api.openai.com/v1", Dimensions: true, Encoding: "base64", Inputs: 2048, Tokens: 300_000,
+		MaxTokens: maxCompletionTokens, StreamUsage: true},
+	"azure": {KeyHeader: "api-key", Dimensions: true, Encoding: "base64", Inputs: 2048, Tokens: 300_000,
+		MaxTokens: maxCompletionTokens, StreamUsage: true},
+	"gemini":    {BaseURL: "https://generativelanguage.googleapis.com/v1beta/openai", Inputs: 100, MaxTokens: maxTokens, StreamUsage: true},
+	"dashscope": {BaseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Dimensions: true, Encoding: "float", Inputs: 10, MaxTokens: maxTokens, StreamUsage: true},
+	"vllm":      {Encoding: "base64", MaxTokens: maxTokens, StreamUsage: true},
+	"ollama":    {Encoding: "base64", MaxTokens: maxTokens, StreamUsage: true},
+	"tei":       {Inputs: 32, MaxTokens: maxTokens},
 }
 
 // Names are the presets' names, sorted.
@@ -69,6 +83,14 @@ var settings = map[string]setting{
 			return errors.New("must be base64, float or none")
 		}
 		api.Encoding = strings.TrimSuffix(v, "none")
+		return nil
+	},
+	"stream_usage": func(api *API, v string) error { return yesNo(&api.StreamUsage, v) },
+	"max_tokens": func(api *API, v string) error {
+		if v != maxTokens && v != maxCompletionTokens {
+			return errors.New("must be " + maxTokens + " or " + maxCompletionTokens)
+		}
+		api.MaxTokens = v
 		return nil
 	},
 	"key_header": func(api *API, v string) error {

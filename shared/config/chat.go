@@ -1,0 +1,159 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"ragtime/shared/price"
+	"ragtime/shared/provider"
+)
+
+// Chat is what the function needs to know that writes answers.
+type Chat struct {
+	Models   []ChatModel // the first is asked; the second, if there is one, where it hangs or is down
+	Settings ChatSettings
+	System   string     // RAGTIME_SYSTEM_PROMPT; empty for rag's own
+	Prices   price.List // RAGTIME_PRICES, on top of OpenAI's where OpenAI is asked
+	Streams  bool       // RAGTIME_STREAMING: the gateway's integration takes answers piece by piece
+}
+
+// ChatModel is a chat model at a provider: RAGTIME_CHAT_MODEL, and the same with
+// FALLBACK for CHAT. What is not set is as for embeddings, and for the fallback as
+// for the first.
+type ChatModel struct {
+	Name      string       // RAGTIME_CHAT_MODEL; gpt-4.1-mini
+	API       provider.API // RAGTIME_CHAT_PROVIDER, RAGTIME_CHAT_PROVIDER_SETTINGS, RAGTIME_CHAT_BASE_URL
+	Key       string       // OPENAI_API_KEY, where there is no secret
+	KeySecret string       // RAGTIME_CHAT_API_KEY_SECRET: the secret's ARN
+}
+
+// ChatSettings are RAGTIME_CHAT_SETTINGS, such as "temperature=0.2,answer_tokens=500".
+type ChatSettings struct {
+	Temperature     *float64 // temperature, 0 to 2; not sent where it is not set
+	ReasoningEffort string   // reasoning_effort, such as low; likewise
+	AnswerTokens    int      // answer_tokens: the most of an answer; 1,024
+	PassageTokens   int      // passage_tokens: the most of the passages that the model reads; 6,000
+	Window          int      // window: what the model takes, its answer included; 128,000
+	LeastScore      float64  // least_score: a passage less similar than that is not relevant; 0.1
+}
+
+// ReadChat builds the Chat of a function that has the Config, and reports every
+// mistake at once.
+func ReadChat(getenv func(string) string, c Config) (Chat, error) {
+	var mistakes []error
+	note := func(err error) {
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+	}
+	out := Chat{System: getenv("RAGTIME_SYSTEM_PROMPT"), Settings: ChatSettings{AnswerTokens: 1024, PassageTokens: 6000, Window: 128_000, LeastScore: 0.1}}
+	note(out.Settings.read(getenv("RAGTIME_CHAT_SETTINGS")))
+	first := ChatModel{Name: "gpt-4.1-mini", API: c.Provider, Key: c.OpenAIKey, KeySecret: c.OpenAIKeySecret}
+	first, err := first.read(getenv, "RAGTIME_CHAT_")
+	note(err)
+	out.Models = []ChatModel{first}
+	if getenv("RAGTIME_FALLBACK_MODEL") != "" {
+		second, err := first.read(getenv, "RAGTIME_FALLBACK_")
+		note(err)
+		out.Models = append(out.Models, second)
+	}
+	prices, err := price.Parse(getenv("RAGTIME_PRICES"))
+	if err != nil {
+		note(fmt.Errorf("RAGTIME_PRICES: %w", err))
+	}
+	if c.Provider.Space() == provider.OpenAI {
+		out.Prices = price.OpenAI
+	}
+	out.Prices = out.Prices.With(prices)
+	switch v := getenv("RAGTIME_STREAMING"); v {
+	case "", "no":
+	case "yes":
+		out.Streams = getenv("AWS_SAM_LOCAL") == "" // which hands whole answers on only
+	default:
+		note(fmt.Errorf("RAGTIME_STREAMING=%q is neither yes nor no", v))
+	}
+	return out, errors.Join(mistakes...)
+}
+
+// read is the model with what the variables of a prefix say on top.
+func (m ChatModel) read(getenv func(string) string, prefix string) (ChatModel, error) {
+	var mistakes []error
+	m.Name = cmp.Or(getenv(prefix+"MODEL"), m.Name)
+	name, url := getenv(prefix+"PROVIDER"), getenv(prefix+"BASE_URL")
+	if name != "" || url != "" {
+		api, err := provider.Preset(cmp.Or(name, m.API.Name))
+		if err != nil {
+			return m, fmt.Errorf("%sPROVIDER: %w", prefix, err)
+		}
+		m.API = api
+	}
+	api, err := m.API.With(getenv(prefix + "PROVIDER_SETTINGS"))
+	if err != nil {
+		mistakes = append(mistakes, fmt.Errorf("%sPROVIDER_SETTINGS: %w", prefix, err))
+	}
+	if name != "" || url != "" {
+		if api, err = api.At(url); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%sBASE_URL %w", prefix, err))
+		}
+	}
+	m.API = api
+	if secret := getenv(prefix + "API_KEY_SECRET"); secret != "" {
+		m.Key, m.KeySecret = "", secret
+	}
+	return m, errors.Join(mistakes...)
+}
+
+func (s *ChatSettings) read(text string) error {
+	settings := map[string]func(string) error{
+		"temperature": func(v string) error {
+			s.Temperature = new(float64)
+			return between(s.Temperature, v, 0, 2)
+		},
+		"reasoning_effort": func(v string) error { s.ReasoningEffort = v; return nil },
+		"answer_tokens":    func(v string) error { return atLeast(&s.AnswerTokens, v, 16) },
+		"passage_tokens":   func(v string) error { return atLeast(&s.PassageTokens, v, 256) },
+		"window":           func(v string) error { return atLeast(&s.Window, v, 2048) },
+		"least_score":      func(v string) error { return between(&s.LeastScore, v, -1, 1) },
+	}
+	var mistakes []error
+	for entry := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(entry, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if name == "" && value == "" {
+			continue
+		}
+		set := settings[name]
+		if set == nil {
+			mistakes = append(mistakes, fmt.Errorf("RAGTIME_CHAT_SETTINGS: %q is no setting: use %s", name, strings.Join(slices.Sorted(maps.Keys(settings)), ", ")))
+		} else if err := set(value); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("RAGTIME_CHAT_SETTINGS: %s=%q %w", name, value, err))
+		}
+	}
+	if s.AnswerTokens+s.PassageTokens > s.Window {
+		mistakes = append(mistakes, fmt.Errorf("RAGTIME_CHAT_SETTINGS: answer_tokens and passage_tokens do not fit into the window of %d", s.Window))
+	}
+	return errors.Join(mistakes...)
+}
+
+func between(field *float64, value string, least, most float64) error {
+	x, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(x >= least && x <= most) {
+		return fmt.Errorf("must be a number from %g to %g", least, most)
+	}
+	*field = x
+	return nil
+}
+
+func atLeast(field *int, value string, least int) error {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least {
+		return fmt.Errorf("must be a whole number from %d on", least)
+	}
+	*field = n
+	return nil
+}
