@@ -1,0 +1,271 @@
+package rag
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"ragtime/shared/chunk"
+	"ragtime/shared/fault"
+	"ragtime/shared/step"
+)
+
+// How an answer's time is shared out.
+const (
+	// keepForGenerate is what retrieval leaves for the model, leastForGenerate the
+	// least with which a model is asked at all: a sentence takes a second or two.
+	keepForGenerate  = 8 * time.Second
+	leastForGenerate = time.Second
+	// keepForReply is for what follows the model's last word.
+	keepForReply = 250 * time.Millisecond
+	// A conversation's question is rewritten in at most limitOfRewriting, and only
+	// where worthRewriting is left.
+	limitOfRewriting = 4 * time.Second
+	worthRewriting   = 12 * time.Second
+)
+
+// The limits of a conversation.
+const (
+	MaxMessages      = 40
+	MaxMessageTokens = 16_384 // of all messages together
+)
+
+// rewrittenTokens is the most that a rewritten question may have.
+const rewrittenTokens = 256
+
+// Question is what an answer is asked for.
+type Question struct {
+	Query    Query     // its Text is the question
+	Messages []Message // the conversation before the question, oldest first
+	// Strict makes an error of a generation that failed; otherwise the passages
+	// come without an answer, and say why.
+	Strict bool
+}
+
+// AnswerOptions are the deployer's choices. The zero value is useful.
+type AnswerOptions struct {
+	System        string  // "" is DefaultSystem
+	PassageTokens int     // of the passages that the model reads, at the most; 0 is 6,000
+	MaxTokens     int     // of the answer, at the most; 0 is 1,024
+	LeastScore    float64 // a passage less similar than that is not relevant: the model does not see it
+}
+
+func (o AnswerOptions) withDefaults() AnswerOptions {
+	if o.System == "" {
+		o.System = DefaultSystem
+	}
+	if o.PassageTokens == 0 {
+		o.PassageTokens = 6000
+	}
+	if o.MaxTokens == 0 {
+		o.MaxTokens = 1024
+	}
+	return o
+}
+
+// Answered is an answer, or as much of one as could be had.
+type Answered struct {
+	Text      string // with markers that each refer to a passage
+	Finish    Finish // "" where Degraded
+	Model     string
+	Citations []Citation // in the order of their first mention
+	Dropped   int        // markers that referred to nothing
+	Passages  []Passage  // best first; marker n refers to the n-th
+
+	// Degraded is why there is no whole answer; nil where there is one.
+	Degraded *fault.Error
+
+	// Rewritten is the question as it was searched for, where a conversation made
+	// another one of it. RewriteSkipped tells why it was not, though there was one.
+	Rewritten      string
+	RewriteSkipped string
+
+	EmbeddingTokens int
+	Paid            []Paid
+	Stale           int  // see Found
+	Incomplete      bool // see Found
+}
+
+// Progress is told of an answer while it grows. An error of its functions ends
+// the answer. Both must be set.
+type Progress struct {
+	Passages func([]Passage) error
+	Text     func(piece string) error
+}
+
+// unknown is the answer where nothing relevant was found.
+const unknown = "I do not know: no document that you can read says anything about this."
+
+// Answer finds the passages that answer the question, and has the model write
+// the answer from them. The whole of it is one budget: what finds leaves what
+// writes its least time. If the passages were found but the answer could not be
+// written in time, they are returned, with Degraded set.
+func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e Embedder, s Searcher, g Generator, p Progress) (Answered, error) {
+	o = o.withDefaults()
+	if err := q.validate(g.Window() - o.MaxTokens); err != nil {
+		return Answered{}, err
+	}
+	var out Answered
+	query := q.Query
+	if len(q.Messages) > 0 {
+		out.rewrite(ctx, q, g)
+		if out.Rewritten != "" {
+			query.Text = out.Rewritten
+		}
+	}
+	finding, cancel := step.Leave(ctx, keepForGenerate)
+	found, err := Retrieve(finding, tenant, query, e, s)
+	cancel()
+	if err != nil {
+		return Answered{}, asQuestion(err)
+	}
+	out.Passages, out.EmbeddingTokens = relevant(found.Passages, o.LeastScore), found.Tokens
+	out.Stale, out.Incomplete = found.Stale, found.Incomplete
+	if err := p.Passages(out.Passages); err != nil {
+		return Answered{}, err
+	}
+	if len(out.Passages) == 0 {
+		out.Text, out.Finish = unknown, FinishNoPassages
+		return out, p.Text(unknown)
+	}
+	if err := out.generate(ctx, q, o, g, p); err != nil {
+		f := fault.From(err)
+		if q.Strict || !degrades(f.Kind) {
+			return Answered{}, err
+		}
+		out.Degraded = f
+	}
+	return out, nil
+}
+
+// degrades tells whether a generation that failed so leaves an answer without
+// text, rather than none: the model's service is at fault, not the question.
+func degrades(k fault.Kind) bool {
+	switch k {
+	case fault.Timeout, fault.Unavailable, fault.RateLimited, fault.QuotaExhausted, fault.Upstream:
+		return true
+	}
+	return false
+}
+
+func relevant(passages []Passage, least float64) []Passage {
+	var out []Passage
+	for _, p := range passages {
+		if p.Score >= least {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// generate has the model write the answer.
+func (out *Answered) generate(ctx context.Context, q Question, o AnswerOptions, g Generator, progress Progress) error {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < leastForGenerate {
+		return &fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate,
+			Detail: fmt.Sprintf("step generate was not begun: %.1f s were left, and it needs %.1f s", time.Until(end).Seconds(), leastForGenerate.Seconds())}
+	}
+	empty, _ := prompt(q, nil, o.System, 0)
+	room := min(o.PassageTokens, g.Window()-o.MaxTokens-empty.size())
+	asked, used := prompt(q, out.Passages, o.System, room)
+	asked.MaxTokens = o.MaxTokens
+	c := citer{passages: used}
+	var text strings.Builder
+	show := func(piece string) error {
+		if piece == "" {
+			return nil
+		}
+		text.WriteString(piece)
+		return progress.Text(piece)
+	}
+	made, err := step.Run(ctx, fault.StepGenerate, keepForReply, func(ctx context.Context) (Generated, error) {
+		return g.Generate(ctx, asked, func(piece string) error { return show(c.write(piece)) })
+	})
+	out.Paid = append(out.Paid, made.Paid...)
+	if err == nil {
+		err = show(c.close())
+	}
+	out.Text, out.Dropped = text.String(), c.dropped
+	for _, n := range c.cited {
+		p := out.Passages[n-1]
+		out.Citations = append(out.Citations, Citation{Marker: n, DocumentID: p.DocumentID, Chunk: p.Chunk, Text: p.Text})
+	}
+	if err != nil {
+		return err
+	}
+	out.Finish, out.Model = made.Finish, made.Model
+	return nil
+}
+
+// rewrite makes a question that stands alone of a conversation's last one. It is
+// worth a little time and no failure: without it the question is searched as it is.
+func (out *Answered) rewrite(ctx context.Context, q Question, g Generator) {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < worthRewriting {
+		out.RewriteSkipped = "too little time was left"
+		return
+	}
+	p := Prompt{System: rewriting, MaxTokens: rewrittenTokens}
+	p.Messages = append(p.Messages, q.Messages...)
+	p.Messages = append(p.Messages, Message{User, q.Query.Text})
+	bounded, cancel := context.WithTimeoutCause(ctx, limitOfRewriting,
+		&fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate, Detail: "rewriting the question took too long"})
+	defer cancel()
+	made, err := step.Run(bounded, fault.StepGenerate, 0, func(ctx context.Context) (Generated, error) {
+		return g.Generate(ctx, p, func(string) error { return nil })
+	})
+	out.Paid = append(out.Paid, made.Paid...)
+	text := strings.TrimSpace(made.Text)
+	switch {
+	case err != nil:
+		out.RewriteSkipped = "the model did not rewrite the question: " + fault.From(err).Kind.String()
+	case made.Finish != FinishStop || text == "" || clean("question", text) != nil:
+		out.RewriteSkipped = "the model gave no question"
+	case text != strings.TrimSpace(q.Query.Text):
+		out.Rewritten = text
+	}
+}
+
+// validate checks the question and its conversation, which must fit into the
+// given number of tokens.
+func (q Question) validate(room int) error {
+	if err := q.Query.validate(); err != nil {
+		return asQuestion(err)
+	}
+	if len(q.Messages) > MaxMessages {
+		return fault.Bad("messages", "must have at most %d entries, not %d", MaxMessages, len(q.Messages))
+	}
+	tokens := 0
+	for i, m := range q.Messages {
+		at := fmt.Sprintf("messages[%d]", i)
+		if m.Role != User && m.Role != Assistant {
+			return fault.Bad(at+".role", "must be user or assistant")
+		}
+		if strings.TrimSpace(m.Content) == "" {
+			return fault.Bad(at+".content", "must not be empty")
+		}
+		if err := clean(at+".content", m.Content); err != nil {
+			return err
+		}
+		if len(m.Content) > MaxMessageTokens*16 {
+			return fault.Bad(at+".content", "must have at most %d tokens", MaxMessageTokens)
+		}
+		tokens += messageTokens + chunk.Count(m.Content)
+		if tokens > MaxMessageTokens {
+			return fault.Bad("messages", "must have at most %d tokens together", MaxMessageTokens)
+		}
+	}
+	if n := chunk.Count(q.Query.Text); n+tokens > room/2 {
+		return fault.Bad("question", "and messages have %d tokens together; this model takes at most %d, since half of its context is for passages", n+tokens, room/2)
+	}
+	return nil
+}
+
+// asQuestion names the field as the caller of Answer does: what is a query to a
+// retrieval is its question.
+func asQuestion(err error) error {
+	f := fault.From(err)
+	if f == nil || f.Field != "query" {
+		return err
+	}
+	return fault.Bad("question", "%s", strings.TrimPrefix(f.Detail, "query "))
+}
