@@ -1,4 +1,4 @@
-// Package openai is rag's Embedder over an OpenAI-compatible API.
+// Package openai is rag's Embedder and Generator over OpenAI-compatible APIs.
 //
 // It rides openai-go with that library's retries off (one loop decides: see
 // attempt), and with its reading of answers replaced: it loses the status of an
@@ -16,7 +16,6 @@ import (
 	"sync/atomic"
 
 	"github.com/openai/openai-go/v3"
-	"github.com/openai/openai-go/v3/option"
 	"golang.org/x/sync/errgroup"
 
 	"ragtime/shared/attempt"
@@ -59,20 +58,9 @@ const concurrent = 4
 // New makes an Embedder for the API, which has a base URL, over the client's
 // transport. The key is asked for at each call.
 func New(api provider.API, client *http.Client, key Key, model string, dimensions int) *Embedder {
-	options := []option.RequestOption{
-		option.WithBaseURL(api.BaseURL + "/"),
-		option.WithHTTPClient(client),
-		option.WithMaxRetries(0),
-		option.WithMiddleware(refuse),
-	}
-	for name, values := range api.Query {
-		for _, v := range values {
-			options = append(options, option.WithQueryAdd(name, v))
-		}
-	}
 	return &Embedder{
 		api:        api,
-		service:    openai.NewEmbeddingService(options...),
+		service:    openai.NewEmbeddingService(options(api, client)...),
 		key:        key,
 		model:      model,
 		dimensions: dimensions,

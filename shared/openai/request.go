@@ -9,13 +9,14 @@ import (
 	"github.com/openai/openai-go/v3/option"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/provider"
 	"ragtime/shared/wire"
 )
 
 // request asks for the embeddings of texts, once. The answer's tokens count even
 // where its vectors cannot be used.
 func (e *Embedder) request(ctx context.Context, key string, texts []string) (answer, error) {
-	withKey, err := e.withKey(key)
+	withKey, err := withKey(e.api, key)
 	if err != nil {
 		return answer{}, err
 	}
@@ -41,12 +42,12 @@ func (e *Embedder) request(ctx context.Context, key string, texts []string) (ans
 
 // withKey is the option that sends the key as the API wants it. A key that no
 // header can carry is refused here: nothing was sent, and nothing would help.
-func (e *Embedder) withKey(key string) (option.RequestOption, error) {
+func withKey(api provider.API, key string) (option.RequestOption, error) {
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, fault.New(fault.Upstream, "openai: the API key has a space, a line break or another character that no key has: see OPENAI_API_KEY, or the secret behind OPENAI_API_KEY_SECRET")
 	}
-	if e.api.KeyHeader != "" {
-		return option.WithHeader(e.api.KeyHeader, key), nil
+	if api.KeyHeader != "" {
+		return option.WithHeader(api.KeyHeader, key), nil
 	}
 	return option.WithAPIKey(key), nil
 }

@@ -1,0 +1,13 @@
+package openai
+
+import (
+	"testing"
+	"time"
+)
+
+// ShortenSilence makes a model's pause too long after d, while the test runs.
+func ShortenSilence(t *testing.T, d time.Duration) {
+	was := silence
+	silence = d
+	t.Cleanup(func() { silence = was })
+}

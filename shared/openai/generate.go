@@ -1,0 +1,149 @@
+package openai
+
+import (
+	"context"
+	"net/http"
+	"strings"
+
+	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/packages/param"
+	"github.com/openai/openai-go/v3/shared"
+
+	"ragtime/shared/attempt"
+	"ragtime/shared/evidence"
+	"ragtime/shared/provider"
+	"ragtime/shared/rag"
+)
+
+// Chat is a chat model at a provider.
+type Chat struct {
+	API   provider.API
+	Key   Key
+	Model string
+
+	// What the model is sent beside the messages. Zero values are not sent.
+	Temperature     *float64
+	ReasoningEffort string // such as minimal, low, medium or high
+}
+
+// Generator is rag's Generator over the chat completions API, which every
+// compatible server has. It always streams: a model that stopped talking is told
+// from one that talks for long. Safe for concurrent use.
+//
+// A generation costs money, so only one attempt of a call has sent its request
+// at any time, and none follows once text has come. With several models, attempts
+// take turns: the second attempt goes to the second model.
+type Generator struct {
+	models []model
+	window int
+	policy *attempt.Policy
+}
+
+type model struct {
+	Chat
+	service openai.ChatCompletionService
+	key     string // of this call
+}
+
+var _ rag.Generator = (*Generator)(nil)
+
+// NewGenerator makes a Generator over the client's transport. The transport's
+// limit for silence while an answer is received must be longer than a model
+// thinks. window is the context of the smallest of the models, in tokens.
+func NewGenerator(client *http.Client, window int, first Chat, others ...Chat) *Generator {
+	g := &Generator{window: window, policy: attempt.New(attempt.Options{OneSends: true})}
+	for _, c := range append([]Chat{first}, others...) {
+		g.models = append(g.models, model{Chat: c, service: openai.NewChatCompletionService(options(c.API, client)...)})
+	}
+	return g
+}
+
+// Window implements rag.Generator.
+func (g *Generator) Window() int { return g.window }
+
+// Generate implements rag.Generator.
+func (g *Generator) Generate(ctx context.Context, p rag.Prompt, emit func(string) error) (rag.Generated, error) {
+	models, err := g.ready(ctx)
+	if err != nil {
+		return rag.Generated{}, err
+	}
+	var paid usage // of all attempts
+	out, err := attempt.Do(ctx, g.policy, func(ctx context.Context) (rag.Generated, error) {
+		m := models[(evidence.Current(ctx).Number()-1)%len(models)]
+		return m.stream(ctx, p, emit, &paid)
+	})
+	out.Paid = paid.all()
+	return out, err
+}
+
+// ready gives the models with their keys: those whose key can be had. The error is
+// that of the first model's key, where there is none.
+func (g *Generator) ready(ctx context.Context) ([]model, error) {
+	var out []model
+	var first error
+	for _, m := range g.models {
+		key, err := m.Key.Get(ctx)
+		if err != nil {
+			if first == nil {
+				first = err
+			}
+			continue
+		}
+		m.key = key
+		out = append(out, m)
+	}
+	if len(out) == 0 {
+		return nil, first
+	}
+	return out, nil
+}
+
+// params is the request for a prompt.
+func (m model) params(p rag.Prompt) openai.ChatCompletionNewParams {
+	params := openai.ChatCompletionNewParams{Model: m.Model, ReasoningEffort: shared.ReasoningEffort(m.ReasoningEffort)}
+	if p.System != "" {
+		params.Messages = append(params.Messages, openai.SystemMessage(p.System))
+	}
+	for _, msg := range p.Messages {
+		if msg.Role == rag.Assistant {
+			params.Messages = append(params.Messages, openai.AssistantMessage(msg.Content))
+			continue
+		}
+		params.Messages = append(params.Messages, openai.UserMessage(msg.Content))
+	}
+	if m.API.MaxTokens == "max_tokens" {
+		params.MaxTokens = openai.Int(int64(p.MaxTokens))
+	} else {
+		params.MaxCompletionTokens = openai.Int(int64(p.MaxTokens))
+	}
+	if m.Temperature != nil {
+		params.Temperature = param.NewOpt(*m.Temperature)
+	}
+	if m.API.StreamUsage {
+		params.StreamOptions.IncludeUsage = openai.Bool(true)
+	}
+	return params
+}
+
+// named is a detail with the model's name: the provider's answer may be about any
+// of several.
+func (m model) named(detail string) string {
+	return strings.ReplaceAll(detail, "RAGTIME_EMBEDDING_MODEL", "RAGTIME_CHAT_MODEL") + " (model " + m.Model + ")"
+}
+
+// options are openai-go's for an API: its retries off, and its reading of errors replaced.
+func options(api provider.API, client *http.Client) []option.RequestOption {
+	out := []option.RequestOption{
+		option.WithBaseURL(api.BaseURL + "/"),
+		option.WithHTTPClient(client),
+		option.WithMaxRetries(0),
+		option.WithMiddleware(refuse),
+	}
+	for name, values := range api.Query {
+		for _, v := range values {
+			out = append(out, option.WithQueryAdd(name, v))
+		}
+	}
+	return out
+}

@@ -1,0 +1,257 @@
+package openai
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/packages/ssestream"
+
+	"ragtime/shared/attempt"
+	"ragtime/shared/fault"
+	"ragtime/shared/rag"
+)
+
+// silence is how long a model may pause in its text. What is no text (a
+// server's keep-alives, empty pieces, thoughts) does not count. Tests shorten it.
+var silence = 10 * time.Second
+
+const (
+	// epilogue is how long the rest of the stream is waited for once the model has
+	// said that it is done: the count of tokens comes after that.
+	epilogue = time.Second
+	// mostText bounds an answer, in bytes: many times what any limit of tokens allows.
+	mostText = 1 << 20
+)
+
+// event is a chunk of a streamed completion, as far as it is used.
+type event struct {
+	Model   string `json:"model"`
+	Choices []struct {
+		Delta struct {
+			Content   string            `json:"content"`
+			Refusal   string            `json:"refusal"`
+			ToolCalls []json.RawMessage `json:"tool_calls"`
+		} `json:"delta"`
+		FinishReason string `json:"finish_reason"`
+	} `json:"choices"`
+	Usage *struct {
+		PromptTokens     tokens `json:"prompt_tokens"`
+		CompletionTokens tokens `json:"completion_tokens"`
+	} `json:"usage"`
+	Error *struct {
+		Code any    `json:"code"`
+		Type string `json:"type"`
+	} `json:"error"`
+}
+
+// usage notes what the attempts of a call cost.
+type usage struct {
+	mu   sync.Mutex
+	paid []rag.Paid
+}
+
+func (u *usage) add(model string, prompt, completion tokens) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.paid = append(u.paid, rag.Paid{Model: model, Prompt: int(prompt), Completion: int(completion)})
+}
+
+func (u *usage) all() []rag.Paid {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.paid
+}
+
+// tokens is a count of tokens. What is no number is none: a wrong one does not
+// spoil a good answer.
+type tokens int
+
+func (n *tokens) UnmarshalJSON(b []byte) error {
+	x, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
+	if err == nil && x >= 0 && x <= math.MaxInt32 {
+		*n = tokens(x)
+	}
+	return nil
+}
+
+// stream asks once, and passes the text on as it comes.
+func (m model) stream(ctx context.Context, p rag.Prompt, emit func(string) error, paid *usage) (rag.Generated, error) {
+	withKey, err := withKey(m.API, m.key)
+	if err != nil {
+		return rag.Generated{}, err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var resp *http.Response
+	opened := m.service.NewStreaming(ctx, m.params(p), withKey, option.WithResponseInto(&resp))
+	if err := opened.Err(); err != nil {
+		if refused, ok := asRefusal(err); ok && refused.status == http.StatusUnauthorized {
+			m.Key.Refused(m.key)
+		}
+		return rag.Generated{}, m.classify(err)
+	}
+	defer resp.Body.Close()
+	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != "text/event-stream" {
+		return rag.Generated{}, fault.New(fault.Upstream, "%s", m.named("openai: the answer is no event stream"))
+	}
+	r := reading{model: m, ctx: ctx, emit: emit, paid: paid}
+	r.timer = time.AfterFunc(time.Hour, func() {
+		cancel(fault.New(fault.Timeout, "the model said nothing for %.0f s", silence.Seconds()))
+	})
+	r.timer.Stop() // until the first piece of text, the attempt's own limit holds
+	defer r.timer.Stop()
+	err = r.read(resp)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	if err != nil && r.out.Finish != "" && ctx.Err() != nil {
+		err = nil // the text is whole; only what follows it did not come
+	}
+	return r.out, err
+}
+
+// reading is a stream while it is read.
+type reading struct {
+	model model
+	ctx   context.Context
+	emit  func(string) error
+	paid  *usage
+	timer *time.Timer // fires when nothing was said for too long
+
+	out    rag.Generated
+	began  bool
+	size   int
+	counts bool // the tokens were counted
+}
+
+// read reads the stream to its end. An error that the client's end caused is the client's.
+func (r *reading) read(resp *http.Response) error {
+	decoder := ssestream.NewDecoder(resp)
+	for decoder.Next() {
+		data := decoder.Event().Data
+		if string(trimmed(data)) == "[DONE]" {
+			io.Copy(io.Discard, io.LimitReader(resp.Body, 4096)) // so that the connection can be used again
+			break
+		}
+		var e event
+		if err := json.Unmarshal(data, &e); err != nil {
+			return &fault.Error{Kind: fault.Upstream, Detail: r.model.named("openai: an event of the stream cannot be read"), Cause: err}
+		}
+		if err := r.take(e); err != nil {
+			return err
+		}
+	}
+	if err := decoder.Err(); err != nil {
+		return r.model.classify(err)
+	}
+	if r.out.Finish == "" {
+		return fault.New(fault.Unavailable, "%s", r.model.named("openai: the stream ended before the text did"))
+	}
+	return nil
+}
+
+func trimmed(data []byte) []byte {
+	for len(data) > 0 && (data[len(data)-1] == '\n' || data[len(data)-1] == ' ') {
+		data = data[:len(data)-1]
+	}
+	return data
+}
+
+// finishes are the provider's words for how a text ended. Others are new to us:
+// the text is whole all the same.
+var finishes = map[string]rag.Finish{"length": rag.FinishLength, "content_filter": rag.FinishFilter}
+
+// take takes an event.
+func (r *reading) take(e event) error {
+	if e.Error != nil {
+		return r.model.refused(e)
+	}
+	if e.Model != "" {
+		r.out.Model = e.Model
+	}
+	if e.Usage != nil && !r.counts {
+		r.counts = true
+		r.paid.add(r.model.Model, e.Usage.PromptTokens, e.Usage.CompletionTokens)
+	}
+	if len(e.Choices) == 0 {
+		return nil
+	}
+	choice := e.Choices[0]
+	if len(choice.Delta.ToolCalls) > 0 || choice.FinishReason == "tool_calls" || choice.FinishReason == "function_call" {
+		return fault.New(fault.Upstream, "%s", r.model.named("openai: the model called a tool, and none was offered"))
+	}
+	if choice.Delta.Refusal != "" {
+		r.out.Finish = rag.FinishRefusal
+	}
+	if err := r.say(choice.Delta.Content + choice.Delta.Refusal); err != nil {
+		return err
+	}
+	if choice.FinishReason != "" {
+		r.end(choice.FinishReason)
+	}
+	return nil
+}
+
+// say passes a piece of text on. The time that its reader takes is not the model's.
+func (r *reading) say(piece string) error {
+	if piece == "" {
+		return nil
+	}
+	if !r.began {
+		r.began = true
+		attempt.Commit(r.ctx)
+	}
+	r.timer.Stop()
+	r.size += len(piece)
+	if r.size > mostText {
+		return fault.New(fault.Upstream, "%s", r.model.named("openai: the text is longer than any limit that was given"))
+	}
+	r.out.Text += piece
+	if err := r.emit(piece); err != nil {
+		return err
+	}
+	r.timer.Reset(silence)
+	return nil
+}
+
+// end notes that the model is done.
+func (r *reading) end(reason string) {
+	if r.out.Finish == "" {
+		r.out.Finish = rag.FinishStop
+		if f, ok := finishes[reason]; ok {
+			r.out.Finish = f
+		}
+	}
+	r.timer.Reset(epilogue)
+}
+
+// refused makes a fault of an error that came in the stream's middle. Its text is
+// the provider's, and may quote the prompt.
+func (m model) refused(e event) error {
+	code, _ := e.Error.Code.(string)
+	switch {
+	case code == "insufficient_quota" || e.Error.Type == "insufficient_quota":
+		return fault.New(fault.QuotaExhausted, "%s", m.named("openai: the account's quota is exhausted: see its billing page"))
+	case code == "rate_limit_exceeded":
+		return fault.New(fault.RateLimited, "%s", m.named("openai: rate limit reached"))
+	}
+	return fault.New(fault.Unavailable, "%s", m.named("openai: the stream ended with an error"))
+}
+
+// classify makes a fault of an error, and names the model.
+func (m model) classify(err error) error {
+	f := *fault.From(classify(err))
+	if f.Kind != fault.Timeout && f.Kind != fault.Canceled { // these are of the attempt
+		f.Detail = m.named(f.Detail)
+	}
+	return &f
+}
