@@ -16,18 +16,38 @@ type Counter string
 
 // The counters.
 const (
-	EmbeddingTokens Counter = "embedding_tokens"
-	ChunksReused    Counter = "chunks_reused"
-	StaleChunks     Counter = "stale_chunks" // documents whose left-over chunks a search met
+	EmbeddingTokens  Counter = "embedding_tokens"
+	PromptTokens     Counter = "prompt_tokens"     // that a chat model read
+	CompletionTokens Counter = "completion_tokens" // that it wrote
+	CitationsDropped Counter = "citations_dropped" // markers of an answer that referred to no passage
+	ChunksReused     Counter = "chunks_reused"
+	StaleChunks      Counter = "stale_chunks" // documents whose left-over chunks a search met
 )
 
-var counters = []Counter{EmbeddingTokens, ChunksReused, StaleChunks}
+var counters = []Counter{EmbeddingTokens, PromptTokens, CompletionTokens, CitationsDropped, ChunksReused, StaleChunks}
 
 type countsKey struct{}
 
 type counts struct {
-	mu sync.Mutex
-	n  map[Counter]int
+	mu   sync.Mutex
+	n    map[Counter]int
+	less *fault.Error // why the answer is less than was asked for; nil if it is not
+}
+
+// Degrade says that the operation that ctx belongs to gives less than it was asked
+// for, and why: it is no failure, but metric, log and trace tell of it.
+func Degrade(ctx context.Context, why *fault.Error) {
+	if counts, _ := ctx.Value(countsKey{}).(*counts); counts != nil {
+		counts.mu.Lock()
+		defer counts.mu.Unlock()
+		counts.less = why
+	}
+}
+
+func (c *counts) degraded() *fault.Error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.less
 }
 
 // Count adds n to a metric of the operation that ctx belongs to. What is never
@@ -87,6 +107,10 @@ func (op *Operation) metrics() []any {
 	add("attempts", "Count", t.attempts)
 	add("hedges", "Count", t.hedges)
 	add("hangs_survived", "Count", t.survived)
+	degraded := op.counts.degraded()
+	if degraded != nil {
+		add("degraded", "Count", 1)
+	}
 	op.counts.mu.Lock()
 	for _, c := range counters {
 		if n, ok := op.counts.n[c]; ok {
@@ -101,6 +125,11 @@ func (op *Operation) metrics() []any {
 			name = "wish_timeouts"
 		}
 		directives = append(directives, directive{Namespace, [][]string{{"function", "step", "phase"}}, []metric{{name, "Count"}}})
+	}
+	if degraded != nil && op.Fault == nil && degraded.Step != "" && degraded.Phase != "" {
+		if degraded.Kind == fault.Timeout {
+			directives = append(directives, directive{Namespace, [][]string{{"function", "step", "phase"}}, []metric{{"degraded", "Count"}}})
+		}
 	}
 	return append(attrs, "_aws", embedded{time.Now().UnixMilli(), directives})
 }

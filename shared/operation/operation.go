@@ -79,6 +79,10 @@ func (op *Operation) finish(ctx context.Context, log *slog.Logger) {
 	for _, t := range op.Record.Timings() {
 		attrs = append(attrs, slog.Group("step_"+string(t.Step), "ms", t.Duration.Milliseconds(), "attempts", t.Attempts, "outcome", t.Outcome))
 	}
+	if f := op.counts.degraded(); f != nil && op.Fault == nil {
+		level = slog.LevelWarn
+		attrs = append(attrs, "degraded_kind", f.Kind.String(), "degraded_detail", f.Detail, "step", f.Step, "phase", f.Phase, "fault_attempts", f.Attempts)
+	}
 	if f := op.Fault; f != nil {
 		attrs = append(attrs, "kind", f.Kind.String(), "detail", f.Detail, "step", f.Step, "phase", f.Phase, "fault_attempts", f.Attempts)
 		if f.Kind.Status() >= 500 {
