@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"net/http"
 	"strconv"
@@ -10,9 +9,9 @@ import (
 	"ragtime/shared/apigw"
 	"ragtime/shared/config"
 	"ragtime/shared/fault"
-	"ragtime/shared/filter"
 	"ragtime/shared/metadata"
 	"ragtime/shared/operation"
+	"ragtime/shared/query"
 	"ragtime/shared/rag"
 	"ragtime/shared/trace"
 )
@@ -44,40 +43,8 @@ func newHandler(e rag.Embedder, s reader, from config.Tenancy, t *trace.Tracer) 
 }
 
 type retrieveBody struct {
-	Query    string        `json:"query"`
-	TopK     *int          `json:"top_k"`
-	Filter   filter.Filter `json:"filter"`
-	MinScore *float64      `json:"min_score"`
-	Rank     *string       `json:"rank"`
-	Merge    *bool         `json:"merge"`
-}
-
-type passage struct {
-	DocumentID     string       `json:"document_id"`
-	Chunk          int          `json:"chunk"`
-	Chunks         int          `json:"chunks,omitempty"` // with "merge": how many, from chunk on
-	Text           string       `json:"text"`
-	Score          float64      `json:"score"`
-	SimilarityRank int          `json:"similarity_rank"`
-	WordRank       int          `json:"word_rank,omitempty"` // absent where no word matched
-	Words          []string     `json:"words"`
-	Title          string       `json:"title"`
-	Metadata       metadata.Map `json:"metadata"`
-}
-
-func showPassage(p rag.Passage) passage {
-	return passage{
-		DocumentID:     p.DocumentID,
-		Chunk:          p.Chunk,
-		Chunks:         p.Chunks,
-		Text:           p.Text,
-		Score:          p.Score,
-		SimilarityRank: p.SimilarityRank,
-		WordRank:       p.WordRank,
-		Words:          p.Words,
-		Title:          p.Title,
-		Metadata:       p.Metadata,
-	}
+	query.Fields
+	Words string `json:"query"`
 }
 
 type usage struct {
@@ -85,39 +52,24 @@ type usage struct {
 }
 
 type retrieveAnswer struct {
-	Passages    []passage `json:"passages"`
-	Incomplete  bool      `json:"incomplete,omitempty"` // there may be more than were found, or than fit
-	Usage       usage     `json:"usage"`
-	OperationID string    `json:"operation_id"`
+	Passages    []query.Passage `json:"passages"`
+	Incomplete  bool            `json:"incomplete,omitempty"` // there may be more than were found, or than fit
+	Usage       usage           `json:"usage"`
+	OperationID string          `json:"operation_id"`
 }
-
-// defaultTopK is the contract's.
-const defaultTopK = 5
 
 func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
 	var body retrieveBody
 	if err := r.JSON(&body); err != nil {
 		return apigw.Response{}, err
 	}
-	q := rag.Query{Text: body.Query, TopK: defaultTopK, Filter: body.Filter, MinScore: body.MinScore}
-	if body.TopK != nil {
-		q.TopK = *body.TopK
-	}
-	if body.Rank != nil {
-		// An empty name is a mistake, not the default.
-		q.Rank = rag.Ranking(cmp.Or(*body.Rank, " "))
-	}
-	q.Merge = body.Merge != nil && *body.Merge
-	found, err := rag.Retrieve(ctx, r.Tenant, q, h.embedder, h.store)
+	found, err := rag.Retrieve(ctx, r.Tenant, body.Query(body.Words, false), h.embedder, h.store)
 	if err != nil {
 		return apigw.Response{}, err
 	}
 	operation.Count(ctx, operation.EmbeddingTokens, found.Tokens)
 	operation.Count(ctx, operation.StaleChunks, found.Stale)
-	out := retrieveAnswer{Passages: make([]passage, len(found.Passages)), Incomplete: found.Incomplete, Usage: usage{found.Tokens}, OperationID: r.OperationID}
-	for i, p := range found.Passages {
-		out.Passages[i] = showPassage(p)
-	}
+	out := retrieveAnswer{Passages: query.Show(found.Passages), Incomplete: found.Incomplete, Usage: usage{found.Tokens}, OperationID: r.OperationID}
 	for !apigw.Fits(out) && len(out.Passages) > 1 { // the best ones stay
 		out.Passages, out.Incomplete = out.Passages[:len(out.Passages)*3/4], true
 	}

@@ -15,6 +15,7 @@ import (
 	"ragtime/shared/config"
 	"ragtime/shared/fault"
 	"ragtime/shared/metadata"
+	"ragtime/shared/query"
 	"ragtime/shared/rag"
 )
 
@@ -63,17 +64,14 @@ func TestRetrieve(t *testing.T) {
 			if err := json.Unmarshal([]byte(r.Body), &got); r.StatusCode != 200 || err != nil {
 				t.Fatalf("got %d %s", r.StatusCode, r.Body)
 			}
-			want := retrieveAnswer{Passages: []passage{}, Usage: usage{7}, OperationID: "op-1"}
-			for _, p := range found[:tt.passages] {
-				want.Passages = append(want.Passages, showPassage(p))
-			}
+			want := retrieveAnswer{Passages: query.Show(found[:tt.passages]), Usage: usage{7}, OperationID: "op-1"}
 			// Ranks and words are rag's to test; here it matters that they are told.
 			for i, p := range got.Passages {
 				if p.SimilarityRank == 0 || p.Words == nil {
 					t.Errorf("passage %d: got no rank or words in %s", i, r.Body)
 				}
 			}
-			if d := cmp.Diff(want, got, cmpopts.IgnoreFields(passage{}, "SimilarityRank", "WordRank", "Words", "Chunks")); d != "" {
+			if d := cmp.Diff(want, got, cmpopts.IgnoreFields(query.Passage{}, "SimilarityRank", "WordRank", "Words", "Chunks")); d != "" {
 				t.Errorf("answer (-want +got):\n%s", d)
 			}
 			tt.want.Tenant = "account:123456789012"

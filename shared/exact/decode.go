@@ -3,6 +3,7 @@ package exact
 import (
 	"encoding/json"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"ragtime/shared/fault"
@@ -15,8 +16,9 @@ type Reader interface {
 
 // Decode decodes a request's body, a JSON object, into the struct that into points
 // to. A field has a name by its json tag, and is a string, int, float64, bool, a
-// Reader, a struct of such, or a pointer to one. An unknown name, one given twice and
-// a wrong type are faults; what is absent, or null, stays as it is.
+// Reader, a struct of such, embedded or not, a slice of such structs, or a pointer to
+// one. An unknown name, one given twice and a wrong type are faults; what is absent,
+// or null, stays as it is.
 func Decode(body []byte, into any) error {
 	if strings.TrimSpace(string(body)) == "" {
 		return fault.Bad("body", "must not be empty")
@@ -36,10 +38,7 @@ func decodeStruct(path string, raw json.RawMessage, into reflect.Value) error {
 		return fault.Bad(join(path, Printable(twice), ""), "must not be given twice")
 	}
 	known := map[string]reflect.Value{}
-	for i := range into.NumField() {
-		name, _, _ := strings.Cut(into.Type().Field(i).Tag.Get("json"), ",")
-		known[name] = into.Field(i)
-	}
+	fields(into, known)
 	for _, m := range members {
 		field, ok := known[m.Name]
 		if !ok {
@@ -55,6 +54,34 @@ func decodeStruct(path string, raw json.RawMessage, into reflect.Value) error {
 	return nil
 }
 
+// fields notes a struct's fields by name, those of embedded structs too.
+func fields(of reflect.Value, known map[string]reflect.Value) {
+	for i := range of.NumField() {
+		f := of.Type().Field(i)
+		if f.Anonymous {
+			fields(of.Field(i), known)
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		known[name] = of.Field(i)
+	}
+}
+
+// decodeList decodes an array of objects.
+func decodeList(path string, raw json.RawMessage, into reflect.Value) error {
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &items) != nil {
+		return fault.Bad(path, "must be an array of objects")
+	}
+	into.Set(reflect.MakeSlice(into.Type(), len(items), len(items)))
+	for i, item := range items {
+		if err := decodeStruct(path+"["+strconv.Itoa(i)+"]", item, into.Index(i)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func decodeValue(path string, raw json.RawMessage, into reflect.Value) error {
 	if into.Kind() == reflect.Pointer {
 		into.Set(reflect.New(into.Type().Elem()))
@@ -63,8 +90,11 @@ func decodeValue(path string, raw json.RawMessage, into reflect.Value) error {
 	if r, ok := into.Addr().Interface().(Reader); ok {
 		return r.ReadExact(path, raw)
 	}
-	if into.Kind() == reflect.Struct {
+	switch {
+	case into.Kind() == reflect.Struct:
 		return decodeStruct(path, raw, into)
+	case into.Kind() == reflect.Slice && into.Type().Elem().Kind() == reflect.Struct:
+		return decodeList(path, raw, into)
 	}
 	if json.Unmarshal(raw, into.Addr().Interface()) != nil {
 		return fault.Bad(path, "must be %s", kindNames[into.Kind()])

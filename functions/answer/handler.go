@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"net/http"
+
+	"ragtime/shared/apigw"
+	"ragtime/shared/config"
+	"ragtime/shared/fault"
+	"ragtime/shared/operation"
+	"ragtime/shared/query"
+	"ragtime/shared/rag"
+	"ragtime/shared/trace"
+)
+
+type handler struct {
+	embedder  rag.Embedder
+	searcher  rag.Searcher
+	generator rag.Generator
+	options   rag.AnswerOptions
+	costs     costs
+}
+
+func newHandler(e rag.Embedder, s rag.Searcher, g rag.Generator, cfg config.Config, chat config.Chat, t *trace.Tracer) apigw.Func {
+	h := handler{
+		embedder:  e,
+		searcher:  s,
+		generator: g,
+		options: rag.AnswerOptions{
+			System:        chat.System,
+			PassageTokens: chat.Settings.PassageTokens,
+			MaxTokens:     chat.Settings.AnswerTokens,
+			LeastScore:    chat.Settings.LeastScore,
+		},
+		costs: costs{chat.Prices, cfg.EmbeddingModel},
+	}
+	return apigw.API{
+		Name:    "answer",
+		Tracer:  t,
+		Tenancy: cfg.Tenancy,
+		Routes:  apigw.Routes{"POST /answer": h.answer},
+		Direct:  apigw.Direct{Route: "POST /answer", Fields: []string{"question"}},
+		Streams: chat.Streams,
+	}.Serve
+}
+
+type answerBody struct {
+	query.Fields
+	Question string `json:"question"`
+	Messages []struct {
+		Role    string `json:"role"`
+		Content string `json:"content"`
+	} `json:"messages"`
+}
+
+type citation struct {
+	Marker     int    `json:"marker"`
+	DocumentID string `json:"document_id"`
+	Chunk      int    `json:"chunk"`
+	Text       string `json:"text"`
+}
+
+// reply is what is said of an answer after its passages and its text.
+type reply struct {
+	Finish           rag.Finish `json:"finish,omitempty"` // why the model stopped; absent where there is no answer
+	Model            string     `json:"model,omitempty"`
+	Citations        []citation `json:"citations"`
+	CitationsDropped int        `json:"citations_dropped,omitempty"`
+	Rewritten        string     `json:"rewritten_question,omitempty"`
+	RewriteSkipped   string     `json:"rewrite_skipped,omitempty"`
+	Incomplete       bool       `json:"incomplete,omitempty"` // there may be more passages than were found, or than fit
+	Degraded         *degraded  `json:"degraded,omitempty"`
+	Usage            usage      `json:"usage"`
+	OperationID      string     `json:"operation_id"`
+}
+
+// degraded says why there is no whole answer.
+type degraded struct {
+	Step   fault.Step  `json:"step"`
+	Phase  fault.Phase `json:"phase,omitempty"`
+	Kind   string      `json:"kind"` // of the problem that it would have been, such as timeout
+	Reason string      `json:"reason"`
+}
+
+type wholeAnswer struct {
+	Answer   *string         `json:"answer"` // null where there is none
+	Passages []query.Passage `json:"passages"`
+	reply
+}
+
+func (h handler) answer(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
+	media, err := r.Accepts("application/json", apigw.EventStream)
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	var events *apigw.Events
+	if media == apigw.EventStream {
+		if events, err = r.Events(); err != nil {
+			return apigw.Response{}, err
+		}
+	}
+	q, err := question(r)
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	progress := rag.Progress{Passages: func([]rag.Passage) error { return nil }, Text: func(string) error { return nil }}
+	if events != nil {
+		progress = stream(events)
+	}
+	got, err := rag.Answer(ctx, r.Tenant, q, h.options, h.embedder, h.searcher, h.generator, progress)
+	h.count(ctx, got)
+	if err != nil {
+		return apigw.Response{}, err
+	}
+	told := h.tell(got, r.OperationID)
+	if events != nil {
+		return apigw.Response{}, finish(events, told)
+	}
+	return whole(got, told, q.Strict), nil
+}
+
+// question reads the request.
+func question(r *apigw.Request) (rag.Question, error) {
+	var body answerBody
+	if err := r.JSON(&body); err != nil {
+		return rag.Question{}, err
+	}
+	// Chunks that follow one another are read as one: the model needs no part twice.
+	out := rag.Question{Query: body.Query(body.Question, true), Strict: r.Prefers("handling", "strict")}
+	for _, m := range body.Messages {
+		out.Messages = append(out.Messages, rag.Message{Role: rag.Role(m.Role), Content: m.Content})
+	}
+	return out, nil
+}
+
+// whole makes one answer of everything.
+func whole(got rag.Answered, told reply, strict bool) apigw.Response {
+	out := wholeAnswer{Passages: query.Show(got.Passages), reply: told}
+	if got.Degraded == nil {
+		out.Answer = &got.Text
+	}
+	for !apigw.Fits(out) && len(out.Passages) > 1 { // the best ones stay
+		out.Passages, out.Incomplete = out.Passages[:len(out.Passages)*3/4], true
+	}
+	response := apigw.Response{Status: http.StatusOK, Body: out}
+	if strict {
+		response.Applied = "handling=strict"
+	}
+	return response
+}
+
+// tell makes the rest of an answer.
+func (h handler) tell(got rag.Answered, id string) reply {
+	out := reply{
+		Finish:           got.Finish,
+		Model:            got.Model,
+		Citations:        []citation{},
+		CitationsDropped: got.Dropped,
+		Rewritten:        got.Rewritten,
+		RewriteSkipped:   got.RewriteSkipped,
+		Incomplete:       got.Incomplete,
+		Usage:            h.costs.usage(got),
+		OperationID:      id,
+	}
+	for _, c := range got.Citations {
+		out.Citations = append(out.Citations, citation(c))
+	}
+	if f := got.Degraded; f != nil {
+		out.Degraded = &degraded{Step: f.Step, Phase: f.Phase, Kind: f.Kind.String(), Reason: f.Detail}
+		out.Citations = []citation{}
+	}
+	return out
+}
+
+// count counts what the operation's metrics tell.
+func (h handler) count(ctx context.Context, got rag.Answered) {
+	operation.Count(ctx, operation.EmbeddingTokens, got.EmbeddingTokens)
+	operation.Count(ctx, operation.StaleChunks, got.Stale)
+	operation.Count(ctx, operation.CitationsDropped, got.Dropped)
+	for _, p := range got.Paid {
+		operation.Count(ctx, operation.PromptTokens, p.Prompt)
+		operation.Count(ctx, operation.CompletionTokens, p.Completion)
+	}
+	if got.Degraded != nil {
+		operation.Degrade(ctx, got.Degraded)
+	}
+}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ragtime/shared/apigw"
+	"ragtime/shared/apigw/apigwtest"
+	"ragtime/shared/config"
+	"ragtime/shared/fault"
+	"ragtime/shared/rag"
+)
+
+var found = []rag.Passage{
+	{DocumentID: "a", Chunk: 2, Text: marker + " one", Score: 0.9, Title: "A", Metadata: nil},
+	{DocumentID: "b", Text: "two", Score: 0.5},
+}
+
+// shown is what a client sees of an answer.
+type shown struct {
+	Answer    *string `json:"answer"`
+	Finish    string  `json:"finish"`
+	Model     string  `json:"model"`
+	Citations []struct {
+		Marker     int    `json:"marker"`
+		DocumentID string `json:"document_id"`
+		Chunk      int    `json:"chunk"`
+		Text       string `json:"text"`
+	} `json:"citations"`
+	Dropped  int `json:"citations_dropped"`
+	Passages []struct {
+		DocumentID string `json:"document_id"`
+	} `json:"passages"`
+	Degraded *struct{ Step, Phase, Kind, Reason string } `json:"degraded"`
+	Usage    struct {
+		Embedding  int      `json:"embedding_tokens"`
+		Prompt     int      `json:"prompt_tokens"`
+		Completion int      `json:"completion_tokens"`
+		Cost       *float64 `json:"cost_usd"`
+	} `json:"usage"`
+	OperationID string `json:"operation_id"`
+}
+
+func show(t *testing.T, body string) (s shown) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(body), &s); err != nil {
+		t.Fatalf("%s: %v", body, err)
+	}
+	return s
+}
+
+func TestAnswer(t *testing.T) {
+	for _, streams := range []bool{false, true} {
+		w := &world{passages: found, pieces: []string{"It is so [1", "] and so [7]."}, finish: rag.FinishStop}
+		r := send(t, w, request(`{"question":"`+marker+`?","filter":{"collection":"c"}}`), streams)
+		s := show(t, r.Body)
+		if r.StatusCode != 200 || s.Answer == nil || *s.Answer != "It is so [1] and so." || s.Finish != "stop" || s.Model != "gpt-4.1-mini-2025-04-14" ||
+			s.Dropped != 1 || len(s.Passages) != 2 || s.Degraded != nil || s.OperationID != "op-1" {
+			t.Errorf("got %d %s", r.StatusCode, r.Body)
+		}
+		if len(s.Citations) != 1 || s.Citations[0].DocumentID != "a" || s.Citations[0].Chunk != 2 || s.Citations[0].Text != marker+" one" {
+			t.Errorf("got citations %+v", s.Citations)
+		}
+		// 7 tokens at 0.02, 1,000 at 0.40 and 100 at 1.60 dollars a million.
+		if u := s.Usage; u.Embedding != 7 || u.Prompt != 1000 || u.Completion != 100 || u.Cost == nil || fmt.Sprintf("%.8f", *u.Cost) != "0.00056014" {
+			t.Errorf("got usage %+v", u)
+		}
+		if w.queries[0] != marker+"?" || w.filter.Collection != "c" || w.tenants[0] != "account:"+apigwtest.Account {
+			t.Errorf("got search %+v", w)
+		}
+		for _, metric := range []string{`"embedding_tokens":7`, `"prompt_tokens":1000`, `"completion_tokens":100`, `"citations_dropped":1`} {
+			if !strings.Contains(logged.String(), metric) {
+				t.Errorf("the finish line lacks %s", metric)
+			}
+		}
+	}
+}
+
+// A model that hangs costs the text; who insists gets the failure.
+func TestAnswerDegraded(t *testing.T) {
+	hung := &fault.Error{Kind: fault.Timeout, Phase: fault.PhaseWait, Detail: "hung", Cause: fmt.Errorf("private")}
+	for _, streams := range []bool{false, true} {
+		w := &world{passages: found, pieces: []string{"It is"}, err: hung}
+		r := send(t, w, request(`{"question":"q"}`), streams)
+		s := show(t, r.Body)
+		if r.StatusCode != 200 || s.Answer != nil || !strings.Contains(r.Body, `"answer":null`) || len(s.Passages) != 2 || s.Degraded == nil || s.Degraded.Step != "generate" ||
+			s.Degraded.Phase != "wait" || s.Degraded.Kind != "timeout" || strings.Contains(r.Body, "private") {
+			t.Errorf("got %d %s, want the passages and why there is no more", r.StatusCode, r.Body)
+		}
+		for _, told := range []string{`"degraded":1`, `"outcome":"ok"`, `"step":"generate"`, `"phase":"wait"`, `"degraded_kind":"timeout"`, `"level":"WARN"`} {
+			if !strings.Contains(logged.String(), told) {
+				t.Errorf("the finish line lacks %s:\n%s", told, logged.String())
+			}
+		}
+		e := request(`{"question":"q"}`)
+		e.Headers["Prefer"] = "handling=strict"
+		if r = send(t, w, e, streams); r.StatusCode != 504 || !strings.Contains(r.Body, `"step":"generate"`) {
+			t.Errorf("got %d %s of a strict client, want 504", r.StatusCode, r.Body)
+		}
+	}
+}
+
+func TestAnswerOfNothing(t *testing.T) {
+	w := &world{}
+	r := send(t, w, request(`{"question":"q"}`), false)
+	if s := show(t, r.Body); s.Answer == nil || s.Finish != "no_passages" || len(w.prompts) != 0 || !strings.Contains(r.Body, `"passages":[]`) || !strings.Contains(r.Body, `"citations":[]`) {
+		t.Errorf("got %s, want that nothing is known, without a call of the model", r.Body)
+	}
+}
+
+// events are a stream's events, by name with their data.
+func events(t *testing.T, body string) (names []string, data []string) {
+	t.Helper()
+	for block := range strings.SplitSeq(strings.TrimSuffix(body, "\n\n"), "\n\n") {
+		name, rest, ok := strings.Cut(strings.TrimPrefix(block, "event: "), "\ndata: ")
+		if !ok || !json.Valid([]byte(rest)) {
+			t.Fatalf("%q is no event", block)
+		}
+		names, data = append(names, name), append(data, rest)
+	}
+	return names, data
+}
+
+func TestAnswerStreamed(t *testing.T) {
+	ask := func(w *world) ([]string, []string) {
+		e := request(`{"question":"q"}`)
+		e.Headers["Accept"] = "text/event-stream"
+		r := send(t, w, e, true)
+		if r.StatusCode != 200 || r.Headers["Content-Type"] != "text/event-stream" {
+			t.Fatalf("got %d %v", r.StatusCode, r.Headers)
+		}
+		return events(t, r.Body)
+	}
+	names, data := ask(&world{passages: found, pieces: []string{"It is", " so [1", "]."}, finish: rag.FinishStop})
+	if d := cmp.Diff([]string{"passages", "text", "text", "text", "citations", "done"}, names); d != "" {
+		t.Fatalf("events (-want +got):\n%s", d)
+	}
+	if data[1] != `{"text":"It is"}` || !strings.Contains(data[0], `"document_id":"a"`) || !strings.Contains(data[4], `"marker":1`) {
+		t.Errorf("got %q", data)
+	}
+	if s := show(t, data[5]); s.Finish != "stop" || s.Usage.Prompt != 1000 || s.OperationID != "op-1" {
+		t.Errorf("got done %s", data[5])
+	}
+	names, data = ask(&world{passages: found, pieces: []string{"It is"}, err: fault.New(fault.Timeout, "hung")})
+	if d := cmp.Diff([]string{"passages", "text", "error"}, names); d != "" || show(t, data[2]).Degraded == nil {
+		t.Errorf("events of a hang, %s (-want +got):\n%s", data, d)
+	}
+	names, _ = ask(&world{})
+	if d := cmp.Diff([]string{"passages", "text", "citations", "done"}, names); d != "" {
+		t.Errorf("events where nothing is known (-want +got):\n%s", d)
+	}
+}
+
+func TestAnswerRefused(t *testing.T) {
+	field := func(s string) string { return `{"question":"` + marker + `",` + s + `}` }
+	message := func(s string) string {
+		return field(`"messages":[{"role":"user","content":"` + marker + `"},` + s + `]`)
+	}
+	var many []string
+	for range rag.MaxMessages + 1 {
+		many = append(many, `{"role":"user","content":"x"}`)
+	}
+	for _, tt := range []struct{ name, body, field string }{
+		{"no question", `{}`, "question"},
+		{"null", `{"question":null}`, "question"},
+		{"number", `{"question":1}`, "question"},
+		{"blank", `{"question":" "}`, "question"},
+		{"with NUL", `{"question":"` + marker + `\u0000"}`, "question"},
+		{"longer than the model takes", `{"question":"` + marker + strings.Repeat(" a", 4000) + `"}`, "question"},
+		{"a query", `{"query":"` + marker + `"}`, "query"},
+		{"top_k", field(`"top_k":0`), "top_k"},
+		{"min_score", field(`"min_score":2`), "min_score"},
+		{"rank", field(`"rank":""`), "rank"},
+		{"filter", field(`"filter":{"collection":""}`), "filter.collection"},
+		{"messages an object", field(`"messages":{}`), "messages"},
+		{"messages of texts", field(`"messages":["` + marker + `"]`), "messages[0]"},
+		{"too many", field(`"messages":[` + strings.Join(many, ",") + `]`), "messages"},
+		{"too long", message(`{"role":"user","content":"` + strings.Repeat("a ", 17_000) + `"}`), "messages"},
+		{"system", message(`{"role":"system","content":"` + marker + `"}`), "messages[1].role"},
+		{"no role", message(`{"content":"` + marker + `"}`), "messages[1].role"},
+		{"no content", message(`{"role":"assistant"}`), "messages[1].content"},
+		{"content a list", message(`{"role":"user","content":[{"type":"text"}]}`), "messages[1].content"},
+		{"unknown in a message", message(`{"role":"user","content":"x","name":"` + marker + `"}`), "messages[1].name"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := &world{}
+			refused(t, w, send(t, w, request(tt.body), true), 400, tt.field)
+		})
+	}
+	for accept, streams := range map[string]bool{"text/html": true, "text/event-stream": false} {
+		w := &world{}
+		e := request(`{"question":"` + marker + `"}`)
+		e.Headers["Accept"] = accept
+		refused(t, w, send(t, w, e, streams), 406, "")
+	}
+}
+
+var calls = []apigwtest.Call{{Method: "POST", Resource: "/answer", Body: `{"question":"a"}`}}
+
+// Whatever an event claims to be, it is answered from its caller's documents alone.
+func TestForgedEvents(t *testing.T) {
+	w := &world{passages: found}
+	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newTestHandler(w, from, true) }, w.asked)
+}
+
+func TestAnyEvent(t *testing.T) {
+	w := &world{passages: found}
+	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newTestHandler(w, from, true) }, w.asked)
+}

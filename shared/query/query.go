@@ -1,0 +1,73 @@
+// Package query is what requests and answers of retrieve and answer share, as JSON.
+package query
+
+import (
+	"cmp"
+
+	"ragtime/shared/filter"
+	"ragtime/shared/metadata"
+	"ragtime/shared/rag"
+)
+
+// Fields are the fields of a request that say what to search for, beside its words.
+type Fields struct {
+	TopK     *int          `json:"top_k"`
+	Filter   filter.Filter `json:"filter"`
+	MinScore *float64      `json:"min_score"`
+	Rank     *string       `json:"rank"`
+	Merge    *bool         `json:"merge"`
+}
+
+// defaultTopK is the contract's.
+const defaultTopK = 5
+
+// Query is the query with the words; merge says whether adjacent chunks are joined
+// where the request does not say.
+func (f Fields) Query(words string, merge bool) rag.Query {
+	q := rag.Query{Text: words, TopK: defaultTopK, Filter: f.Filter, MinScore: f.MinScore, Merge: merge}
+	if f.TopK != nil {
+		q.TopK = *f.TopK
+	}
+	if f.Rank != nil {
+		// An empty name is a mistake, not the default.
+		q.Rank = rag.Ranking(cmp.Or(*f.Rank, " "))
+	}
+	if f.Merge != nil {
+		q.Merge = *f.Merge
+	}
+	return q
+}
+
+// Passage is a passage of an answer.
+type Passage struct {
+	DocumentID     string       `json:"document_id"`
+	Chunk          int          `json:"chunk"`
+	Chunks         int          `json:"chunks,omitempty"` // with "merge": how many, from chunk on
+	Text           string       `json:"text"`
+	Score          float64      `json:"score"`
+	SimilarityRank int          `json:"similarity_rank"`
+	WordRank       int          `json:"word_rank,omitempty"` // absent where no word matched
+	Words          []string     `json:"words"`
+	Title          string       `json:"title"`
+	Metadata       metadata.Map `json:"metadata"`
+}
+
+// Show makes passages of an answer; none is an empty list.
+func Show(found []rag.Passage) []Passage {
+	out := make([]Passage, len(found))
+	for i, p := range found {
+		out[i] = Passage{
+			DocumentID:     p.DocumentID,
+			Chunk:          p.Chunk,
+			Chunks:         p.Chunks,
+			Text:           p.Text,
+			Score:          p.Score,
+			SimilarityRank: p.SimilarityRank,
+			WordRank:       p.WordRank,
+			Words:          p.Words,
+			Title:          p.Title,
+			Metadata:       p.Metadata,
+		}
+	}
+	return out
+}
