@@ -1,6 +1,7 @@
 // Package openai is an OpenAI-compatible stand-in that works offline: it makes
 // embeddings of the text's words and, in English, of their meanings: good enough that retrieval is
-// useful without a key, and refuses bad input as OpenAI does. Faults are the
+// useful without a key; it answers a chat with the sentences of the passages in it that match the
+// question best; and it refuses bad input as OpenAI does. Faults are the
 // ways in which OpenAI fails, for the network that serves it.
 package openai
 
@@ -21,18 +22,28 @@ import (
 // refused for their tokens long before.
 const maxBody = 64 << 20
 
-// API is the stand-in's handler: POST /v1/embeddings and GET /v1/models, for
-// any bearer token.
-func API() http.Handler {
+// StandIn is the stand-in's handler. It is safe for concurrent use.
+type StandIn struct {
+	handler http.Handler
+	pace    pace
+	meter   meter
+}
+
+// API makes a stand-in: POST /v1/embeddings, POST /v1/chat/completions and GET
+// /v1/models, for any bearer token.
+func API() *StandIn {
+	s := new(StandIn)
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /v1/embeddings", embeddings)
+	mux.HandleFunc("POST "+chatPath, s.chat)
 	mux.HandleFunc("GET /v1/models", listModels)
 	mux.HandleFunc("/v1/embeddings", wrongMethod)
+	mux.HandleFunc(chatPath, wrongMethod)
 	mux.HandleFunc("/v1/models", wrongMethod)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, apiError{http.StatusNotFound, fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.URL.Path), "invalid_request_error", "", ""})
 	})
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Request-Id", requestID())
 		h.Set("Openai-Version", "2020-10-01")
@@ -43,7 +54,11 @@ func API() http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
+	return s
 }
+
+// ServeHTTP implements http.Handler.
+func (s *StandIn) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 func requestID() string {
 	id := make([]byte, 16)
@@ -75,7 +90,7 @@ func wrongMethod(w http.ResponseWriter, r *http.Request) {
 
 func listModels(w http.ResponseWriter, _ *http.Request) {
 	var data []any
-	for _, name := range []string{"text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002"} {
+	for _, name := range []string{"text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002", "gpt-4.1-mini"} {
 		data = append(data, map[string]any{"id": name, "object": "model", "created": 1705948997, "owned_by": "ragtime"})
 	}
 	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data})
@@ -83,13 +98,9 @@ func listModels(w http.ResponseWriter, _ *http.Request) {
 
 func embeddings(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		refuse(w, apiError{http.StatusUnsupportedMediaType, "Unsupported Media Type. Send JSON with 'Content-Type: application/json'.", "invalid_request_error", "", "unsupported_content_type"})
-		return
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
-		refuse(w, apiError{http.StatusRequestEntityTooLarge, "Request too large.", "invalid_request_error", "", ""})
+	body, refused := readJSON(w, r)
+	if refused != nil {
+		refuse(w, *refused)
 		return
 	}
 	req, refused := parse(body)
@@ -101,15 +112,31 @@ func embeddings(w http.ResponseWriter, r *http.Request) {
 	for i, t := range req.texts {
 		data[i] = map[string]any{"object": "embedding", "index": i, "embedding": encode(Embed(t, req.dimensions), req.base64)}
 	}
-	h := w.Header()
-	h.Set("Openai-Model", req.model)
+	accounting(w.Header(), req.model, req.tokens, start)
+	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data, "model": req.model,
+		"usage": map[string]int{"prompt_tokens": req.tokens, "total_tokens": req.tokens}})
+}
+
+// readJSON reads the body of a request that must be JSON.
+func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
+	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return nil, &apiError{http.StatusUnsupportedMediaType, "Unsupported Media Type. Send JSON with 'Content-Type: application/json'.", "invalid_request_error", "", "unsupported_content_type"}
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		return nil, &apiError{http.StatusRequestEntityTooLarge, "Request too large.", "invalid_request_error", "", ""}
+	}
+	return body, nil
+}
+
+// accounting sets the headers that tell of time and limits.
+func accounting(h http.Header, model string, tokens int, start time.Time) {
+	h.Set("Openai-Model", model)
 	h.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(start).Milliseconds(), 10))
 	h.Set("X-Ratelimit-Limit-Requests", "3000")
 	h.Set("X-Ratelimit-Remaining-Requests", "2999")
 	h.Set("X-Ratelimit-Reset-Requests", "20ms")
 	h.Set("X-Ratelimit-Limit-Tokens", "1000000")
-	h.Set("X-Ratelimit-Remaining-Tokens", strconv.Itoa(max(0, 1_000_000-req.tokens)))
-	h.Set("X-Ratelimit-Reset-Tokens", fmt.Sprintf("%dms", req.tokens*60/1000))
-	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data, "model": req.model,
-		"usage": map[string]int{"prompt_tokens": req.tokens, "total_tokens": req.tokens}})
+	h.Set("X-Ratelimit-Remaining-Tokens", strconv.Itoa(max(0, 1_000_000-tokens)))
+	h.Set("X-Ratelimit-Reset-Tokens", fmt.Sprintf("%dms", tokens*60/1000))
 }

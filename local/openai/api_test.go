@@ -21,6 +21,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // start serves the stand-in on a network.
 func start(t *testing.T) (*network.Network, *network.Host) {
+	n, h, _ := startStandIn(t)
+	return n, h
+}
+
+func startStandIn(t *testing.T) (*network.Network, *network.Host, *StandIn) {
+	s := API()
 	n, err := network.New()
 	if err != nil {
 		t.Fatal(err)
@@ -30,11 +36,11 @@ func start(t *testing.T) (*network.Network, *network.Host) {
 			t.Error(err)
 		}
 	})
-	h, err := n.Serve("openai", API(), Faults()...)
+	h, err := n.Serve("openai", s, Faults()...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return n, h
+	return n, h, s
 }
 
 // The real client gets the same vectors over both protocols and in both formats.

@@ -6,13 +6,14 @@ import (
 	"maps"
 	"math"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"ragtime/local/network"
 )
 
 // Faults are OpenAI's own ways to fail, and those of APIs that are nearly its own.
-func Faults() []network.Kind { return append(failures(), variants()...) }
+func Faults() []network.Kind { return slices.Concat(failures(), variants(), chatFailures()) }
 
 // failures are OpenAI's refusals, and embeddings that are not what its API
 // promises. permuted is what it may do and a client must bear.

@@ -108,7 +108,8 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v1/models", "", 200, `"text-embedding-3-large"`},
 		{"POST", "/v1/models", "application/json", 405, "Not allowed to POST on /v1/models."},
 		{"GET", "/v1/embeddings", "", 405, "Not allowed to GET on /v1/embeddings."},
-		{"POST", "/v1/chat/completions", "application/json", 404, "Invalid URL (POST /v1/chat/completions)"},
+		{"GET", "/v1/models", "", 200, `"gpt-4.1-mini"`},
+		{"POST", "/v1/responses", "application/json", 404, "Invalid URL (POST /v1/responses)"},
 		{"POST", "/v1/embeddings", "text/plain", 415, "unsupported_content_type"},
 	} {
 		t.Run(tt.method+" "+tt.path+" "+tt.contentType, func(t *testing.T) {

@@ -4,7 +4,8 @@
 // this project; the company, its prices and its telephone numbers are invented.
 //
 // With them come questions as a member would ask them, each with the one
-// document that answers it best, to measure how well retrieval finds it.
+// document that answers it best, to measure how well retrieval finds it, and the
+// fact in it, to measure whether an answer rests on it.
 // Documents that give the same figure give it alike: a plan's deductible is
 // the same everywhere, so an answer does not hang on which one was retrieved.
 package samples
@@ -35,6 +36,7 @@ type Document struct {
 type Question struct {
 	Question string `json:"question"`
 	Document string `json:"document"` // ID of the Document that answers it best
+	Fact     string `json:"fact"`     // what an answer rests on, in that document's words: a part of a line
 }
 
 // Documents returns every document, sorted by ID. The slice is the caller's.

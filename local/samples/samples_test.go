@@ -96,9 +96,9 @@ func TestPlanFigures(t *testing.T) {
 }
 
 func TestQuestions(t *testing.T) {
-	ids := make(map[string]bool)
+	texts := make(map[string]string)
 	for _, d := range Documents() {
-		ids[d.ID] = true
+		texts[d.ID] = d.Text
 	}
 	questions := Questions()
 	if got, want := len(questions), 40; got != want {
@@ -114,8 +114,11 @@ func TestQuestions(t *testing.T) {
 			t.Errorf("question asked twice: %q", q.Question)
 		}
 		asked[q.Question] = true
-		if !ids[q.Document] {
+		if texts[q.Document] == "" {
 			t.Errorf("question %q: no document %q", q.Question, q.Document)
+		}
+		if q.Fact == "" || !strings.Contains(texts[q.Document], q.Fact) {
+			t.Errorf("question %q: the document does not say %q", q.Question, q.Fact)
 		}
 		covered[q.Document] = true
 	}

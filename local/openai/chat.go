@@ -1,0 +1,153 @@
+package openai
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+const chatPath = "/v1/chat/completions"
+
+// chat answers POST /v1/chat/completions, as a stream or whole.
+func (s *StandIn) chat(w http.ResponseWriter, r *http.Request) {
+	c := &call{w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: "chatcmpl-" + requestID()[len("req_"):], pace: s.pace.now(), meter: &s.meter}
+	body, refused := readJSON(w, r)
+	if refused == nil {
+		c.chatRequest, refused = parseChat(body)
+	}
+	if refused != nil {
+		refuse(w, *refused)
+		return
+	}
+	c.pieces, c.finish = c.limit(reply(c.messages))
+	accounting(w.Header(), c.model, c.promptTokens, c.start)
+	s.meter.begin(c.chatRequest)
+	defer func() { s.meter.end(c.completed) }()
+	f := faultOf(r)
+	switch {
+	case c.stream && f.stream != nil:
+		f.stream(c)
+	case c.stream:
+		c.streamAll()
+	case f.whole != nil:
+		f.whole(c)
+	default:
+		c.whole()
+	}
+}
+
+// call is the making of one completion. Once the client has gone, what sends
+// sends no more and returns false.
+type call struct {
+	chatRequest
+	w       http.ResponseWriter
+	r       *http.Request
+	control *http.ResponseController
+	start   time.Time
+	id      string
+	pace    float64 // tokens a second; 0 is as fast as they are taken
+	meter   *meter
+
+	pieces    []piece // of the text
+	finish    string  // why it ends
+	made      int     // tokens so far
+	completed bool    // all was sent
+}
+
+// piece is what one event of a stream carries.
+type piece struct {
+	text   string
+	tokens int
+}
+
+// limit cuts a reply into pieces, and ends it where the request has it end.
+func (c *call) limit(text string) (pieces []piece, finish string) {
+	text = untilStop(text, c.stops)
+	used := 0
+	for _, p := range split(text) {
+		if c.maxTokens > 0 && used+p.tokens > c.maxTokens {
+			return pieces, "length"
+		}
+		used += p.tokens
+		pieces = append(pieces, p)
+	}
+	return pieces, "stop"
+}
+
+// make waits for as long as a piece takes, and bills it.
+func (c *call) make(p piece) bool {
+	if c.pace > 0 && !c.wait(time.Duration(float64(p.tokens)/c.pace*float64(time.Second))) {
+		return false
+	}
+	if c.r.Context().Err() != nil {
+		return false
+	}
+	c.made += p.tokens
+	c.meter.emitted(p.tokens)
+	return true
+}
+
+// wait waits; false if the client went before.
+func (c *call) wait(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-c.r.Context().Done():
+		return false
+	}
+}
+
+// hang waits until the client has left.
+func (c *call) hang() { <-c.r.Context().Done() }
+
+// usage is what the request cost so far.
+func (c *call) usage() map[string]any {
+	return map[string]any{"prompt_tokens": c.promptTokens, "completion_tokens": c.made, "total_tokens": c.promptTokens + c.made,
+		"prompt_tokens_details":     map[string]int{"cached_tokens": 0, "audio_tokens": 0},
+		"completion_tokens_details": map[string]int{"reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}}
+}
+
+// whole answers without streaming.
+func (c *call) whole() {
+	text, ok := c.makeAll(c.pieces)
+	if ok {
+		c.answer(map[string]any{"content": text}, c.finish, c.usage())
+	}
+}
+
+// makeAll makes pieces, and gives their text.
+func (c *call) makeAll(pieces []piece) (text string, ok bool) {
+	for _, p := range pieces {
+		if !c.make(p) {
+			return "", false
+		}
+		text += p.text
+	}
+	return text, true
+}
+
+// completion is an answer with a message.
+func (c *call) completion(message map[string]any, finish string, usage any) map[string]any {
+	full := map[string]any{"role": "assistant", "content": nil, "refusal": nil, "annotations": []any{}}
+	for name, v := range message {
+		full[name] = v
+	}
+	out := c.envelope("chat.completion")
+	out["choices"] = []any{map[string]any{"index": 0, "message": full, "logprobs": nil, "finish_reason": finish}}
+	if usage != nil {
+		out["usage"] = usage
+	}
+	return out
+}
+
+// answer sends a completion.
+func (c *call) answer(message map[string]any, finish string, usage any) {
+	c.completed = json.NewEncoder(c.w).Encode(c.completion(message, finish, usage)) == nil && c.r.Context().Err() == nil
+}
+
+// envelope is what every answer and every event has.
+func (c *call) envelope(object string) map[string]any {
+	return map[string]any{"id": c.id, "object": object, "created": c.start.Unix(), "model": c.model, "service_tier": "default", "system_fingerprint": "fp_ragtime"}
+}

@@ -1,0 +1,76 @@
+package openai
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What the stand-in says where it cannot quote.
+const (
+	unknownReply = "I do not know: the passages do not say."
+	plainReply   = "I am a stand-in for a chat model. I answer questions from passages, with their own sentences, and here are none. You said: “%s”"
+)
+
+// reply is what the stand-in says to a conversation. It does not follow
+// instructions, neither in passages nor elsewhere: it knows what the answer to a
+// question is, and the rewriting of a question.
+func reply(conversation []message) string {
+	var system string
+	var turns []message
+	for _, m := range conversation {
+		switch m.role {
+		case "system", "developer":
+			system += m.text + "\n"
+		default:
+			turns = append(turns, m)
+		}
+	}
+	last := -1
+	for i, m := range turns {
+		if m.role == "user" {
+			last = i
+		}
+	}
+	if last < 0 {
+		return fmt.Sprintf(plainReply, "")
+	}
+	a := readPassages(turns[last].text)
+	switch {
+	case len(a.passages) > 0:
+		return answer(a)
+	case isRewriting(system):
+		return rewritten(turns[:last], a.question)
+	}
+	return fmt.Sprintf(plainReply, shortened(unmarked(a.question)))
+}
+
+// shortened is a text's begin.
+func shortened(text string) string {
+	const most = 200
+	for i := range text {
+		if i >= most {
+			return text[:i] + "…"
+		}
+	}
+	return text
+}
+
+// answer quotes the statements that match the question best, each with the
+// marker of its passage.
+func answer(a inquiry) string {
+	all := statements(a.passages)
+	var out []string
+	for _, i := range best(a.question, all) {
+		text := strings.TrimRight(all[i].text, ":;, ")
+		// The marker stands before the full stop, as in "It is $5 [1]."
+		end := ""
+		if strings.HasSuffix(text, ".") {
+			text, end = strings.TrimSuffix(text, "."), "."
+		}
+		out = append(out, fmt.Sprintf("%s [%d]%s", text, a.passages[all[i].passage].number, end))
+	}
+	if len(out) == 0 {
+		return unknownReply
+	}
+	return strings.Join(out, " ")
+}

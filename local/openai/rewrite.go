@@ -1,0 +1,71 @@
+package openai
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+)
+
+// isRewriting tells whether a system prompt asks for a question that can be
+// understood without the conversation before it.
+func isRewriting(system string) bool {
+	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(system)), "rewrite ") && strings.Contains(system, "question")
+}
+
+const (
+	selfContained = 4 // a question with so many words of its own is understood as it is
+	mostAdded     = 6 // words of the turns before
+)
+
+// common are English words that say nothing of what a question is about. Other
+// languages' are told by their length alone.
+var common = strings.Fields(`about after also another around because been before being between both could does doing done each else even ever every
+	find from give goes going have having help here into it's just know like long make many more most much must need only other over please same should
+	some still such take tell than that that's their them then there these they thing this those through under until very want well were what what's when where
+	whether which while will with within without would your yours thanks thank okay`)
+
+// rewritten is the question with those words of the user's turns before it that it
+// lacks, the latest turn's first.
+func rewritten(before []message, question string) string {
+	own := content(question)
+	if len(own) >= selfContained {
+		return question
+	}
+	var added []string
+	for _, m := range slices.Backward(before) {
+		if m.role != "user" {
+			continue
+		}
+		for _, w := range content(m.text) {
+			same := func(other string) bool { return strings.EqualFold(w, other) }
+			if len(added) < mostAdded && !slices.ContainsFunc(own, same) && !slices.ContainsFunc(added, same) {
+				added = append(added, w)
+			}
+		}
+	}
+	if len(added) == 0 {
+		return question
+	}
+	return question + " (" + strings.Join(added, " ") + ")"
+}
+
+// content gives a text's words that say what it is about.
+func content(text string) (out []string) {
+	for _, w := range strings.FieldsFunc(text, func(r rune) bool {
+		return !unicode.In(r, unicode.L, unicode.M, unicode.N) && r != '\'' && r != '’' && r != '-'
+	}) {
+		w = strings.Trim(w, "'’-")
+		n := 0
+		upper, wide := true, false
+		for _, r := range w {
+			n++
+			upper = upper && (unicode.IsUpper(r) || unicode.IsNumber(r))
+			wide = wide || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai)
+		}
+		name := upper && n > 1 // MRI, 30
+		if (n >= 4 || name || wide) && !slices.Contains(common, strings.ToLower(w)) {
+			out = append(out, w)
+		}
+	}
+	return out
+}

@@ -1,0 +1,110 @@
+package openai
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// split cuts a text into pieces of one token each, or of the few tokens that
+// make a whole character.
+func split(text string) (out []piece) {
+	_, tokens, err := vocabulary().Encode(text)
+	if err != nil || strings.Join(tokens, "") != text { // never, with text that reply made
+		return []piece{{text, max(1, len(tokens))}}
+	}
+	var open piece
+	for _, t := range tokens {
+		open.text += t
+		open.tokens++
+		if utf8.ValidString(open.text) {
+			out = append(out, open)
+			open = piece{}
+		}
+	}
+	if open.tokens > 0 {
+		out = append(out, open)
+	}
+	return out
+}
+
+// untilStop is the text before the first stop sequence.
+func untilStop(text string, stops []string) string {
+	for _, s := range stops {
+		text, _, _ = strings.Cut(text, s)
+	}
+	return text
+}
+
+// streamAll streams the completion: role, text, finish, usage, [DONE].
+func (c *call) streamAll() {
+	if c.begin() && c.texts(c.pieces) {
+		c.end(c.finish, c.usage())
+	}
+}
+
+// begin sends the header and the role.
+func (c *call) begin() bool {
+	return c.header() && c.event(map[string]any{"role": "assistant", "content": "", "refusal": nil}, nil)
+}
+
+// header sends the status and the header of a stream.
+func (c *call) header() bool {
+	h := c.w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache")
+	c.w.WriteHeader(http.StatusOK)
+	return c.control.Flush() == nil
+}
+
+// texts makes pieces of the text and sends each.
+func (c *call) texts(pieces []piece) bool {
+	for _, p := range pieces {
+		if !c.make(p) || !c.event(map[string]any{"content": p.text}, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// event sends one delta, and why the text ends if it does.
+func (c *call) event(delta map[string]any, finish any) bool {
+	out := c.envelope("chat.completion.chunk")
+	out["choices"] = []any{map[string]any{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": finish}}
+	if c.includeUsage {
+		out["usage"] = nil
+	}
+	return c.data(out)
+}
+
+// end sends why the text ends, the usage if it was asked for and is known, and [DONE].
+func (c *call) end(finish string, usage any) {
+	ok := c.event(map[string]any{}, finish)
+	if c.includeUsage && usage != nil {
+		out := c.envelope("chat.completion.chunk")
+		out["choices"], out["usage"] = []any{}, usage
+		ok = ok && c.data(out)
+	}
+	c.completed = ok && c.raw("data: [DONE]\n\n")
+}
+
+// data sends an event's data.
+func (c *call) data(v any) bool {
+	var out bytes.Buffer
+	e := json.NewEncoder(&out)
+	e.SetEscapeHTML(false)
+	e.Encode(v)
+	return c.raw("data: " + out.String() + "\n") // Encode ended the line
+}
+
+// raw sends a part of the stream as it is.
+func (c *call) raw(text string) bool {
+	if c.r.Context().Err() != nil {
+		return false
+	}
+	_, err := io.WriteString(c.w, text)
+	return err == nil && c.control.Flush() == nil
+}
