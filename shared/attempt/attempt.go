@@ -21,7 +21,6 @@ package attempt
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"time"
@@ -37,6 +36,7 @@ import (
 // after its context is done: Do returns when all of its calls have. The error is
 // a fault with the step, the phase and every attempt.
 func Do[T any](ctx context.Context, p *Policy, f func(context.Context) (T, error)) (T, error) {
+	ctx = evidence.Call(ctx)
 	all, abandon := context.WithCancelCause(ctx)
 	c := &call[T]{policy: p, ration: p.rationOf(ctx), f: f, ctx: ctx, all: all, abandon: abandon, start: time.Now(),
 		results: make(chan result[T], p.options.Max)}
@@ -58,7 +58,7 @@ type call[T any] struct {
 
 	results  chan result[T]
 	attempts []*evidence.Attempt
-	told     []fault.Attempt // by number, of those that ended
+	over     []bool // by number, whether it ended
 	running  int
 	failures int
 	last     result[T]   // of the attempt that failed last
@@ -75,11 +75,13 @@ type result[T any] struct {
 	number  int
 	value   T
 	fault   *fault.Error // nil if the attempt succeeded
-	told    fault.Attempt
 	latency time.Duration
 }
 
 func (c *call[T]) run() (T, error) {
+	if c.ctx.Err() != nil {
+		return c.spent() // by the step's calls before this one
+	}
 	c.begin()
 	c.spacing, c.extra, c.cold = c.policy.delay(c.left(), c.ration)
 	c.delay = c.spacing
@@ -121,7 +123,7 @@ func (c *call[T]) begin() {
 	ctx, a := evidence.NewAttempt(c.all, number)
 	start := time.Now()
 	c.attempts = append(c.attempts, a)
-	c.told = append(c.told, fault.Attempt{})
+	c.over = append(c.over, false)
 	c.running++
 	stop := func() {}
 	if c.policy.options.OneSends {
@@ -140,7 +142,8 @@ func (c *call[T]) begin() {
 	go func() {
 		defer stop()
 		r := c.try(ctx, number)
-		r.told, r.latency = a.End(asError(r.fault)), time.Since(start)
+		a.End(asError(r.fault))
+		r.latency = time.Since(start)
 		if d := committed.Load(); d > 0 {
 			r.latency = time.Duration(d)
 		}
@@ -191,7 +194,7 @@ const givenUp = "given up with the step, before its time was spent"
 
 func (c *call[T]) ended(r result[T]) {
 	c.running--
-	c.told[r.number-1] = r.told
+	c.over[r.number-1] = true
 }
 
 // again sees to the next attempt after a failure. It returns false if the call
@@ -285,7 +288,7 @@ func (c *call[T]) won(r result[T]) (T, error) {
 	hung := outran && float64(took) > hungAfter*float64(c.delay)
 	if hung || outran && took > outlier*r.latency {
 		for i := range r.number - 1 {
-			if c.told[i].Attempt == 0 {
+			if !c.over[i] {
 				c.attempts[i].Hung()
 			}
 		}
@@ -300,7 +303,7 @@ func (c *call[T]) won(r result[T]) (T, error) {
 // little of how long answers take.
 func (c *call[T]) outran(number int) bool {
 	for i := range number - 1 {
-		if c.told[i].Attempt == 0 {
+		if !c.over[i] {
 			return true
 		}
 	}
@@ -328,11 +331,14 @@ func (c *call[T]) spent() (T, error) {
 		}
 		hung = append(hung, c.attempts[r.number-1])
 	}
-	at := evidence.Position{Attempt: len(c.attempts), Phase: fault.PhaseBackoff}
-	if len(hung) > 0 {
+	var at evidence.Position
+	switch {
+	case len(hung) > 0:
 		at = evidence.Longest(hung)
-	} else if c.patient() {
+	case c.patient():
 		return c.limited()
+	case len(c.attempts) > 0:
+		at = c.attempts[len(c.attempts)-1].Paused()
 	}
 	why := fault.From(context.Cause(c.ctx))
 	if c.ctx.Err() == context.Canceled {
@@ -346,8 +352,7 @@ func (c *call[T]) cancelRest(why *fault.Error) {
 	c.abandon(why)
 	for c.running > 0 {
 		r := <-c.results
-		c.running--
-		c.told[r.number-1] = r.told
+		c.ended(r)
 	}
 }
 
@@ -356,11 +361,10 @@ func (c *call[T]) fail(f *fault.Error, at evidence.Position) (zero T, _ error) {
 	if c.rationed() > 1 && ofTheService(f.Kind) && c.ctx.Err() != context.Canceled {
 		c.policy.recordFailure(c.ration)
 	}
-	out := *f
-	out.Step, out.Phase, out.Attempts = evidence.StepName(c.ctx), at.Phase, c.told
+	out, step := *f, evidence.WholeOf(c.ctx)
+	out.Step, out.Phase, out.Attempts = step.Name, at.Phase, step.Attempts
 	if out.Kind == fault.Timeout {
-		out.Detail = fmt.Sprintf("step %s did not finish in %.1f s: attempt %d of %d was in phase %s (%s) for %.1f s",
-			out.Step, time.Since(c.start).Seconds(), at.Attempt, len(c.attempts), at.Phase, at.Phase.Meaning(), at.Elapsed.Seconds())
+		out.Phase, out.Detail = step.Timeout(at)
 	}
 	return zero, &out
 }

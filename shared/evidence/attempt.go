@@ -10,6 +10,7 @@ import (
 // Attempt is one try of a step.
 type Attempt struct {
 	step       *Step
+	call       int // of the step's, from 1
 	number     int
 	start, end time.Time
 	phases     []Phase
@@ -41,15 +42,17 @@ type Exchange struct {
 type attemptKey struct{}
 
 // NewAttempt notes that the step of ctx begins an attempt of the given number
-// (from 1). The caller ends it with End.
+// (from 1), in phase blocked. The caller ends it with End.
 func NewAttempt(ctx context.Context, number int) (context.Context, *Attempt) {
 	s, _ := ctx.Value(stepKey{}).(*Step)
 	if s == nil {
 		s = &Step{record: new(Record)}
 	}
 	a := &Attempt{step: s, number: number, start: time.Now()}
+	a.phases = []Phase{{fault.PhaseBlocked, a.start}}
 	s.record.mu.Lock()
 	s.resume()
+	a.call = s.callOf(ctx, number)
 	s.attempts = append(s.attempts, a)
 	s.record.mu.Unlock()
 	return context.WithValue(ctx, attemptKey{}, a), a
@@ -61,7 +64,8 @@ func Current(ctx context.Context) *Attempt {
 	if a, _ := ctx.Value(attemptKey{}).(*Attempt); a != nil {
 		return a
 	}
-	return &Attempt{step: &Step{record: new(Record)}, number: 1, start: time.Now()}
+	now := time.Now()
+	return &Attempt{step: &Step{record: new(Record)}, number: 1, start: now, phases: []Phase{{fault.PhaseBlocked, now}}}
 }
 
 // Number counts the attempts of a call from 1.
@@ -70,7 +74,7 @@ func (a *Attempt) Number() int { return a.number }
 // Phase notes that the attempt entered a phase. Phases go forward only: reports
 // of a connection come from several goroutines, and a server may answer before
 // it took the request. PhaseBlocked starts anew, as a call does that moves to
-// another connection. An attempt that ended stays as it ended, which its
+// another connection: what was known of the one before is forgotten. An attempt that ended stays as it ended, which its
 // left-over goroutines may not know.
 func (a *Attempt) Phase(p fault.Phase) {
 	a.step.record.mu.Lock()
@@ -78,7 +82,13 @@ func (a *Attempt) Phase(p fault.Phase) {
 	if !a.end.IsZero() {
 		return
 	}
-	if n := len(a.phases); n > 0 && p != fault.PhaseBlocked && !a.phases[n-1].Name.Before(p) {
+	switch last := a.last().Name; {
+	case p == fault.PhaseBlocked && last == p:
+		return
+	case p == fault.PhaseBlocked:
+		a.connection = ""
+		a.exchange = Exchange{Method: a.exchange.Method, URL: a.exchange.URL, Target: a.exchange.Target}
+	case !last.Before(p):
 		return
 	}
 	a.phases = append(a.phases, Phase{p, time.Now()})
@@ -106,19 +116,14 @@ func (a *Attempt) Send() error {
 	return nil
 }
 
-// At is the phase that the attempt is in, or ended in; empty before the first.
+// At is the phase that the attempt is in, or ended in.
 func (a *Attempt) At() fault.Phase {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
 	return a.last().Name
 }
 
-func (a *Attempt) last() Phase {
-	if n := len(a.phases); n > 0 {
-		return a.phases[n-1]
-	}
-	return Phase{Start: a.start}
-}
+func (a *Attempt) last() Phase { return a.phases[len(a.phases)-1] }
 
 // Connection notes which connection the attempt rides.
 func (a *Attempt) Connection(reused bool) {
@@ -152,15 +157,22 @@ func (a *Attempt) End(err error) fault.Attempt {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
 	a.end, a.err = time.Now(), err
-	return a.summary()
+	return a.summary(a.end)
 }
 
-func (a *Attempt) summary() fault.Attempt {
-	out := fault.Attempt{Attempt: a.number, Phase: a.last().Name, Connection: a.connection,
-		ElapsedMS: a.end.Sub(a.start).Milliseconds()}
-	if a.err != nil {
+// summary tells of the attempt as it is now, or as it ended.
+func (a *Attempt) summary(now time.Time) fault.Attempt {
+	out := fault.Attempt{Attempt: a.number, Phase: a.last().Name, Connection: a.connection}
+	switch {
+	case a.end.IsZero():
+		out.Error = "was under way"
+	case a.err != nil:
 		out.Error = fault.From(a.err).Detail
 	}
+	if !a.end.IsZero() {
+		now = a.end
+	}
+	out.ElapsedMS = now.Sub(a.start).Milliseconds()
 	return out
 }
 
@@ -170,7 +182,7 @@ func (a *Attempt) position(now time.Time) Position {
 		now = a.end
 	}
 	at := a.last()
-	return Position{Step: a.step.name, Phase: at.Name, Attempt: a.number, Elapsed: now.Sub(at.Start)}
+	return Position{Step: a.step.name, Phase: at.Name, Attempt: a.number, Elapsed: now.Sub(at.Start), Call: a.call}
 }
 
 // Longest picks, among attempts of one step, the position of the one that is, or
@@ -187,4 +199,12 @@ func Longest(attempts []*Attempt) Position {
 		}
 	}
 	return out
+}
+
+// Paused is the position of a call whose last attempt this was, and whose next one
+// has not begun.
+func (a *Attempt) Paused() Position {
+	a.step.record.mu.Lock()
+	defer a.step.record.mu.Unlock()
+	return Position{Step: a.step.name, Phase: fault.PhaseBackoff, Attempt: a.number, Elapsed: time.Since(a.end), Call: a.call}
 }

@@ -30,6 +30,7 @@ type Step struct {
 	name       fault.Step
 	start, end time.Time
 	err        error
+	calls      int
 	attempts   []*Attempt
 	backoff    time.Time // since when the step pauses between attempts; zero if it does not
 	pauses     []Pause

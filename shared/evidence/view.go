@@ -11,7 +11,8 @@ import (
 type Position struct {
 	Step    fault.Step
 	Phase   fault.Phase
-	Attempt int           // from 1; 0 between attempts
+	Call    int           // of the step's, from 1; 0 between attempts
+	Attempt int           // of the call, from 1; 0 between attempts
 	Elapsed time.Duration // since the phase began; since the step began where there is no phase
 }
 

@@ -22,8 +22,8 @@ type Error struct {
 	Detail     string        // safe to show to the caller; never content of a document, a query or a key
 	Field      string        // the request's field at fault, such as "filter.collection"; Invalid only
 	Step       Step          // where it happened, if in a step
-	Phase      Phase         // where the last attempt was
-	Attempts   []Attempt     // oldest first
+	Phase      Phase         // where the attempt to blame was
+	Attempts   []Attempt     // of all calls of the step, oldest first
 	RetryAfter time.Duration // when the remote service asked to wait; 0 if it did not
 	Cause      error         // private: for logs only
 }

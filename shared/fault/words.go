@@ -34,6 +34,9 @@ const (
 // order is the phases as an attempt goes through them.
 var order = []Phase{PhaseBackoff, PhaseBlocked, PhaseDNS, PhaseConnect, PhaseTLS, PhaseSend, PhaseWait, PhaseReceive}
 
+// Phases are all phases, as an attempt goes through them.
+func Phases() []Phase { return slices.Clone(order) }
+
 // Before tells whether an attempt goes through p before q.
 func (p Phase) Before(q Phase) bool { return slices.Index(order, p) < slices.Index(order, q) }
 
@@ -64,7 +67,8 @@ const (
 
 // Attempt tells of one try of a step, as problem documents and logs show it.
 type Attempt struct {
-	Attempt    int    `json:"attempt"` // from 1
+	Call       int    `json:"call,omitempty"` // which of the step's calls, from 1; 0 where the step made one
+	Attempt    int    `json:"attempt"`        // of the call, from 1
 	Phase      Phase  `json:"phase,omitempty"`
 	Connection string `json:"connection,omitempty"` // "new" or "reused"; empty before there was one
 	ElapsedMS  int64  `json:"elapsed_ms"`

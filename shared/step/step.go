@@ -34,6 +34,13 @@ func Run[T any](ctx context.Context, name fault.Step, keep time.Duration, f func
 	if named.Step == "" {
 		named.Step = name
 	}
+	if named.Kind == fault.Timeout && named.Phase == "" && len(named.Attempts) == 0 {
+		// Its time was spent between two calls, or before the first.
+		if w := evidence.WholeOf(ctx); len(w.Attempts) > 0 {
+			named.Attempts = w.Attempts
+			named.Phase, named.Detail = w.Timeout(evidence.Position{})
+		}
+	}
 	s.End(&named)
 	return zero, &named
 }

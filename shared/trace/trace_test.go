@@ -116,7 +116,7 @@ func TestNothingStaysOpen(t *testing.T) {
 			want string
 		}{
 			{op, "timeout: too slow"},
-			{search, open}, {search.Subsegments[0], open}, {search.Subsegments[0].Subsegments[0], open},
+			{search, open}, {search.Subsegments[0], open}, {search.Subsegments[0].Subsegments[1], open},
 			{store, backoff}, {store.Subsegments[0], backoff},
 		} {
 			if tt.doc.blamed() != tt.want || !tt.doc.Fault || tt.doc.InProgress || tt.doc.End != unix(start.Add(5*time.Second)) {

@@ -1,0 +1,146 @@
+package evidence
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"ragtime/shared/fault"
+)
+
+// Whole is a step with all the calls that it made, as far as it got.
+type Whole struct {
+	Name     fault.Step
+	Elapsed  time.Duration
+	Calls    int
+	Attempts []fault.Attempt // oldest first; of many, those that did not fail are left out
+	// Longest is the phase in which its attempts and pauses spent most, all added up, and
+	// Spent how much that was.
+	Longest fault.Phase
+	Spent   time.Duration
+}
+
+// mostAttempts is about how many attempts an answer tells of: a put may make hundreds.
+const mostAttempts = 64
+
+type callKey struct{}
+
+// Call notes that the step of ctx begins a call. Attempts with the context that it returns
+// are the call's. Without it, an attempt with the number 1 begins a call.
+func Call(ctx context.Context) context.Context {
+	s, _ := ctx.Value(stepKey{}).(*Step)
+	if s == nil {
+		s = &Step{record: new(Record), start: time.Now()}
+		ctx = context.WithValue(ctx, stepKey{}, s)
+	}
+	return context.WithValue(ctx, callKey{}, &call{step: s})
+}
+
+// call is one of a step.
+type call struct {
+	step   *Step
+	number int // from 1, in the order of their first attempts; 0 before that
+}
+
+// callOf is the number of the call whose attempt of the given number begins now.
+func (s *Step) callOf(ctx context.Context, number int) int {
+	c, _ := ctx.Value(callKey{}).(*call)
+	known := c != nil && c.step == s // not a call of the step around this one
+	if known && c.number > 0 {
+		return c.number
+	}
+	if known || number == 1 || s.calls == 0 {
+		s.calls++
+	}
+	if known {
+		c.number = s.calls
+	}
+	return s.calls
+}
+
+// WholeOf tells of the step of ctx up to now; the zero Whole outside of a step.
+func WholeOf(ctx context.Context) Whole {
+	s, _ := ctx.Value(stepKey{}).(*Step)
+	if s == nil {
+		return Whole{}
+	}
+	s.record.mu.Lock()
+	defer s.record.mu.Unlock()
+	now := time.Now()
+	w := Whole{Name: s.name, Elapsed: now.Sub(s.start), Calls: s.calls}
+	spent := map[fault.Phase]time.Duration{}
+	for _, a := range s.attempts {
+		told := a.summary(now)
+		if s.calls > 1 {
+			told.Call = a.call
+		}
+		w.Attempts = append(w.Attempts, told)
+		a.spend(spent, now)
+	}
+	for _, p := range s.pauses {
+		spent[fault.PhaseBackoff] += p.End.Sub(p.Start)
+	}
+	if !s.backoff.IsZero() {
+		spent[fault.PhaseBackoff] += now.Sub(s.backoff)
+	}
+	for _, p := range fault.Phases() {
+		if spent[p] > w.Spent {
+			w.Longest, w.Spent = p, spent[p]
+		}
+	}
+	if over := len(w.Attempts) - mostAttempts; over > 0 {
+		w.Attempts = slices.DeleteFunc(w.Attempts, func(a fault.Attempt) bool {
+			over--
+			return over >= 0 && a.Error == ""
+		})
+	}
+	return w
+}
+
+// spend adds how long the attempt was in each of its phases.
+func (a *Attempt) spend(in map[fault.Phase]time.Duration, now time.Time) {
+	if !a.end.IsZero() {
+		now = a.end
+	}
+	for i, p := range a.phases {
+		end := now
+		if i+1 < len(a.phases) {
+			end = a.phases[i+1].Start
+		}
+		in[p.Name] += end.Sub(p.Start)
+	}
+}
+
+// Timeout says that the step did not finish, and in which phase. Where one attempt waited for a
+// good part of its time, that is at; where the step made many short calls, the phase in
+// which they spent most.
+func (w Whole) Timeout(at Position) (fault.Phase, string) {
+	begin := fmt.Sprintf("step %s did not finish in %.1f s: ", w.Name, w.Elapsed.Seconds())
+	switch {
+	case at.Phase != "" && (w.Calls <= 1 || at.Elapsed >= w.Elapsed/goodPart || w.Longest == ""):
+		attempts, of := 0, ""
+		for _, a := range w.Attempts {
+			if a.Call == at.Call || w.Calls <= 1 {
+				attempts = max(attempts, a.Attempt)
+			}
+		}
+		if w.Calls > 1 {
+			of = fmt.Sprintf(" of call %d of %d", at.Call, w.Calls)
+		}
+		return at.Phase, fmt.Sprintf("%sattempt %d of %d%s was in phase %s (%s) for %.1f s",
+			begin, at.Attempt, max(attempts, at.Attempt), of, at.Phase, at.Phase.Meaning(), at.Elapsed.Seconds())
+	case w.Longest != "":
+		calls := "the only call"
+		if w.Calls != 1 {
+			calls = fmt.Sprintf("its %d calls", w.Calls)
+		}
+		return w.Longest, fmt.Sprintf("%s%s spent most, %.1f s in all, in phase %s (%s)",
+			begin, calls, w.Spent.Seconds(), w.Longest, w.Longest.Meaning())
+	}
+	return "", begin + "no call had begun"
+}
+
+// goodPart is which part of a step's time one wait must have lasted to be what it is
+// blamed on, where the step made other calls.
+const goodPart = 10
