@@ -82,6 +82,9 @@ func (e *environment) fail(j *job, err error) {
 }
 
 func (j *job) deliver(end ending) {
+	if j.flow != nil {
+		j.flow.finish(end.err)
+	}
 	select {
 	case j.done <- end:
 	default: // it has been delivered

@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -97,6 +98,14 @@ func handle(ctx context.Context, e event) (any, error) {
 		return nil, nil
 	case "tick":
 		return nil, tick(e.Text)
+	case "hold, then stream":
+		hold(e.Text)
+		fallthrough
+	case "stream":
+		conn, err := net.Dial("tcp", e.Text)
+		return &streamed{conn}, err
+	case "flood":
+		return &flood{left: e.N}, nil
 	case "child":
 		cmd := exec.Command("/bin/sleep", "1000")
 		err := cmd.Start()
@@ -126,6 +135,36 @@ type holder struct {
 func (h *holder) Read(p []byte) (int, error) { return h.answer.Read(p) }
 
 func (h *holder) Close() error { return hold(h.address) }
+
+// streamed is a response that has what the test writes to its connection, which is closed when aws-lambda-go closes the
+// response. The bytes ! and # make it exit and fail.
+type streamed struct{ conn net.Conn }
+
+func (s *streamed) Read(p []byte) (int, error) {
+	n, err := s.conn.Read(p)
+	if i := bytes.IndexAny(p[:n], "!#"); i >= 0 && p[i] == '!' {
+		os.Exit(4)
+	} else if i >= 0 {
+		return 0, errors.New("the source broke off")
+	}
+	return n, err
+}
+
+func (s *streamed) Close() error { return s.conn.Close() }
+
+func (s *streamed) ContentType() string { return "text/x-test" }
+
+// flood is a response of so many bytes.
+type flood struct{ left int }
+
+func (f *flood) Read(p []byte) (int, error) {
+	n := min(len(p), f.left)
+	f.left -= n
+	if n == 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
 
 type broken struct{}
 

@@ -92,6 +92,7 @@ type job struct {
 	traceID   string
 	payload   []byte
 	done      chan ending // holds one, so that nobody need be waiting
+	flow      *flow       // of a streamed response; else nil
 }
 
 type ending struct {
@@ -107,15 +108,9 @@ type ending struct {
 // A call that finds all environments busy, at the function's Concurrency, fails with ErrThrottled after the function's Wait.
 // Of the frozen environments the last used one is taken.
 func (s *Service) Invoke(ctx context.Context, function string, in Invocation) (Result, error) {
-	if err := ctx.Err(); err != nil {
-		return Result{}, fmt.Errorf("lambda: invoke %s: %w", function, err)
-	}
-	j, err := newJob(in)
-	if err == nil {
-		err = s.dispatchSoon(ctx, function, j)
-	}
+	j, err := s.accept(ctx, function, in, nil)
 	if err != nil {
-		return Result{RequestID: j.requestID}, fmt.Errorf("lambda: invoke %s: %w", function, err)
+		return Result{RequestID: j.requestID}, err
 	}
 	select {
 	case end := <-j.done:
@@ -124,8 +119,28 @@ func (s *Service) Invoke(ctx context.Context, function string, in Invocation) (R
 		}
 		return end.result, nil
 	case <-ctx.Done():
-		return Result{RequestID: j.requestID}, fmt.Errorf("lambda: invoke %s: the caller left, the function runs on: %w", function, ctx.Err())
+		return Result{RequestID: j.requestID}, callerLeft(ctx, function)
 	}
+}
+
+// accept makes a job of an invocation and gives it to a process.
+func (s *Service) accept(ctx context.Context, function string, in Invocation, f *flow) (*job, error) {
+	j, err := newJob(in)
+	j.flow = f
+	if ctx.Err() != nil {
+		err = ctx.Err()
+	}
+	if err == nil {
+		err = s.dispatchSoon(ctx, function, j)
+	}
+	if err != nil {
+		return j, fmt.Errorf("lambda: invoke %s: %w", function, err)
+	}
+	return j, nil
+}
+
+func callerLeft(ctx context.Context, function string) error {
+	return fmt.Errorf("lambda: invoke %s: the caller left, the function runs on: %w", function, ctx.Err())
 }
 
 func newJob(in Invocation) (*job, error) {

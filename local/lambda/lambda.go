@@ -7,7 +7,8 @@
 // can say which process is asking for its next invocation.
 //
 // What differs from Lambda: memory is reported but not limited, there is no second ("suppressed") init after
-// a failed one, and there are no extensions, versions, streaming responses or asynchronous invocations.
+// a failed one, streamed responses are not slowed to 2 MB/s after their first 6 MB, their readers' leaving is told to the
+// function (Stream), and there are no extensions, versions or asynchronous invocations.
 package lambda
 
 import (

@@ -136,29 +136,75 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
+	if f := a.flow(r.PathValue("id")); f != nil {
+		a.stream(w, r, f)
+		return
+	}
 	body, whole, err := readAtMost(r.Body, maxResponse)
 	switch {
 	case err != nil:
 		refuse(w, http.StatusBadRequest, "InvalidRequest", "reading the response: "+err.Error())
 	case !whole:
-		fault := newError(id, "Function.ResponseSizeTooLarge",
-			"Response payload size exceeded maximum allowed payload size ("+strconv.Itoa(maxResponse)+" bytes).")
-		if a.answer(w, id, answer{fault: fault}) {
-			refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
-				"Exceeded maximum allowed payload size ("+strconv.Itoa(maxResponse)+" bytes).")
+		a.tooLarge(w, r, maxResponse)
+	default:
+		a.accepted(w, r, body)
+	}
+}
+
+// stream passes a response on while the process sends it. The process is answered when all was read, or the
+// invoker has left.
+func (a *runtimeAPI) stream(w http.ResponseWriter, r *http.Request, f *flow) {
+	control := http.NewResponseController(w)
+	control.EnableFullDuplex() // the process may be answered while it sends
+	if !f.begin(r.Header.Get("Content-Type")) {
+		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the response was begun already")
+		return
+	}
+	copied := make(chan error, 1)
+	go func() { copied <- f.copy(r.Body) }()
+	select {
+	case err := <-copied:
+		switch {
+		case err == errTooLong:
+			a.tooLarge(w, r, maxStream)
+			control.Flush()
+			io.Copy(io.Discard, r.Body)
+		case err != nil: // the process has ended, or may say what failed
+			refuse(w, http.StatusBadRequest, "InvalidRequest", "reading the response: "+err.Error())
+		default:
+			a.accepted(w, r, nil)
 		}
-	case r.Trailer.Get("Lambda-Runtime-Function-Error-Type") != "":
+	case <-f.left:
+		w.Header().Set("Connection", "close") // aws-lambda-go's client waits 50 ms before it gives this connection up
+		if a.answer(w, r.PathValue("id"), answer{}) {
+			accept(w)
+		}
+		control.Flush()
+		<-copied // until the process closes the connection, so that it never sees a reset instead of the answer
+	}
+}
+
+// accepted settles an invocation whose response was read.
+func (a *runtimeAPI) accepted(w http.ResponseWriter, r *http.Request, payload []byte) {
+	id := r.PathValue("id")
+	got := answer{payload: payload}
+	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
 		// The response was being read from something that then failed.
 		described, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
-		fault := postedError(id, r.Trailer.Get("Lambda-Runtime-Function-Error-Type"), described)
-		if a.answer(w, id, answer{fault: fault}) {
-			accept(w)
-		}
-	default:
-		if a.answer(w, id, answer{payload: body}) {
-			accept(w)
-		}
+		got = answer{fault: postedError(id, kind, described)}
+	}
+	if a.answer(w, id, got) {
+		accept(w)
+	}
+}
+
+// tooLarge settles an invocation whose response has more than limit bytes.
+func (a *runtimeAPI) tooLarge(w http.ResponseWriter, r *http.Request, limit int) {
+	id := r.PathValue("id")
+	size := "maximum allowed payload size (" + strconv.Itoa(limit) + " bytes)."
+	fault := newError(id, "Function.ResponseSizeTooLarge", "Response payload size exceeded "+size)
+	if a.answer(w, id, answer{fault: fault}) {
+		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded "+size)
 	}
 }
 
@@ -194,6 +240,16 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	refuse(w, http.StatusForbidden, "InvalidStateTransition", "init is over")
 }
 
+// flow returns where the response of a streaming invocation goes; nil for other invocations.
+func (a *runtimeAPI) flow(id string) *flow {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if inv := a.open[id]; inv != nil {
+		return inv.flow
+	}
+	return nil
+}
+
 // answer settles an invocation. It reports false, having refused, when none of that id is open or it was
 // answered before.
 func (a *runtimeAPI) answer(w http.ResponseWriter, id string, got answer) bool {
@@ -225,13 +281,18 @@ func readAtMost(r io.Reader, limit int64) (b []byte, whole bool, err error) {
 }
 
 func accept(w http.ResponseWriter) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(http.StatusAccepted)
-	io.WriteString(w, `{"status":"OK"}`)
+	reply(w, http.StatusAccepted, []byte(`{"status":"OK"}`))
 }
 
 func refuse(w http.ResponseWriter, status int, kind, message string) {
+	body, _ := json.Marshal(map[string]string{"errorType": kind, "errorMessage": message}) // strings: cannot fail
+	reply(w, status, body)
+}
+
+// reply has a length, so that a process that is still sending knows the end of its answer.
+func reply(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(map[string]string{"errorType": kind, "errorMessage": message})
+	w.Write(body)
 }
