@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 
 	"shared/filter/filtertest": {},
 	"shared/apigw/apigwtest":   {"shared/apigw", "shared/config", "shared/fault"},
-	"shared/rag/ragtest":       {"shared/fault", "shared/filter", "shared/metadata", "shared/rag"},
+	"shared/rag/ragtest":       {"shared/fault", "shared/filter/filtertest", "shared/metadata", "shared/rag"},
 
 	"functions/": {"shared/"},
 	"local/":     {"local/", "shared/"},

@@ -57,7 +57,7 @@ func (c *up) Run(ctx context.Context) error {
 	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port, SecretKey: true,
 		OpenAIKey: key, OpenAIBaseURL: baseURL, CertFile: os.Getenv("SSL_CERT_FILE"),
 		Provider: os.Getenv("RAGTIME_PROVIDER"), Settings: os.Getenv("RAGTIME_PROVIDER_SETTINGS"),
-		Parameters: embedding(),
+		Parameters: fromEnvironment(),
 		Log: func(l lambda.Line) {
 			log.write(l)
 			if c.Logs {
@@ -122,12 +122,13 @@ func (c *up) taken() error {
 	return fmt.Errorf("port %d is taken by %s; take another with --port (make run PORT=3001), 0 for any free one", c.Port, who)
 }
 
-// embedding is the model that the environment names, as the template's parameters.
-func embedding() map[string]string {
+// fromEnvironment are the template's parameters that the environment names.
+func fromEnvironment() map[string]string {
 	parameters := map[string]string{}
 	for parameter, variable := range map[string]string{
 		"EmbeddingModel":      "RAGTIME_EMBEDDING_MODEL",
 		"EmbeddingDimensions": "RAGTIME_EMBEDDING_DIMENSIONS",
+		"FilterKeys":          "RAGTIME_FILTER_KEYS",
 	} {
 		if v := os.Getenv(variable); v != "" {
 			parameters[parameter] = v

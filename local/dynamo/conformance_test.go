@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -36,6 +37,16 @@ func TestStore(t *testing.T) {
 	t.Cleanup(server.Close)
 	create(t, clientOf(server.URL), passagesTable("ragtime"))
 	ragtest.Store(t, func(t *testing.T) rag.Store { return storeAt(t, server.URL, "ragtime") }, ragtest.Options{})
+}
+
+// The same contract holds where the index compares keys of the suite's metadata.
+func TestStoreWithDeclaredKeys(t *testing.T) {
+	server := httptest.NewServer(open(t, ""))
+	t.Cleanup(server.Close)
+	create(t, clientOf(server.URL), passagesTable("ragtime"))
+	ragtest.Store(t, func(t *testing.T) rag.Store {
+		return storeAt(t, server.URL, "ragtime").Declare("year", "empty", "lang", "draft", "and")
+	}, ragtest.Options{})
 }
 
 func TestStoreElsewhere(t *testing.T) {
@@ -179,7 +190,14 @@ func passagesTable(name string) *dynamodb.CreateTableInput {
 			},
 		}},
 	}
-	for _, attribute := range []string{"pk", "sk", "tenant", "document_id", "collection"} {
+	attributes := []string{"pk", "sk", "tenant", "document_id", "collection"}
+	for n := range 8 {
+		name := fmt.Sprintf("filter_%d", n+1)
+		attributes = append(attributes, name)
+		in.VectorIndexes[0].SearchSchema = append(in.VectorIndexes[0].SearchSchema, types.SearchSchemaElement{
+			AttributeName: &name, SearchSchemaElementType: types.SearchSchemaElementTypeInlineFilter})
+	}
+	for _, attribute := range attributes {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
 			AttributeName: &attribute, AttributeType: types.ScalarAttributeTypeS})
 	}

@@ -44,7 +44,7 @@ func New(c config.Config) Clients {
 	key := keyOf(c, client, c.OpenAIKey, c.OpenAIKeySecret)
 	embedder := openai.New(c.Provider, client, key, c.EmbeddingModel, c.Dimensions)
 	table := dynamo.New(awsConfig(c, bounded.New(client, mostOfDynamoDB), c.DynamoDBURL), c.Table)
-	return Clients{Embedder: embedder, Table: table.In(embedder.Model()), config: c, client: client, key: key}
+	return Clients{Embedder: embedder, Table: table.In(embedder.Model()).Declare(c.FilterKeys...), config: c, client: client, key: key}
 }
 
 // Generator builds the client of the chat models, over a transport of its own: a

@@ -28,6 +28,10 @@ type Config struct {
 
 	Tenancy Tenancy // RAGTIME_TENANT_FROM; account
 
+	// RAGTIME_FILTER_KEYS, with commas between: the metadata keys that the vector
+	// index compares, at most 8.
+	FilterKeys []string
+
 	// AWS_XRAY_DAEMON_ADDRESS, as Lambda sets it where tracing is on: an IP address
 	// and port, so that starting asks no resolver. The zero value is no tracing.
 	XRayDaemon netip.AddrPort
@@ -92,6 +96,9 @@ func Read(getenv func(string) string) (Config, error) {
 	}
 	if c.Tenancy, err = tenancy(getenv); err != nil {
 		mistakes = append(mistakes, err)
+	}
+	if c.FilterKeys, err = filterKeys(getenv("RAGTIME_FILTER_KEYS")); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("RAGTIME_FILTER_KEYS: %w", err))
 	}
 	if c.OpenAIKey == "" && c.OpenAIKeySecret == "" {
 		mistakes = append(mistakes, errors.New("neither OPENAI_API_KEY nor OPENAI_API_KEY_SECRET is set"))

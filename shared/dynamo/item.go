@@ -92,7 +92,7 @@ func described(d rag.Document) item {
 }
 
 // describing names the attributes of described, for what takes them away.
-var describing = []string{"title", "hash", "updated_at", "metadata", "chunks", "collection"}
+var describing = []string{"title", "hash", "updated_at", "metadata", "chunks", "collection", "filter_keys"}
 
 func labels(m metadata.Map) types.AttributeValue {
 	out := item{}

@@ -34,7 +34,8 @@ func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least
 		return rag.Found{}, err
 	}
 	want := min(maxTopK, k+k/2+5)
-	_, compares := f.Inline(nil)
+	// What the index does not compare, and more than it gives may hold.
+	_, compares := f.Inline(t.inline)
 	if compares {
 		want = maxTopK
 	}
@@ -83,6 +84,8 @@ func (t *Table) nearest(ctx context.Context, tenant string, v []float32, k int, 
 		in.ExpressionAttributeNames["#collection"] = "collection"
 		in.ExpressionAttributeValues[":collection"] = str(f.Collection)
 	}
+	values, _ := f.Inline(t.inline)
+	*in.SearchConditionExpression += t.inline.condition(values, in.ExpressionAttributeNames, in.ExpressionAttributeValues)
 	out, err := call(ctx, t.searches, func(ctx context.Context) (*dynamodb.SearchVectorsOutput, error) {
 		out, err := t.client.SearchVectors(ctx, in)
 		if err == nil && out.SearchResults == nil {

@@ -43,6 +43,7 @@ type Table struct {
 	client *dynamodb.Client
 	name   string
 	space  space
+	inline inline
 
 	// One policy for each kind of call whose latencies compare: one item, a page or
 	// batch of them, a search. Repeating a write is safe: writing or deleting a chunk
@@ -96,6 +97,8 @@ func classify(err error) error {
 	case strings.Contains(err.Error(), "does not have the specified index"), strings.Contains(err.Error(), "Cannot search backfilling vector index"):
 		// So it is for a while after the table was made, even when the index is active.
 		f.Kind, f.Detail, f.RetryAfter = fault.Unavailable, "dynamodb: the vector index "+Index+" is not there, or not yet", indexSoon
+	case strings.Contains(err.Error(), "Attribute is not in the SearchSchema"):
+		f.Detail = "dynamodb: the vector index " + Index + " has no inline filter for a key of RAGTIME_FILTER_KEYS: make the table as template.yaml has it"
 	case code == "ResourceNotFoundException":
 		f.Detail = "dynamodb: no such table; check RAGTIME_TABLE and the region"
 	case code == "AccessDeniedException":

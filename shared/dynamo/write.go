@@ -32,7 +32,7 @@ func (t *Table) Latest(ctx context.Context, tenant, id string) (rag.Document, st
 	if s.status() != ready {
 		return rag.Document{}, s.latest(), nil
 	}
-	return document(s.item), s.latest(), nil
+	return t.inline.known(s.item, document(s.item)), s.latest(), nil
 }
 
 // Embeddings implements rag.Writer.
@@ -56,7 +56,9 @@ func (t *Table) Replace(ctx context.Context, tenant string, d rag.Document, chun
 	end := endOf(ctx)
 	p := put{t, tenant, d, end, entry{overAt(end), d.Version, d.ID}, make([]types.WriteRequest, len(chunks))}
 	for i, c := range chunks {
-		p.writes[i].PutRequest = &types.PutRequest{Item: chunkItem(tenant, d, c)}
+		written := chunkItem(tenant, d, c)
+		t.inline.label(written, d.Metadata)
+		p.writes[i].PutRequest = &types.PutRequest{Item: written}
 	}
 	if err := t.claimSpace(ctx); err != nil {
 		return err
@@ -139,6 +141,11 @@ func (p put) write(ctx context.Context) (state, error) {
 	}
 	if p.d.Collection == "" {
 		c.drop("collection")
+	}
+	if keys := p.table.inline.name(); keys != "" {
+		c.assign("filter_keys", str(keys))
+	} else {
+		c.drop("filter_keys")
 	}
 	c.drop(putMark+p.d.Version, "expires_at")
 	s, err := p.table.update(ctx, c.when(c.before(p.d.Version), c.has(putMark+p.d.Version)))

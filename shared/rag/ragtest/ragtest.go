@@ -55,6 +55,7 @@ func Store(t *testing.T, open func(t *testing.T) rag.Store, o Options) {
 		tests = append(tests, []test{
 			{"search order and scores", searchScores},
 			{"search filters", searchFilters},
+			{"search by random filters", searchRandomFilters},
 			{"metadata of all kinds", typedMetadata},
 			{"search after changes", searchCurrent},
 			{"search beside leftovers", searchLeftovers},

@@ -2,14 +2,19 @@ package ragtest
 
 import (
 	"cmp"
+	"fmt"
+	"maps"
 	"math"
+	mathrand "math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/filter/filtertest"
 	"ragtime/shared/metadata"
 	"ragtime/shared/rag"
 )
@@ -136,6 +141,40 @@ func searchFilters(_ *testing.T, f fixture) {
 	f.wantFound(axis(0), 10, rag.Filter{Collection: "red"}, "b/0")
 	f.wantFound(axis(0), 10, f.filter(`{"metadata": {"year": 2025}}`), "")
 	f.wantFound(axis(0), 10, rag.Filter{DocumentID: "a", Collection: "blue"}, "a/0")
+}
+
+// searchRandomFilters: of fewer documents than one search gives, a search finds
+// those that a plain evaluation of the filter says.
+func searchRandomFilters(t *testing.T, f fixture) {
+	r := mathrand.New(mathrand.NewPCG(3, 7))
+	labels := map[string]string{}
+	for i := range 60 {
+		id := fmt.Sprintf("d%02d", i)
+		labels[id] = filtertest.Document(r)
+		f.putAt(f.labelled(id, "", labels[id]), 1-float64(i)/100)
+	}
+	found, all := 0, 0
+	for range 300 {
+		raw := filtertest.Filter(r)
+		var want []string
+		for _, id := range slices.Sorted(maps.Keys(labels)) { // most similar first
+			if filtertest.Matches(raw, labels[id]) {
+				want = append(want, id+"/0")
+			}
+		}
+		got, err := f.Search(t.Context(), f.tenant, axis(0), 100, 100, f.filter(raw))
+		if err != nil || names(got.Passages) != strings.Join(want, " ") || got.Incomplete {
+			t.Fatalf("filter %s: got %s, incomplete %t and error %v, want %v", raw, names(got.Passages), got.Incomplete, err, want)
+		}
+		if len(want) == len(labels) {
+			all++
+		} else if len(want) > 0 {
+			found++
+		}
+	}
+	if found < 100 {
+		t.Errorf("%d of 300 random filters find some of the documents, %d all: too few to tell", found, all)
+	}
 }
 
 func searchCurrent(_ *testing.T, f fixture) {
