@@ -43,7 +43,9 @@ type trial struct {
 	sent       time.Time // zero: it did not send
 	committed  time.Time // zero: it did not commit itself
 	connection string
-	host       int // that it connected to, or tries to; -1: none yet
+	asked      []int // DNS servers, in order; wired only
+	dialed     []int // hosts, in order; wired only
+	host       int   // that it connected to, or tries to; -1: none yet
 	err        error
 	cut        bool // the call, or its step, ended it
 	bounded    bool // a time of its own ended it
@@ -80,7 +82,10 @@ func (c *call) began(number int) *trial {
 func (c *call) entered(t *trial, p fault.Phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t.last().phase != p {
+	if !t.end.IsZero() {
+		return // what a peer notices at the same moment
+	}
+	if p == fault.PhaseBlocked || t.last().phase.Before(p) { // they go forward
 		t.spells = append(t.spells, spell{p, time.Now()})
 	}
 }
@@ -102,6 +107,9 @@ func (c *call) ended(t *trial, err error, ctx context.Context) {
 	t.end, t.err, t.cut = time.Now(), err, ctx.Err() != nil
 	if cause := fault.From(context.Cause(ctx)); t.cut && c.ctx.Err() == nil && cause.Kind == fault.Timeout {
 		t.err, t.cut, t.bounded = cause, false, true
+	}
+	if last := t.last(); c.wired != nil && t.yielded() && last.phase == fault.PhaseSend && last.since.Equal(t.end) {
+		t.spells = t.spells[:len(t.spells)-1] // it was connected, and did not begin to send
 	}
 	if !t.cut && t.kind() == fault.RateLimited && c.policy.options.Patient {
 		c.limited = true

@@ -20,6 +20,9 @@ type network struct {
 	start   time.Time
 	freezes []window
 
+	wired  *wired // nil: it is modelled
+	random *rand.Rand
+
 	mu     sync.Mutex
 	idle   []resting
 	failed map[[2]int]time.Time // by what (server or host) and number
@@ -48,6 +51,10 @@ type walk struct {
 	trial   *trial
 	random  *rand.Rand
 	host    int
+
+	strayIn, failsIn fault.Phase
+	moved            bool    // to another connection; wired only
+	fails, normal    float64 // how it fails, and how slow it is
 }
 
 // try is an attempt of a call: what attempt.Do calls. Its value is its number.
@@ -56,6 +63,12 @@ func (c *call) try(ctx context.Context) (number int, err error) {
 	number = w.attempt.Number()
 	w.trial = c.began(number)
 	w.random = rand.New(rand.NewPCG(c.seed, uint64(number)))
+	w.drawFate(w.random)
+	if c.network.wired != nil {
+		w.fails, w.normal = w.random.Float64(), w.random.NormFloat64()
+		defer func() { c.ended(w.trial, err, ctx) }()
+		return number, c.network.wired.try(ctx, w)
+	}
 	defer func() {
 		c.ended(w.trial, err, ctx)
 		if e, ok := errors.AsType[*fault.Error](err); ok && e.Kind == fault.Internal && w.random.IntN(2) == 0 {
@@ -66,22 +79,15 @@ func (c *call) try(ctx context.Context) (number int, err error) {
 }
 
 func (w *walk) run() error {
-	strayIn, failsIn := fault.Phase(""), fault.Phase("")
-	if w.random.Float64() < w.stray {
-		strayIn = pick(w.random, fault.PhaseConnect, fault.PhaseTLS, fault.PhaseWait, fault.PhaseWait, fault.PhaseReceive)
-	}
-	if w.random.Float64() < w.failing {
-		failsIn = pick(w.random, fault.PhaseConnect, fault.PhaseWait, fault.PhaseReceive)
-	}
 	at := func(p fault.Phase, takes time.Duration, limit time.Duration) error {
 		w.enter(p)
-		if w.silentIn(p) || strayIn == p {
+		if w.silentIn(p) || w.strayIn == p {
 			return w.hang(limit)
 		}
 		if err := w.sleep(takes); err != nil {
 			return err
 		}
-		if failsIn == p {
+		if w.failsIn == p {
 			return w.failure(p)
 		}
 		return nil

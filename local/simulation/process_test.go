@@ -42,6 +42,10 @@ func (p *process) run() {
 	p.start = time.Now()
 	for i := range p.services {
 		p.networks[i] = &network{service: &p.services[i], start: p.start, freezes: p.freezes, failed: map[[2]int]time.Time{}}
+		if p.wired {
+			p.networks[i].random = rand.New(rand.NewPCG(p.seed, uint64(100+i)))
+			p.networks[i].wired = newWired(p, i, p.networks[i])
+		}
 		p.policies[i] = newPolicy(p.services[i].options)
 	}
 	var all sync.WaitGroup
@@ -49,6 +53,11 @@ func (p *process) run() {
 		all.Go(func() { p.serve(i, c) })
 	}
 	all.Wait()
+	for _, n := range p.networks {
+		if n.wired != nil {
+			n.wired.transport.CloseIdleConnections()
+		}
+	}
 }
 
 // serve makes a caller's requests, one after the other.

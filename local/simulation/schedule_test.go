@@ -14,6 +14,7 @@ import (
 // schedule is what is drawn from a seed. Zero times are the process's start.
 type schedule struct {
 	seed     uint64
+	wired    bool       // the network is modelled below wire, and not above it
 	services [2]service // of the steps embed and search
 	callers  []caller
 	freezes  []window // nothing on the network moves
@@ -58,7 +59,7 @@ const ms = time.Millisecond
 // draw makes the schedule of a seed.
 func draw(seed uint64) *schedule {
 	r := rand.New(rand.NewPCG(seed, 0))
-	s := &schedule{seed: seed}
+	s := &schedule{seed: seed, wired: r.Float64() < *overWire}
 	healthy := r.IntN(8) == 0
 	for i := range s.services {
 		s.services[i] = drawService(r, healthy)

@@ -14,6 +14,7 @@ import (
 var (
 	schedules = flag.Int("schedules", 2000, "how many random schedules TestSimulate runs")
 	seed      = flag.Uint64("seed", 0, "the seed of the first schedule; 0 is one of the clock's")
+	overWire  = flag.Float64("wire", 0.02, "the share of schedules that go over the real wire, which is slower")
 	narrate   = flag.Bool("narrate", false, "tell what was drawn and what happened, also where it was right")
 )
 
@@ -97,7 +98,7 @@ func (s *suite) tell(t *testing.T, p *process) {
 			out += "\n" + c.String()
 		}
 	}
-	again := fmt.Sprintf("again with: go test ./local/simulation -run TestSimulate -schedules 1 -seed %d", p.seed)
+	again := fmt.Sprintf("again with: go test ./local/simulation -run TestSimulate -schedules 1 -seed %d -wire %v", p.seed, *overWire)
 	if len(p.wrong) == 0 {
 		t.Logf("\n%s%s", out, again)
 		return
