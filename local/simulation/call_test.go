@@ -17,6 +17,8 @@ type call struct {
 	seed    uint64
 	name    [2]int // its caller and request, from 1
 	step    fault.Step
+	stage   *stage
+	index   int // in the stage, from 0
 	policy  *policy
 	account *account
 	record  *evidence.Record
@@ -122,6 +124,14 @@ func (t *trial) kind() fault.Kind {
 		return -1
 	}
 	return fault.From(t.err).Kind
+}
+
+// earlier is the attempts of the step's earlier calls.
+func (c *call) earlier() (all []*trial) {
+	for _, b := range c.stage.calls[:c.index] {
+		all = append(all, b.trials...)
+	}
+	return all
 }
 
 // answered tells whether the attempt gave an answer.

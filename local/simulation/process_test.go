@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ragtime/shared/deadline"
@@ -107,58 +108,82 @@ func (p *process) request(random *rand.Rand, name [2]int, c caller) {
 	}
 	ctx, record := evidence.With(ctx)
 	for i, s := range steps {
-		k := &call{network: p.networks[i], seed: random.Uint64(), name: name, step: s, policy: p.policies[i],
-			account: &p.policies[i].usual, record: record, left: leaves}
-		if wished {
-			k.account = &k.policy.impatient
+		g := &stage{start: time.Now()}
+		for range 1 + random.IntN(3)/2*random.IntN(4) { // most steps make one call
+			k := &call{network: p.networks[i], seed: random.Uint64(), name: name, step: s, policy: p.policies[i],
+				account: &p.policies[i].usual, record: record, left: leaves, stage: g, index: len(g.calls)}
+			if wished {
+				k.account = &k.policy.impatient
+			}
+			g.calls = append(g.calls, k)
 		}
-		if !p.step(ctx, k, start.Add(budget), keeps[i]) {
+		if !p.step(ctx, g, start.Add(budget), keeps[i]) {
 			return
 		}
 	}
 }
 
-// step makes one call under the time that the step should have, and tells whether
-// it succeeded.
-func (p *process) step(ctx context.Context, c *call, end time.Time, keep time.Duration) bool {
+// stage is one run of a step: its calls, one after the other.
+type stage struct {
+	start   time.Time
+	calls   []*call
+	current atomic.Int32 // which call is under way
+}
+
+// step makes the calls of a step under the time that it should have, and tells whether
+// they succeeded.
+func (p *process) step(ctx context.Context, g *stage, end time.Time, keep time.Duration) bool {
+	first := g.calls[0]
 	left := time.Until(end)
 	share := left - min(keep, left/2)
-	c.limit = time.Now().Add(share)
 	gone := ctx.Err() != nil
 	called := false
-	spy := p.look(c, share)
-	_, err := step.Run(ctx, c.step, keep, func(ctx context.Context) (int, error) {
+	stop := p.look(g, share)
+	_, err := step.Run(ctx, first.step, keep, func(ctx context.Context) (last int, err error) {
 		called = true
-		return c.run(ctx)
+		for i, c := range g.calls {
+			g.current.Store(int32(i))
+			c.limit = g.start.Add(share)
+			if last, err = c.run(ctx); err != nil || i+1 == len(g.calls) {
+				stop()
+			}
+			c.settle()
+			c.check(p)
+			if *narrate {
+				p.mu.Lock()
+				p.calls = append(p.calls, c)
+				p.mu.Unlock()
+			}
+			if err != nil {
+				break
+			}
+			time.Sleep(time.Duration(c.seed % uint64(ms))) // what came unasked is there by then
+		}
+		return last, err
 	})
-	spy()
+	stop()
 	if !called {
 		if f := fault.From(err); share >= deadline.Least && !gone || f == nil || f.Kind != fault.Timeout && f.Kind != fault.Canceled {
-			p.broken(c, "budget: the step was not tried, with %v left of %v: %v", share, left, err)
+			p.broken(first, "budget: the step was not tried, with %v left of %v: %v", share, left, err)
 		}
 		return false
 	}
 	if share < deadline.Least || gone {
-		p.broken(c, "budget: the step was tried with %v left of %v", share, left)
-	}
-	c.settle()
-	c.check(p)
-	if *narrate {
-		p.mu.Lock()
-		p.calls = append(p.calls, c)
-		p.mu.Unlock()
+		p.broken(first, "budget: the step was tried with %v left of %v", share, left)
 	}
 	return err == nil
 }
 
 // look compares, at a moment at random, where the record says that the operation is
 // with where it is. The result stops it.
-func (p *process) look(c *call, share time.Duration) (stop func()) {
-	if c.seed%4 != 0 {
+func (p *process) look(g *stage, share time.Duration) (stop func()) {
+	seed := g.calls[0].seed
+	if seed%4 != 0 {
 		return func() {}
 	}
-	after := time.Duration(rand.New(rand.NewPCG(c.seed, 1)).Int64N(int64(min(share, 2*time.Second)) + 1))
+	after := time.Duration(rand.New(rand.NewPCG(seed, 1)).Int64N(int64(min(max(share, 1), 2*time.Second))))
 	timer := time.AfterFunc(after, func() {
+		c := g.calls[g.current.Load()]
 		got := c.record.Position()
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -169,7 +194,7 @@ func (p *process) look(c *call, share time.Duration) (stop func()) {
 				continue
 			}
 			if at := t.last(); want.Attempt == 0 || now.Sub(at.since) > want.Elapsed {
-				want.Attempt, want.Phase, want.Elapsed = t.number, at.phase, now.Sub(at.since)
+				want.Call, want.Attempt, want.Phase, want.Elapsed = c.index+1, t.number, at.phase, now.Sub(at.since)
 			}
 		}
 		if want.Attempt == 0 {

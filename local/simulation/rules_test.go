@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,6 +42,12 @@ func (c *call) check(p *process) {
 	defer c.mu.Unlock()
 	for _, w := range c.wrong {
 		p.broken(c, "%s", w)
+	}
+	if len(c.trials) == 0 {
+		if f := fault.From(c.err); f == nil || c.end.Before(c.over()) || f.Step != c.step {
+			p.broken(c, "no attempt: %v", c.err)
+		}
+		return
 	}
 	for _, r := range rules {
 		if what := r.rule(c); what != "" {
@@ -201,13 +208,19 @@ func (c *call) told() string {
 	if f == nil {
 		return ""
 	}
-	if len(f.Attempts) != len(c.trials) {
-		return fmt.Sprintf("%d attempts are told, want %d", len(f.Attempts), len(c.trials))
+	before := c.earlier()
+	all := slices.Concat(before, c.trials)
+	if len(all) > 64 {
+		return "" // some are left out
+	}
+	if len(f.Attempts) != len(all) {
+		return fmt.Sprintf("%d attempts are told, want %d", len(f.Attempts), len(all))
 	}
 	for i, got := range f.Attempts {
-		t := c.trials[i]
+		t := all[i]
 		if got.Attempt != t.number || got.Phase != t.last().phase || got.ElapsedMS != t.end.Sub(t.start).Milliseconds() ||
-			c.wired == nil && got.Connection != t.connection || got.Error == "" {
+			c.wired == nil && got.Connection != t.connection || (got.Error == "") != (t.err == nil) ||
+			c.index > 0 && i >= len(before) && got.Call != c.index+1 {
 			return fmt.Sprintf("attempt %d is told as %+v", t.number, got)
 		}
 	}
@@ -227,6 +240,9 @@ func (c *call) blame() string {
 		last, _ := c.lastFailure(c.end)
 		if last == nil {
 			return "it ended early, and no attempt failed"
+		}
+		if at := last.last(); c.index > 0 && f.Kind == fault.Timeout && last.end.Sub(at.since) < c.end.Sub(c.stage.start)/10 {
+			return c.blameMost(f)
 		}
 		if f.Phase != last.last().phase {
 			return fmt.Sprintf("phase %q is blamed; attempt %d failed last, in %s", f.Phase, last.number, last.last().phase)
@@ -252,14 +268,42 @@ func (c *call) blame() string {
 		}
 		return ""
 	}
+	of := ""
+	if c.index > 0 {
+		of = fmt.Sprintf(" of call %d of %d", c.index+1, c.index+1)
+	}
+	if c.index > 0 && longest < c.end.Sub(c.stage.start)/10 && f.Kind == fault.Timeout {
+		return c.blameMost(f) // many short calls
+	}
 	number, ok := phases[f.Phase]
 	if !ok {
 		return fmt.Sprintf("phase %q is blamed, want one of %v", f.Phase, phases)
 	}
 	// Ties aside, the sentence names the attempt and how long it was there.
-	want := fmt.Sprintf("attempt %d of %d was in phase %s (%s) for %.1f s", number, len(c.trials), f.Phase, f.Phase.Meaning(), longest.Seconds())
+	want := fmt.Sprintf("attempt %d of %d%s was in phase %s (%s) for %.1f s", number, len(c.trials), of, f.Phase, f.Phase.Meaning(), longest.Seconds())
 	if f.Kind == fault.Timeout && len(phases) == 1 && !strings.Contains(f.Detail, want) {
 		return fmt.Sprintf("%q, want %q", f.Detail, want)
+	}
+	return ""
+}
+
+// blameMost: where no attempt waited for a good part of the step's time, it is blamed on
+// the phase in which all of its calls spent most.
+func (c *call) blameMost(f *fault.Error) string {
+	spent := map[fault.Phase]time.Duration{}
+	for _, t := range slices.Concat(c.earlier(), c.trials) {
+		for i, s := range t.spells {
+			end := t.end
+			if i+1 < len(t.spells) {
+				end = t.spells[i+1].since
+			}
+			spent[s.phase] += end.Sub(s.since)
+		}
+	}
+	for p, d := range spent {
+		if d > spent[f.Phase] && f.Phase != fault.PhaseBackoff {
+			return fmt.Sprintf("phase %q is blamed, in which all calls spent %v; in %s it was %v", f.Phase, spent[f.Phase], p, d)
+		}
 	}
 	return ""
 }

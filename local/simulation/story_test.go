@@ -13,7 +13,7 @@ import (
 func (c *call) String() string {
 	var b strings.Builder
 	at := func(t time.Time) time.Duration { return t.Sub(c.network.start) }
-	fmt.Fprintf(&b, "caller %d, request %d, step %s began at %v, its time is spent at %v", c.name[0], c.name[1], c.step, at(c.start), at(c.limit))
+	fmt.Fprintf(&b, "caller %d, request %d, step %s, call %d began at %v, its time is spent at %v", c.name[0], c.name[1], c.step, c.index+1, at(c.start), at(c.limit))
 	if !c.left.IsZero() {
 		fmt.Fprintf(&b, ", its client goes away at %v", at(c.left))
 	}
@@ -59,7 +59,7 @@ func (c *call) String() string {
 func (c *call) views() []evidence.AttemptView {
 	for _, s := range c.record.Snapshot().Steps {
 		if s.Name == c.step {
-			return s.Attempts
+			return s.Attempts[len(c.earlier()):]
 		}
 	}
 	return nil
