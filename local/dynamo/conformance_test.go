@@ -39,13 +39,16 @@ func TestStore(t *testing.T) {
 	ragtest.Store(t, func(t *testing.T) rag.Store { return storeAt(t, server.URL, "ragtime") }, ragtest.Options{})
 }
 
+// declared are keys of the suite's metadata.
+var declared = []string{"year", "empty", "lang", "draft", "and"}
+
 // The same contract holds where the index compares keys of the suite's metadata.
 func TestStoreWithDeclaredKeys(t *testing.T) {
 	server := httptest.NewServer(open(t, ""))
 	t.Cleanup(server.Close)
 	create(t, clientOf(server.URL), passagesTable("ragtime"))
 	ragtest.Store(t, func(t *testing.T) rag.Store {
-		return storeAt(t, server.URL, "ragtime").Declare("year", "empty", "lang", "draft", "and")
+		return storeAt(t, server.URL, "ragtime").Declare(declared...)
 	}, ragtest.Options{})
 }
 
@@ -67,6 +70,9 @@ func TestSearchElsewhere(t *testing.T) {
 		t.Run(url, func(t *testing.T) {
 			storeElsewhere(t, url, passagesTable("ragtime-test-"+rand.Text()), ragtest.Options{})
 		})
+		t.Run(url+" with declared keys", func(t *testing.T) {
+			storeElsewhere(t, url, passagesTable("ragtime-test-"+rand.Text()), ragtest.Options{}, declared...)
+		})
 	}
 }
 
@@ -85,7 +91,7 @@ func elsewhere(t *testing.T, variable string) []string {
 	return urls
 }
 
-func storeElsewhere(t *testing.T, url string, in *dynamodb.CreateTableInput, o ragtest.Options) {
+func storeElsewhere(t *testing.T, url string, in *dynamodb.CreateTableInput, o ragtest.Options, declared ...string) {
 	client := dynamodb.NewFromConfig(config(url, closing(t)))
 	create(t, client, in)
 	t.Cleanup(func() {
@@ -102,7 +108,7 @@ func storeElsewhere(t *testing.T, url string, in *dynamodb.CreateTableInput, o r
 	if o.SkipTwice = !tellsWhatItMet(t, client, in); o.SkipTwice {
 		t.Log("left out: \"a replacement twice\", for the endpoint ignores ReturnValuesOnConditionCheckFailure")
 	}
-	ragtest.Store(t, func(t *testing.T) rag.Store { return storeAt(t, url, *in.TableName) }, o)
+	ragtest.Store(t, func(t *testing.T) rag.Store { return storeAt(t, url, *in.TableName).Declare(declared...) }, o)
 }
 
 // tellsWhatItMet reports whether a condition that fails gives the item that it

@@ -74,7 +74,7 @@ const (
   "text": "The Hearthside Silver plan has an annual deductible of $1,500 for one person and $3,000 for a family. Until the deductible is met, members pay the full cost of most services. Preventive care is covered in full from the first day. After the deductible, the plan pays 80 percent of covered services, up to an out-of-pocket maximum of $6,000 a year.",
   "title": "Hearthside Silver: summary of benefits",
   "collection": "benefits",
-  "metadata": {"insurer": "Hearthside Health", "year": "2026"}
+  "metadata": {"insurer": "Hearthside Health", "year": 2026, "renews": true}
 }`
 
 	healthFAQ = `# Deductibles, in short
@@ -109,7 +109,11 @@ var sampleRequests = []sampleRequest{
 	{"retrieve-query", "POST", "/retrieve", "", jsonType,
 		`{"query": "How much is the deductible for a family?"}`, 200, silver},
 	{"retrieve-filter", "POST", "/retrieve", "", jsonType,
-		`{"query": "What is the annual deductible for one person?", "top_k": 3, "filter": {"collection": "benefits", "metadata": {"year": "2026"}}, "min_score": 0.1}`, 200, silver},
+		`{"query": "What is the annual deductible for one person?", "top_k": 3, "min_score": 0.1,
+ "filter": {"collection": "benefits", "metadata": {"year": {"gte": 2025}, "insurer": {"prefix": "Hearthside"}},
+            "or": [{"metadata": {"renews": true}}, {"not": {"metadata": {"ends": {"exists": true}}}}]}}`, 200, silver},
+	{"retrieve-bad-filter", "POST", "/retrieve", "", jsonType,
+		`{"query": "How much is the deductible?", "filter": {"metadata": {"year": {"from": 2025}}}}`, 400, ""},
 	{"retrieve-other-tenant", "POST", "/retrieve", "bob", jsonType,
 		`{"query": "How much is the deductible for a family?"}`, 200, "wayfare-travel"},
 	{"retrieve-top-k-zero", "POST", "/retrieve", "", jsonType,

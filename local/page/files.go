@@ -14,6 +14,7 @@ import (
 
 	"ragtime/local/network"
 	"ragtime/local/textfile"
+	"ragtime/shared/metadata"
 )
 
 // mostFile is what a dropped file may have, in bytes: more than a document, so that
@@ -57,7 +58,7 @@ func (p *Page) putFile(r *http.Request) (out putFile, err error) {
 	}
 	out.DocumentID, out.Title = textfile.ID(name), textfile.Title(string(text), path.Base(name))
 	at := "/documents/" + url.PathEscape(out.DocumentID)
-	var before struct{ Metadata map[string]string }
+	var before struct{ Metadata metadata.Map }
 	if status, err := p.call(r, http.MethodGet, at, nil, &before); err != nil && status != http.StatusNotFound {
 		return out, err
 	}
@@ -65,7 +66,7 @@ func (p *Page) putFile(r *http.Request) (out putFile, err error) {
 	if _, err := p.call(r, http.MethodPut, at, document, &out); err != nil {
 		return out, err
 	}
-	if from := before.Metadata["source"]; from != name {
+	if from := before.Metadata["source"].Text(); from != name {
 		out.Replaced = from
 	}
 	return out, nil

@@ -35,7 +35,7 @@ func (s shelf) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // A file becomes the document that `ragtime put` would make of it, or the answer
 // says why it does not.
 func TestFiles(t *testing.T) {
-	api := shelf{"/documents/taken.md": `{"metadata":{"source":"elsewhere/taken.md"}}`}
+	api := shelf{"/documents/taken.md": `{"metadata":{"source":"elsewhere/taken.md","year":2026,"draft":true}}`}
 	s := newSite(t, api)
 	put := func(path, text string) (out struct {
 		DocumentID string `json:"document_id"`

@@ -67,11 +67,6 @@ func typedMetadata(t *testing.T, f fixture) {
 	if diff := diffDocument(want, page[0]); diff != "" {
 		t.Errorf("listed (-want +got):\n%s", diff)
 	}
-	for _, p := range f.search(axis(0), 1, rag.Filter{}) {
-		if diff := cmp.Diff(m, p.Metadata); diff != "" {
-			t.Errorf("found (-want +got):\n%s", diff)
-		}
-	}
 }
 
 func notFound(t *testing.T, f fixture) {

@@ -36,6 +36,7 @@ func Store(t *testing.T, open func(t *testing.T) rag.Store, o Options) {
 	tests := []test{
 		{"get what was put", getPut},
 		{"odd metadata", oddMetadata},
+		{"metadata of all kinds", typedMetadata},
 		{"not found", notFound},
 		{"list in pages", list},
 		{"bad cursor", badCursor},
@@ -56,7 +57,6 @@ func Store(t *testing.T, open func(t *testing.T) rag.Store, o Options) {
 			{"search order and scores", searchScores},
 			{"search filters", searchFilters},
 			{"search by random filters", searchRandomFilters},
-			{"metadata of all kinds", typedMetadata},
 			{"search after changes", searchCurrent},
 			{"search beside leftovers", searchLeftovers},
 			{"search sees only the tenant's", searchTenants},

@@ -15,7 +15,6 @@ import (
 
 	"ragtime/shared/fault"
 	"ragtime/shared/filter/filtertest"
-	"ragtime/shared/metadata"
 	"ragtime/shared/rag"
 )
 
@@ -56,7 +55,9 @@ func searchScores(t *testing.T, f fixture) {
 	if got := f.search(axis(0), 10, rag.Filter{}); len(got) != 0 {
 		t.Errorf("got %d passages of a new tenant, want none", len(got))
 	}
-	d, chunks := f.put(rag.Document{ID: "a", Title: "title", Metadata: metadata.Map{"k": metadata.String("v")}}, "text", 20)
+	d := f.labelled("a", "", `{"k": "v", "year": 2026.5, "draft": false}`)
+	d.Title = "title"
+	d, chunks := f.put(d, "text", 20)
 	var query []float32
 	near := func(c rag.Chunk) float64 { return cosine(query, c.Embedding) }
 	for apart := false; !apart; { // a store may round two scores that are closer into the other order
