@@ -142,11 +142,27 @@ func TestDeclaredLater(t *testing.T) {
 			t.Errorf("declared %v: not found", keys)
 		}
 	}
+	// Chunks that have another key in the same place take nobody's.
+	for i, key := range []string{"old", "new"} {
+		s := storeAt(t, server.URL, "ragtime").Declare(key)
+		d := rag.Document{ID: key, Version: rag.NewVersion(""), Metadata: metadata.Map{key: number(t, "7")}}
+		var chunks []rag.Chunk
+		for n := range 120 {
+			chunks = append(chunks, rag.Chunk{N: n, Text: "t", Hash: "h", Embedding: direction(i)})
+		}
+		if err := s.Replace(t.Context(), "t", d, chunks); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := storeAt(t, server.URL, "ragtime").Declare("new").Search(t.Context(), "t", direction(0), 100, 1, filterOf(t, `{"metadata":{"new":7}}`))
+	if err != nil || len(got.Passages) != 100 {
+		t.Errorf("beside chunks of another key: got %d passages and error %v, want 100", len(got.Passages), err)
+	}
 	bare := passagesTable("bare")
 	bare.VectorIndexes[0].SearchSchema = bare.VectorIndexes[0].SearchSchema[:3]
 	bare.AttributeDefinitions = bare.AttributeDefinitions[:5]
 	create(t, clientOf(server.URL), bare)
-	_, err := storeAt(t, server.URL, "bare").Declare("lang").Search(t.Context(), "t", direction(0), 10, 1, filterOf(t, `{"metadata":{"lang":"de"}}`))
+	_, err = storeAt(t, server.URL, "bare").Declare("lang").Search(t.Context(), "t", direction(0), 10, 1, filterOf(t, `{"metadata":{"lang":"de"}}`))
 	if f := fault.From(err); f == nil || f.Kind != fault.Upstream || !strings.Contains(f.Detail, "RAGTIME_FILTER_KEYS") {
 		t.Errorf("a table without the filters: got %v, want a fault that names the variable", err)
 	}
