@@ -45,9 +45,10 @@ type trial struct {
 	sent       time.Time // zero: it did not send
 	committed  time.Time // zero: it did not commit itself
 	connection string
-	asked      []int // DNS servers, in order; wired only
-	dialed     []int // hosts, in order; wired only
-	host       int   // that it connected to, or tries to; -1: none yet
+	asked      []int         // DNS servers, in order; wired only
+	dialed     []int         // hosts, in order; wired only
+	rested     time.Duration // how long its connection did before it sent; wired only
+	host       int           // that it connected to, or tries to; -1: none yet
 	err        error
 	cut        bool // the call, or its step, ended it
 	bounded    bool // a time of its own ended it

@@ -22,6 +22,7 @@ type network struct {
 
 	wired  *wired // nil: it is modelled
 	random *rand.Rand
+	known  known
 
 	mu     sync.Mutex
 	idle   []resting
@@ -66,7 +67,12 @@ func (c *call) try(ctx context.Context) (number int, err error) {
 	w.drawFate(w.random)
 	if c.network.wired != nil {
 		w.fails, w.normal = w.random.Float64(), w.random.NormFloat64()
-		defer func() { c.ended(w.trial, err, ctx) }()
+		defer func() {
+			if err != nil {
+				w.lost(ctx.Err() != nil)
+			}
+			c.ended(w.trial, err, ctx)
+		}()
 		return number, c.network.wired.try(ctx, w)
 	}
 	defer func() {

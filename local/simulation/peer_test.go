@@ -26,6 +26,7 @@ type peer struct {
 	by       *walk // who opened it; nil if nobody knows
 	host     int
 	requests int
+	idle     time.Time     // since when it rests, or rested before its present request; zero before the first
 	gone     chan struct{} // closed when the client closed its end
 }
 
@@ -67,12 +68,17 @@ func (w *wired) resolve(c *peer) {
 		return
 	}
 	if w.isBad(w.servers[c.host]) {
+		asked := time.Now()
 		<-c.gone
+		if time.Since(asked) >= time.Second {
+			w.silence(c.host, true)
+		}
 		return
 	}
 	if !w.pause(w.trip, c.gone) {
 		return
 	}
+	w.silence(c.host, false)
 	var m dnsmessage.Message
 	if m.Unpack(query) != nil {
 		return
@@ -140,6 +146,7 @@ func (w *wired) serve(c *peer) {
 		if !w.answer(c, k, r.Header.Get(mark), dead) {
 			return
 		}
+		c.idle = time.Now()
 	}
 }
 
@@ -159,7 +166,7 @@ func (w *wired) answer(c *peer, k *walk, name string, dead bool) bool {
 	switch {
 	case k.failsIn == "":
 	case k.failsIn == fault.PhaseConnect: // it breaks
-		if c.pooled(k) && k.movesOn() {
+		if c.pooled(k) && k.movesOn(c) {
 			k.failsIn = "" // and fares better
 		}
 		return false

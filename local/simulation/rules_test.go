@@ -34,6 +34,8 @@ var rules = []struct {
 	{"committed", (*call).afterCommit},
 	{"paused in vain", (*call).pausedInVain},
 	{"hung", (*call).hung},
+	{"limits", (*call).limits},
+	{"spare", (*call).spare},
 }
 
 // check holds the rules against the call.

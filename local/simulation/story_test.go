@@ -26,6 +26,9 @@ func (c *call) String() string {
 		if t.host >= 0 {
 			fmt.Fprintf(&b, ", address %d", t.host+1)
 		}
+		if len(t.asked)+len(t.dialed) > 0 {
+			fmt.Fprintf(&b, ", asked DNS servers %v, dialed %v (from 0)", t.asked, t.dialed)
+		}
 		if !t.committed.IsZero() {
 			fmt.Fprintf(&b, ", committed itself at %v", at(t.committed))
 		}

@@ -132,6 +132,7 @@ func (w *wired) dial(ctx context.Context, network, address string) (net.Conn, er
 		by.entered(fault.PhaseDNS)
 		by.asked(i)
 		if h := w.servers[i]; w.isBad(h) && h.phase == "" {
+			w.silence(i, true)
 			return nil, refused
 		}
 		return w.pipe(by, i, w.resolve), nil
@@ -141,15 +142,21 @@ func (w *wired) dial(ctx context.Context, network, address string) (net.Conn, er
 	h := w.hosts[i]
 	switch {
 	case w.isBad(h) && h.phase == "":
+		w.dislike(i)
 		return nil, refused
 	case w.isBad(h) && h.phase == fault.PhaseConnect, by.strays(fault.PhaseConnect):
 		<-ctx.Done()
+		w.dislike(i)
 		return nil, &net.OpError{Op: "dial", Net: network, Err: ctx.Err()}
 	}
 	if !w.pause(w.trip, ctx.Done()) {
+		w.dislike(i)
 		return nil, &net.OpError{Op: "dial", Net: network, Err: ctx.Err()}
 	}
 	by.entered(fault.PhaseSend, fault.PhaseTLS)
+	if by != nil && !by.hasSent() { // else it is opened beside the attempt's own connection
+		by.uses(i)
+	}
 	return w.pipe(by, i, w.serve), nil
 }
 
@@ -194,7 +201,7 @@ func (c *nearEnd) Write(b []byte) (int, error) {
 	}
 	n, err := c.Conn.Write(b)
 	if k != nil && errors.Is(err, io.ErrClosedPipe) && c.peer.pooled(k) {
-		k.movesOn() // the peer had closed it
+		k.movesOn(c.peer) // which had closed it
 	}
 	return n, err
 }
@@ -202,7 +209,8 @@ func (c *nearEnd) Write(b []byte) (int, error) {
 // begins notes that an attempt sends its request over a connection.
 func (k *walk) begins(c *peer) {
 	k.entered(fault.PhaseSend)
-	k.call.uses(k.trial, c.host)
+	k.uses(c.host)
+	k.lent(c.idle)
 	k.call.sent(k.trial)
 }
 
@@ -218,27 +226,28 @@ func (k *walk) entered(phases ...fault.Phase) {
 	k.call.entered(k.trial, p)
 }
 
+// uses notes the host that the attempt is connected to.
+func (k *walk) uses(host int) {
+	if k != nil {
+		k.call.uses(k.trial, host)
+	}
+}
+
+func (k *walk) hasSent() (sent bool) {
+	k.call.set(func() { sent = !k.trial.sent.IsZero() })
+	return sent
+}
+
 // movesOn is for an attempt whose connection of the pool broke before anything was
 // answered: it may take another one, once. It tells whether it does.
-func (k *walk) movesOn() bool {
+func (k *walk) movesOn(from *peer) bool {
+	from.wired.dislike(from.host)
 	if k.moved {
 		return false
 	}
 	k.moved = true
 	k.entered(fault.PhaseBlocked)
 	return true
-}
-
-func (k *walk) asked(server int) {
-	if k != nil {
-		k.call.set(func() { k.trial.asked = append(k.trial.asked, server) })
-	}
-}
-
-func (k *walk) dialed(host int) {
-	if k != nil {
-		k.call.set(func() { k.trial.dialed = append(k.trial.dialed, host) })
-	}
 }
 
 // strays tells whether the attempt's fate is to hang in a phase.

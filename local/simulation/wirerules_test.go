@@ -1,0 +1,180 @@
+package simulation
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"ragtime/shared/fault"
+)
+
+// known is what a transport has met, as far as the model must know it. The network's mu guards it.
+type known struct {
+	disliked map[int]bool      // hosts where anything went wrong, ever
+	silent   map[int]time.Time // DNS servers that were asked in vain, and when that was plain
+	hung     [][2]time.Time    // the start and the end of attempts that hung on a connection of the pool
+}
+
+// wrongly notes that an attempt broke a rule of the wire.
+func (k *walk) wrongly(format string, args ...any) {
+	k.call.wrong = append(k.call.wrong, fmt.Sprintf("%s (attempt %d)", fmt.Sprintf(format, args...), k.trial.number))
+}
+
+// dialed is asked when an attempt dials: one after the first goes elsewhere, where there
+// is an address of which nothing bad is known.
+func (k *walk) dialed(host int) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.call.mu.Lock()
+	defer k.call.mu.Unlock()
+	if k.trial.dialed = append(k.trial.dialed, host); len(k.trial.dialed) > 1 || len(k.wired.process.callers) > 1 {
+		return
+	}
+	used := map[int]bool{}
+	earlier := false
+	for _, t := range k.call.trials {
+		if t != k.trial && t.end.IsZero() && t.host >= 0 {
+			used[t.host] = true
+			earlier = earlier || t.number < k.trial.number && t.host == host
+		}
+	}
+	if !earlier {
+		return
+	}
+	for i := range k.hosts {
+		if !used[i] && !k.known.disliked[i] {
+			k.wrongly("same address: it goes to address %d, where another one waits, and not to %d", host+1, i+1)
+		}
+	}
+}
+
+func (n *network) dislike(host int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.known.disliked[host] = true
+}
+
+// asked is asked when an attempt asks a DNS server: one that was silent lately comes last.
+func (k *walk) asked(server int) {
+	if k == nil {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.call.mu.Lock()
+	defer k.call.mu.Unlock()
+	if k.trial.asked = append(k.trial.asked, server); len(k.trial.asked) > 1 {
+		return
+	}
+	lately := func(i int) bool {
+		at, silent := k.known.silent[i]
+		return silent && time.Since(at) > 0 && time.Since(at) < grudge
+	}
+	if !lately(server) || len(k.freezes) > 0 {
+		return
+	}
+	for i := range k.servers {
+		if !lately(i) {
+			k.wrongly("same server: it asks DNS server %d first, which was silent %v ago", server+1, time.Since(k.known.silent[server]))
+		}
+	}
+}
+
+// silence notes that a DNS server was asked in vain, or answered.
+func (n *network) silence(server int, silent bool) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.known.silent, server)
+	if silent {
+		n.known.silent[server] = time.Now()
+	}
+}
+
+// lent is asked when an attempt sends over a connection that rested.
+func (k *walk) lent(since time.Time) {
+	if since.IsZero() {
+		return
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.call.mu.Lock()
+	defer k.call.mu.Unlock()
+	k.trial.rested = time.Since(since)
+	if k.trial.rested >= idleLimit {
+		k.wrongly("too old: its connection rested for %v", k.trial.rested)
+	}
+	for _, h := range k.known.hung {
+		if since.Before(h[0]) && h[1].Before(time.Now()) {
+			k.wrongly("died together: its connection rested since before another hung")
+		}
+	}
+}
+
+// lost notes how an attempt ended that got no answer.
+func (k *walk) lost(cut bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.call.mu.Lock()
+	defer k.call.mu.Unlock()
+	if k.trial.host >= 0 {
+		k.known.disliked[k.trial.host] = true
+	}
+	if cut && k.trial.rested > 0 && !k.moved {
+		k.known.hung = append(k.known.hung, [2]time.Time{k.trial.start, time.Now()})
+	}
+}
+
+// limits: no phase that only waits for the network lasts longer than its limit.
+func (c *call) limits() string {
+	if c.wired == nil {
+		return ""
+	}
+	most := map[fault.Phase]time.Duration{
+		fault.PhaseDNS:     connectLimit,
+		fault.PhaseConnect: connectLimit + time.Duration(len(c.hosts))*250*ms,
+		fault.PhaseTLS:     connectLimit,
+		fault.PhaseSend:    silenceLimit,
+		fault.PhaseReceive: silenceLimit,
+	}
+	for _, t := range c.trials {
+		for i, s := range t.spells {
+			end := t.end
+			if i+1 < len(t.spells) {
+				end = t.spells[i+1].since
+			}
+			if limit, limited := most[s.phase]; limited && end.Sub(s.since) > limit {
+				return fmt.Sprintf("attempt %d was in %s for %v", t.number, s.phase, end.Sub(s.since))
+			}
+			if lasted := end.Sub(s.since); s.phase == fault.PhaseDNS && lasted > 1400*ms && len(c.freezes) == 0 &&
+				slices.ContainsFunc(c.servers, func(h host) bool { return h.bad == nil }) {
+				return fmt.Sprintf("attempt %d was in dns for %v, where a server is well", t.number, lasted)
+			}
+		}
+	}
+	return ""
+}
+
+// spare: where a connection that rested for long is dead, the second attempt has one ready.
+func (c *call) spare() string {
+	if c.wired == nil || len(c.trials) != 2 || len(c.wired.process.callers) > 1 || len(c.freezes) > 0 || c.stray > 0 {
+		return ""
+	}
+	well := func(h host) bool { return h.bad != nil }
+	first, second := c.trials[0], c.trials[1]
+	if slices.ContainsFunc(c.servers, well) || slices.ContainsFunc(c.hosts, well) || c.wired.process.seed%8 == 0 {
+		return ""
+	}
+	const open = 250 * ms // a lookup, with the delay for the other family, and a connection
+	moved := func(t *trial) bool {
+		return slices.ContainsFunc(t.spells[1:], func(s spell) bool { return s.phase == fault.PhaseBlocked })
+	}
+	// A spare that is two seconds old is no better than what rested.
+	after := second.start.Sub(first.start)
+	if after > open+2*c.trip && after < 2*time.Second && !moved(first) && !moved(second) && first.rested >= 2*time.Second && first.running(second.start) && len(second.dialed) > 0 {
+		return fmt.Sprintf("attempt 2 had to connect, though the connection of attempt 1 had rested for %v", first.rested)
+	}
+	return ""
+}
