@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer is a DNS server on loopback, at one port of UDP and TCP.
+// nameServer is a DNS server at one port of UDP and TCP.
 type nameServer struct {
 	find   func(func(*Host) bool) *Host
 	udp    net.PacketConn
@@ -24,11 +24,11 @@ type nameServer struct {
 	tasks  sync.WaitGroup
 }
 
-func startNameServer(find func(func(*Host) bool) *Host) (*nameServer, error) {
+func startNameServer(address netip.Addr, find func(func(*Host) bool) *Host) (*nameServer, error) {
 	s := &nameServer{find: find}
 	var err error
 	for range 10 { // TCP's port is taken by chance, now and then
-		if s.udp, err = net.ListenPacket("udp4", "127.0.0.1:0"); err != nil {
+		if s.udp, err = net.ListenPacket("udp4", netip.AddrPortFrom(address, 0).String()); err != nil {
 			return nil, err
 		}
 		if s.tcp, err = net.Listen("tcp4", s.address()); err == nil {
@@ -184,9 +184,9 @@ func (s *nameServer) forward(name string, t dnsmessage.Type) (r reply) {
 	return r
 }
 
-// The loopback addresses of a service, beside the one that serves it.
+// The addresses of a service on loopback: the one that serves it, and two where nobody does.
 var (
-	servingAddress = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	loopback       = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	silentAddress  = netip.AddrFrom4([4]byte{127, 0, 0, 2})
 	refusedAddress = netip.AddrFrom4([4]byte{127, 0, 0, 3})
 )
@@ -214,11 +214,11 @@ func (h *Host) resolve(t dnsmessage.Type) reply {
 	case "connect-silent":
 		return reply{addresses: []netip.Addr{silentAddress}}
 	case "connect-first-silent":
-		return reply{addresses: []netip.Addr{silentAddress, servingAddress}}
+		return reply{addresses: []netip.Addr{silentAddress, h.address}}
 	case "connect-refused":
 		return reply{addresses: []netip.Addr{refusedAddress}}
 	}
-	return reply{addresses: []netip.Addr{servingAddress}}
+	return reply{addresses: []netip.Addr{h.address}}
 }
 
 func (h *Host) lookupFault(t dnsmessage.Type) *active {

@@ -36,11 +36,11 @@ type active struct {
 	hit   int // the number of the next one, among those that come, to meet it
 }
 
-// activate checks a fault against the kinds of its service.
-func activate(f Fault, kinds []Kind, plain bool) (*active, error) {
+// activate checks a fault against what its service can have.
+func (h *Host) activate(f Fault) (*active, error) {
 	a := &active{Fault: f, off: make(chan struct{})}
 	var names []string
-	for _, k := range kinds {
+	for _, k := range h.kinds {
 		names = append(names, k.Name)
 		if k.Name == f.Name {
 			a.kind = k
@@ -59,9 +59,9 @@ func activate(f Fault, kinds []Kind, plain bool) (*active, error) {
 		return nil, fmt.Errorf("%s has no min_ms and max_ms: only slow has", f.Name)
 	case f.Name == "server-stopped" && (f.Times != 0 || f.Share != 0):
 		return nil, errors.New("server-stopped has neither times nor share: a server is stopped or it is not")
-	case a.kind.linux && !manyLoopbacks:
+	case a.kind.linux && (!manyLoopbacks || h.address != loopback):
 		return nil, fmt.Errorf("%s needs the loopback addresses that Linux has", f.Name)
-	case plain && a.kind.layer == atAccept && a.kind.Phase == fault.PhaseTLS:
+	case h.plain && a.kind.layer == atAccept && a.kind.Phase == fault.PhaseTLS:
 		return nil, fmt.Errorf("%s: services are served without TLS on this system", f.Name)
 	}
 	if f.Share > 0 {

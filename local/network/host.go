@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"sync"
@@ -17,6 +18,7 @@ import (
 // Host is a service on the network.
 type Host struct {
 	name    string
+	address netip.Addr
 	plain   bool
 	kinds   []Kind
 	handler http.Handler
@@ -49,7 +51,7 @@ type Counts struct {
 }
 
 func startHost(n *Network, service string, handler http.Handler, own []Kind) (*Host, error) {
-	h := &Host{name: service, plain: n.Plain, handler: handler,
+	h := &Host{name: service, address: n.address, plain: n.Plain, handler: handler,
 		served: make(chan error, 1), ready: make(chan net.Conn), closed: make(chan struct{})}
 	var err error
 	if h.kinds, err = kindsOf(own); err != nil {
@@ -62,7 +64,7 @@ func startHost(n *Network, service string, handler http.Handler, own []Kind) (*H
 	h.right = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{certificate}}
 	h.wrong = h.right.Clone()
 	h.wrong.Certificates = []tls.Certificate{n.wrong}
-	if h.tcp, err = net.ListenTCP("tcp4", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}); err != nil {
+	if h.tcp, err = net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.address, 0))); err != nil {
 		return nil, err
 	}
 	h.server = &http.Server{Handler: http.HandlerFunc(h.serve), TLSConfig: h.right,

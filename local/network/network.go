@@ -16,7 +16,7 @@
 // it was, as far as the client is still there, except that a hanging connect
 // is refused at its next SYN, and a lost DNS query stays lost.
 //
-// Connections run over loopback, so the kernel acknowledges what nobody reads:
+// Connections run within one machine, so the kernel acknowledges what nobody reads:
 // a dead connection is silent here, but it is not cut from the peer's kernel.
 package network
 
@@ -28,6 +28,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"sync"
 )
@@ -38,6 +39,8 @@ type Network struct {
 	// told of a CA. Set it before the first Serve.
 	Plain bool
 
+	address netip.Addr // of the services and the DNS server
+
 	ca    authority
 	wrong tls.Certificate // of a name that no service has
 	names *nameServer
@@ -47,9 +50,13 @@ type Network struct {
 	closed bool
 }
 
-// New starts a network without services.
-func New() (*Network, error) {
-	n := new(Network)
+// New starts a network without services, on loopback.
+func New() (*Network, error) { return At(loopback) }
+
+// At is New at another IPv4 address of this machine, where containers can reach
+// it. Faults that need further addresses are on loopback alone.
+func At(address netip.Addr) (*Network, error) {
+	n := &Network{address: address}
 	var err error
 	if n.ca, err = newAuthority(); err != nil {
 		return nil, err
@@ -57,7 +64,7 @@ func New() (*Network, error) {
 	if n.wrong, err = n.ca.issue("wrong.test"); err != nil {
 		return nil, err
 	}
-	if n.names, err = startNameServer(n.find); err != nil {
+	if n.names, err = startNameServer(address, n.find); err != nil {
 		return nil, err
 	}
 	return n, nil

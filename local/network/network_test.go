@@ -9,6 +9,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -331,6 +333,43 @@ func TestPlain(t *testing.T) {
 }
 
 // The address where SYNs are dropped can be had again and again.
+// Elsewhere than on 127.0.0.1, a service and the DNS server are there, and faults
+// that need more addresses are refused.
+func TestAnotherAddress(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("this system has one loopback address")
+	}
+	address := netip.MustParseAddr("127.0.0.9")
+	n, err := network.At(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	h, err := n.Serve("svc", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(page) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := ask(t, n, "svc.test."); !slices.Equal(got, []string{address.String()}) {
+		t.Errorf("svc.test is at %v, want %v", got, address)
+	}
+	for _, at := range []string{n.Resolver(), net.JoinHostPort(address.String(), strings.TrimPrefix(h.URL(), "https://svc.test:"))} {
+		if c, err := net.Dial("tcp4", at); err != nil || !strings.HasPrefix(at, address.String()) {
+			t.Errorf("at %s: %v", at, err)
+		} else {
+			c.Close()
+		}
+	}
+	c := newClient(t, n, h, false)
+	if r := c.post(ample, 1); !r.healthy() {
+		t.Errorf("without a fault: %v", r.err)
+	}
+	for _, name := range []string{"connect-silent", "connect-first-silent", "connect-refused"} {
+		if err := h.Set(network.Fault{Name: name}); err == nil {
+			t.Errorf("%s was taken", name)
+		}
+	}
+}
+
 func TestSilentAddressAgain(t *testing.T) {
 	n, h := serve(t, false)
 	c := newClient(t, n, h, false)

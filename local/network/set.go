@@ -20,7 +20,7 @@ func (h *Host) Set(faults ...Fault) error {
 	need := map[string]bool{}
 	for i, f := range faults {
 		var err error
-		if on[i], err = activate(f, h.kinds, h.plain); err != nil {
+		if on[i], err = h.activate(f); err != nil {
 			return fmt.Errorf("%s: %w", h.name, err)
 		}
 		need[f.Name] = true

@@ -29,11 +29,15 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.Network, err = network.New(); err != nil {
+	s.Network, err = network.New()
+	if o.Address.IsValid() {
+		s.Network, err = network.At(o.Address)
+	}
+	if err != nil {
 		return nil, err
 	}
 	s.close = append(s.close, s.Network.Close)
-	s.Network.Plain = plain
+	s.Network.Plain = plain || o.Plain
 	env = map[string]string{
 		"RAGTIME_RESOLVER":          s.Network.Resolver(),
 		"RAGTIME_PROVIDER":          o.Provider,
@@ -66,7 +70,7 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 	if o.SecretKey {
 		env["OPENAI_API_KEY"], env["OPENAI_API_KEY_SECRET"] = "", keySecret
 	}
-	if !plain {
+	if !s.Network.Plain {
 		env["SSL_CERT_FILE"], err = s.trust(o)
 	}
 	return env, err

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -45,6 +46,8 @@ type Options struct {
 	CertFile      string            // with a key: what its API's certificate is checked with (PEM); empty is what the system trusts
 	PerProcess    int               // invocations that one function process serves at once, as lambda.Function.PerProcess; 1
 	Parameters    map[string]string // the template's parameters that are not to have their defaults
+	Address       netip.Addr        // of this machine, IPv4, where the functions reach the services; the zero value is 127.0.0.1
+	Plain         bool              // the services speak no TLS, which they never do on macOS and Windows
 	SecretKey     bool              // the functions fetch the key from Secrets Manager, as they do when deployed
 	Log           func(lambda.Line) // every line that functions and platform log
 	// WrapDynamoDB stands between the functions and the table, for tests that make it fail.
@@ -60,6 +63,10 @@ type System struct {
 	// Network is between the functions and the services openai (the stand-in),
 	// dynamodb and secretsmanager. A real OpenAI is not reached over it.
 	Network *network.Network
+
+	// Environment has the variables by which the functions find the services, in
+	// place of those that the template gives them.
+	Environment map[string]string
 
 	offered []offered
 	log     page.Log
@@ -84,11 +91,10 @@ func Start(o Options) (_ *System, err error) {
 		return nil, err
 	}
 	s.close = append(s.close, s.XRay.Close)
-	env, err := s.services(o)
-	if err != nil {
+	if s.Environment, err = s.services(o); err != nil {
 		return nil, err
 	}
-	if err := s.functions(o, env); err != nil {
+	if err := s.functions(o, s.Environment); err != nil {
 		return nil, err
 	}
 	g := gateway.New(s.Template, invoker{s.Lambda, s.logTo(o.Log)}, gateway.Options{})
