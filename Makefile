@@ -12,7 +12,7 @@ ARCH      ?= $(or $(shell sed -n '/^\[$(ENV)\./,/^\[/s/.*Architecture=\([a-z0-9_
 GOARCH_OF_arm64 := arm64
 GOARCH_OF_x86_64 := amd64
 
-.PHONY: help run build test simulate bench eval bench-hang lab check events deploy $(FUNCTIONS:%=build/%/bootstrap) build/ragtime
+.PHONY: help run build test simulate bench eval bench-hang lab check events deploy sam-local sam-invoke $(FUNCTIONS:%=build/%/bootstrap) $(FUNCTIONS:%=build/sam/%/bootstrap) build/ragtime
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -30,6 +30,17 @@ $(FUNCTIONS:%=build/%/bootstrap): build/%/bootstrap:
 build/ragtime:
 	@test -e $@ || echo "building $@"
 	@$(GOLAMBDA) -o $@ ./cmd/ragtime
+
+# The functions again, for containers of this machine's architecture.
+$(FUNCTIONS:%=build/sam/%/bootstrap): build/sam/%/bootstrap:
+	@GOOS=linux $(GOLAMBDA) -o $@ ./functions/$*
+
+sam-local: build $(FUNCTIONS:%=build/sam/%/bootstrap) ## serve the API with sam local start-api against the stand-ins; PORT=3000; needs sam and Docker
+	build/ragtime sam-local $(if $(PORT),--port=$(PORT)) $(SAM)
+
+sam-invoke: build $(FUNCTIONS:%=build/sam/%/bootstrap) ## give a function an event with sam local invoke: EVENT=events/embed-put.json
+	@test -n "$(EVENT)" || { echo "say which event: make sam-invoke EVENT=events/embed-put.json"; exit 1; }
+	@build/ragtime sam-invoke $(EVENT) $(SAM)
 
 test: ## run every test
 	$(if $(RACE),,@echo "no C compiler found: testing without the race detector")

@@ -16,17 +16,19 @@ import (
 )
 
 type commands struct {
-	Up       up       `cmd:"" help:"Start the whole system on this machine; Ctrl-C stops it."`
-	Put      put      `cmd:"" help:"Put Markdown and text files into the library."`
-	List     list     `cmd:"" help:"List the documents: id, chunks, time, title."`
-	Get      get      `cmd:"" help:"Show a document's chunks."`
-	Delete   remove   `cmd:"" help:"Take documents away."`
-	Retrieve retrieve `cmd:"" help:"Find the passages that fit a query."`
-	Eval     eval     `cmd:"" help:"Ask questions whose answering documents are known, and tell how many were found."`
-	Trace    trace    `cmd:"" help:"Show the waterfall of an operation that ragtime up ran: where its time went."`
-	Diagnose diagnose `cmd:"" help:"Walk the way to each remote service, phase by phase; exits 1 where one is not open."`
-	Version  version  `cmd:"" help:"Show the version."`
-	Lab      lab      `cmd:"" help:"Drive the whole system through every fault, and tell how each ended."`
+	Up        up        `cmd:"" help:"Start the whole system on this machine; Ctrl-C stops it."`
+	Put       put       `cmd:"" help:"Put Markdown and text files into the library."`
+	List      list      `cmd:"" help:"List the documents: id, chunks, time, title."`
+	Get       get       `cmd:"" help:"Show a document's chunks."`
+	Delete    remove    `cmd:"" help:"Take documents away."`
+	Retrieve  retrieve  `cmd:"" help:"Find the passages that fit a query."`
+	Eval      eval      `cmd:"" help:"Ask questions whose answering documents are known, and tell how many were found."`
+	Trace     trace     `cmd:"" help:"Show the waterfall of an operation that ragtime up ran: where its time went."`
+	Diagnose  diagnose  `cmd:"" help:"Walk the way to each remote service, phase by phase; exits 1 where one is not open."`
+	SamLocal  samLocal  `cmd:"" help:"Serve the API with sam local start-api, in containers, against this machine's stand-ins; Ctrl-C stops both."`
+	SamInvoke samInvoke `cmd:"" help:"Give a function an event with sam local invoke, against this machine's stand-ins."`
+	Version   version   `cmd:"" help:"Show the version."`
+	Lab       lab       `cmd:"" help:"Drive the whole system through every fault, and tell how each ended."`
 }
 
 const description = `Documents go in, passages come out: a serverless RAG backend whose every request ends on time.

@@ -1,0 +1,92 @@
+// Package sam runs the functions in containers, with `sam local`, against the
+// services of a local/system.
+package sam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os/exec"
+	"runtime"
+	"strings"
+
+	"ragtime/local/system"
+)
+
+// Tools are what is needed beside this repository.
+type Tools struct {
+	sam string
+	// bridge is this machine's address on Docker's network. Invalid where Docker
+	// runs in a virtual machine, which has a name for this one: hostName.
+	bridge netip.Addr
+}
+
+const hostName = "host.docker.internal"
+
+// Find looks for sam and a running Docker. The error is one line, and says what
+// to install or to start.
+func Find(ctx context.Context) (Tools, error) {
+	var t Tools
+	var err error
+	if t.sam, err = exec.LookPath("sam"); err != nil {
+		return t, errors.New("sam is not installed: install aws-sam-cli 1.170 or newer, for example with pipx install aws-sam-cli")
+	}
+	if _, err := exec.LookPath("docker"); err != nil {
+		return t, errors.New("docker is not installed: install Docker, for example with apt-get install docker.io, or Docker Desktop")
+	}
+	out, err := exec.CommandContext(ctx, "docker", "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}").Output()
+	if err != nil {
+		return t, fmt.Errorf("no Docker answers: start it, for example with systemctl start docker (%s)", reason(err))
+	}
+	t.bridge = local(strings.Fields(string(out)))
+	return t, nil
+}
+
+// reason is the last line that a command said of its failure.
+func reason(err error) string {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
+		lines := strings.Split(strings.TrimSpace(string(exit.Stderr)), "\n")
+		return lines[len(lines)-1]
+	}
+	return err.Error()
+}
+
+// local is the first IPv4 address that this machine has itself.
+func local(addresses []string) netip.Addr {
+	own, _ := net.InterfaceAddrs() // without them Docker's name for this machine is tried
+	for _, text := range addresses {
+		address, err := netip.ParseAddr(text)
+		if err != nil || !address.Is4() {
+			continue
+		}
+		for _, o := range own {
+			if prefix, ok := o.(*net.IPNet); ok && prefix.IP.Equal(address.AsSlice()) {
+				return address
+			}
+		}
+	}
+	return netip.Addr{}
+}
+
+// System makes a system's services ones that containers reach. Where they reach
+// this machine by a name, that is none of the services' certificates: there is no
+// TLS then.
+func (t Tools) System(o system.Options) system.Options {
+	o.SecretKey = true // as deployed
+	if t.bridge.IsValid() {
+		o.Address = t.bridge
+	} else {
+		o.Plain = true
+	}
+	return o
+}
+
+// Architecture is the template's word for this machine's.
+func Architecture() string {
+	if runtime.GOARCH == "arm64" {
+		return "arm64"
+	}
+	return "x86_64"
+}

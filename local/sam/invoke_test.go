@@ -1,0 +1,57 @@
+package sam_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"ragtime/local/gateway"
+)
+
+// Every file in events/ goes through `sam local invoke`, in an order in which what
+// is read was put, and is answered as it is by the functions' processes.
+func TestInvoke(t *testing.T) {
+	p := build(t)
+	samples, err := gateway.Samples(p.template)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("../../events/*.json")
+	if err != nil || len(files) != len(samples) {
+		t.Fatalf("%d files in events/ and %d samples: %v", len(files), len(samples), err)
+	}
+	for _, s := range samples {
+		file, err := filepath.Abs("../../events/" + s.Name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var log tail
+		c := p.command(t, "sam-invoke", file)
+		c.Stderr = &log
+		answer, err := c.Output()
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", s.Name, err, &log)
+		}
+		if err := s.Check(answer); err != nil {
+			t.Errorf("%s: %v\n%s", s.Name, err, &log)
+		}
+	}
+	if left := p.containers(t); left != "" {
+		t.Errorf("containers are left: %s", left)
+	}
+}
+
+// An event of another name needs to be told whose it is.
+func TestInvokeNeedsAFunction(t *testing.T) {
+	p := build(t)
+	file := filepath.Join(t.TempDir(), "question.json")
+	if err := os.WriteFile(file, []byte(`{"source": "serverless-plugin-warmup"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := p.command(t, "sam-invoke", file).CombinedOutput(); err == nil {
+		t.Errorf("got %s, want an error that names --function", out)
+	}
+	if out, err := p.command(t, "sam-invoke", file, "--function", "retrieve").CombinedOutput(); err != nil {
+		t.Errorf("with --function: %v\n%s", err, out)
+	}
+}
