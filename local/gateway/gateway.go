@@ -4,7 +4,7 @@
 //
 // It keeps to what clients and functions can see of the real service: the event,
 // the limits, the error bodies and headers. What it leaves out: gateway throttling,
-// usage plans, caching, request validation, response streaming, WAF, CORS, HTTPS.
+// usage plans, caching, request validation, WAF, CORS, HTTPS.
 package gateway
 
 import (
@@ -47,6 +47,7 @@ type Invoker interface {
 // Options tune a gateway; the zero value is that of the real one.
 type Options struct {
 	IntegrationTimeout time.Duration // each route's own when 0
+	IdleTimeout        time.Duration // of a stream without a byte; 5 minutes when 0
 	Log                *slog.Logger  // why requests failed; none when nil
 }
 
@@ -57,6 +58,8 @@ type Gateway struct {
 	invoker  Invoker
 	timeout  time.Duration // 0: the route's
 	log      *slog.Logger
+
+	idleTimeout time.Duration
 
 	ctx     context.Context // of all invocations
 	cancel  context.CancelCauseFunc
@@ -74,6 +77,11 @@ func New(t *Template, invoker Invoker, opt Options) *Gateway {
 		invoker:  invoker,
 		timeout:  opt.IntegrationTimeout,
 		log:      opt.Log,
+
+		idleTimeout: opt.IdleTimeout,
+	}
+	if g.idleTimeout == 0 {
+		g.idleTimeout = defaultIdleTimeout
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
@@ -117,41 +125,53 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("X-Amzn-Trace-Id", meta.traceID)
 	log := g.log.With("request_id", meta.requestID, "trace_id", meta.traceID)
-	reply, failed := g.integrate(log, r, body, m, from, meta)
+	function, payload, failed := g.prepare(log, r, body, m, from, meta)
 	switch {
 	case failed != nil:
 		failed.write(w)
-	case reply != nil:
-		reply.write(w)
+	case m.route.Streams:
+		g.stream(log, w, r, function, payload, m.route, meta.traceID)
+	default:
+		reply, failed := g.integrate(log, r, function, payload, m.route, meta.traceID)
+		switch {
+		case failed != nil:
+			failed.write(w)
+		case reply != nil:
+			reply.write(w)
+		}
 	}
+}
+
+// prepare gives the name of the function that a request is for, and its event.
+func (g *Gateway) prepare(log *slog.Logger, r *http.Request, body []byte, m match, from caller, meta meta) (string, []byte, *failure) {
+	function, ok := g.template.Function(m.route.Function)
+	if !ok {
+		log.Error("integration failed", "error", "no such function", "function", m.route.Function)
+		return "", nil, badGateway
+	}
+	payload, err := newEvent(g.template.API, r, body, m, from, meta).encode()
+	if err != nil {
+		log.Error("integration failed", "error", err)
+		return "", nil, badGateway
+	}
+	if len(payload) > maxEvent {
+		return "", nil, requestTooLong
+	}
+	return function.Name, payload, nil
 }
 
 // integrate invokes the function and waits for its answer, for the integration
 // timeout at most. It returns a reply, or a failure, or neither when the client
 // is gone.
-func (g *Gateway) integrate(log *slog.Logger, r *http.Request, body []byte, m match, from caller, meta meta) (*reply, *failure) {
-	function, ok := g.template.Function(m.route.Function)
-	if !ok {
-		log.Error("integration failed", "error", "no such function", "function", m.route.Function)
-		return nil, badGateway
-	}
-	payload, err := newEvent(g.template.API, r, body, m, from, meta).encode()
-	if err != nil {
-		log.Error("integration failed", "error", err)
-		return nil, badGateway
-	}
-	if len(payload) > maxEvent {
-		return nil, requestTooLong
-	}
-
+func (g *Gateway) integrate(log *slog.Logger, r *http.Request, function string, payload []byte, route Route, traceID string) (*reply, *failure) {
 	// From here, as the real timeout counts the integration only.
-	timeout := g.timeoutOf(m.route)
+	timeout := g.timeoutOf(route)
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	select {
-	case answer := <-g.invoke(function.Name, payload, meta.traceID):
+	case answer := <-g.invoke(function, payload, traceID):
 		if answer.err != nil {
-			log.Error("integration failed", "function", function.Name, "error", answer.err)
+			log.Error("integration failed", "function", function, "error", answer.err)
 			if errors.Is(answer.err, ErrThrottled) || errors.Is(answer.err, errClosed) {
 				return nil, throttled
 			}
@@ -159,16 +179,16 @@ func (g *Gateway) integrate(log *slog.Logger, r *http.Request, body []byte, m ma
 		}
 		reply, err := parseReply(answer.payload, g.wantsBinary(r))
 		if err != nil {
-			log.Error("integration failed", "function", function.Name, "error", err)
+			log.Error("integration failed", "function", function, "error", err)
 			return nil, badGateway
 		}
 		return reply, nil
 	case <-ctx.Done():
 		if r.Context().Err() != nil {
-			log.Warn("client hung up; the function runs on", "function", function.Name)
+			log.Warn("client hung up; the function runs on", "function", function)
 			return nil, nil
 		}
-		log.Error("integration timed out; the function runs on", "function", function.Name, "timeout_ms", timeout.Milliseconds())
+		log.Error("integration timed out; the function runs on", "function", function, "timeout_ms", timeout.Milliseconds())
 		return nil, integrationTimeout
 	}
 }
@@ -189,17 +209,27 @@ type answer struct {
 // invocation can end when nobody waits for it any more.
 func (g *Gateway) invoke(name string, payload []byte, traceID string) <-chan answer {
 	done := make(chan answer, 1)
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.ctx.Err() != nil {
+	if !g.enter() {
 		done <- answer{err: errClosed}
 		return done
 	}
-	g.running.Go(func() {
+	go func() {
+		defer g.running.Done()
 		payload, err := g.invoker.Invoke(g.ctx, name, payload, traceID)
 		done <- answer{payload, err}
-	})
+	}()
 	return done
+}
+
+// enter counts one more invocation that runs, until g.running.Done. It reports false when the gateway is closed.
+func (g *Gateway) enter() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.ctx.Err() != nil {
+		return false
+	}
+	g.running.Add(1)
+	return true
 }
 
 // wantsBinary says whether a base64 answer is decoded: only for a client whose

@@ -49,23 +49,18 @@ type reply struct {
 // parseReply reads a function's answer; binary says whether the client gets the
 // bytes behind a base64 body. The error says what is malformed, for the log.
 func parseReply(payload []byte, binary bool) (*reply, error) {
-	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.DisallowUnknownFields()
 	var p *proxyResponse
-	if err := decoder.Decode(&p); err != nil {
+	if err := decodeWhole(payload, &p); err != nil {
 		return nil, fmt.Errorf("malformed Lambda proxy response: %w", err)
 	}
 	if p == nil {
 		return nil, errors.New("malformed Lambda proxy response: null")
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("malformed Lambda proxy response: something follows the JSON object")
-	}
 	status, err := statusOf(p.StatusCode)
 	if err != nil {
 		return nil, err
 	}
-	r := &reply{status: status, header: mergeHeaders(p)}
+	r := &reply{status: status, header: mergeHeaders(p.Headers, p.MultiValueHeaders)}
 	if p.Body != nil {
 		r.body = []byte(*p.Body)
 	}
@@ -75,6 +70,19 @@ func parseReply(payload []byte, binary bool) (*reply, error) {
 		}
 	}
 	return r, nil
+}
+
+// decodeWhole decodes one JSON object, with no unknown field and nothing after it.
+func decodeWhole(text []byte, v any) error {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("something follows the JSON object")
+	}
+	return nil
 }
 
 // statusOf reads a status code, which may be a number or a string of one.
@@ -93,7 +101,7 @@ func statusOf(raw json.RawMessage) (int, error) {
 
 // mergeHeaders makes one list of both header fields; a value that is in both
 // appears once.
-func mergeHeaders(p *proxyResponse) http.Header {
+func mergeHeaders(single map[string]headerValue, multi map[string][]headerValue) http.Header {
 	merged := http.Header{}
 	written := map[string]string{} // canonical name -> as first written
 	add := func(name string, value headerValue) {
@@ -103,12 +111,12 @@ func mergeHeaders(p *proxyResponse) http.Header {
 		}
 		merged[written[key]] = append(merged[written[key]], string(value))
 	}
-	for name, values := range p.MultiValueHeaders {
+	for name, values := range multi {
 		for _, value := range values {
 			add(name, value)
 		}
 	}
-	for name, value := range p.Headers {
+	for name, value := range single {
 		if !slices.Contains(merged[written[http.CanonicalHeaderKey(name)]], string(value)) {
 			add(name, value)
 		}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -227,6 +228,8 @@ func (s *System) Close() error {
 	return errors.Join(errs...)
 }
 
+var _ gateway.Streamer = invoker{}
+
 // invoker is what the gateway sees of the Lambda service.
 type invoker struct {
 	service *lambda.Service
@@ -242,9 +245,22 @@ func (i invoker) throttled(function string) {
 
 func (i invoker) Invoke(ctx context.Context, function string, payload []byte, traceID string) ([]byte, error) {
 	r, err := i.service.Invoke(ctx, function, lambda.Invocation{Payload: payload, TraceID: traceID})
+	return r.Payload, i.worded(function, err)
+}
+
+func (i invoker) InvokeStream(ctx context.Context, function string, payload []byte, traceID string) (io.ReadCloser, error) {
+	r, err := i.service.InvokeStream(ctx, function, lambda.Invocation{Payload: payload, TraceID: traceID})
+	if err != nil {
+		return nil, i.worded(function, err)
+	}
+	return r, nil
+}
+
+// worded gives an error of the Lambda service the gateway's meaning.
+func (i invoker) worded(function string, err error) error {
 	if errors.Is(err, lambda.ErrThrottled) {
 		i.throttled(function)
 		err = fmt.Errorf("%w: %w", gateway.ErrThrottled, err)
 	}
-	return r.Payload, err
+	return err
 }

@@ -1,0 +1,193 @@
+package gateway
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+)
+
+// Streamer is what an [Invoker] must be, too, for routes that stream.
+//
+// InvokeStream runs a function like Invoke, and returns its response when that begins. The response's Read gives
+// io.EOF at its end, and another error when the function failed in the middle. The reader is gone when it is
+// closed or ctx ends, in which case Read returns.
+type Streamer interface {
+	Invoker
+	InvokeStream(ctx context.Context, name string, payload []byte, traceID string) (io.ReadCloser, error)
+}
+
+const (
+	// What begins a streamed response: JSON, and eight zero bytes. It "must appear within the first 16 KB"
+	// ("Set up a Lambda proxy integration with payload response streaming in API Gateway").
+	maxMetadata = 16 << 10
+	// How long a regional endpoint lets a stream be silent ("Stream the integration response for your proxy
+	// integrations in API Gateway").
+	defaultIdleTimeout = 5 * time.Minute
+)
+
+var (
+	delimiter = make([]byte, 8)
+
+	errLeft     = errors.New("the client left")
+	errTimedOut = errors.New("the integration timed out")
+	errIdle     = errors.New("the stream was silent for too long")
+)
+
+// stream invokes the function and passes its response on while it comes. Until the metadata is there, a failure is
+// an answer; then it breaks the response off: the client misses the last chunk. The integration's timeout is
+// that of the whole response.
+func (g *Gateway) stream(log *slog.Logger, w http.ResponseWriter, r *http.Request, function string, payload []byte, route Route, traceID string) {
+	if !g.enter() {
+		throttled.write(w)
+		return
+	}
+	defer g.running.Done()
+	ctx, cancel := context.WithCancelCause(g.ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(r.Context(), func() { cancel(errLeft) })()
+	defer time.AfterFunc(g.timeoutOf(route), func() { cancel(errTimedOut) }).Stop()
+
+	source, reply, err := g.begin(ctx, function, payload, traceID)
+	log = log.With("function", function)
+	if err != nil {
+		g.refuseStream(ctx, log, w, err)
+		return
+	}
+	defer source.Close()
+	reply.write(w)
+	if err := g.pass(ctx, cancel, w, source); err != nil {
+		cancel(nil) // where nothing else has: the function is told before the client
+		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+			err = cause
+		}
+		log.Error("stream broken off", "error", err)
+		breakOff(r)
+	}
+}
+
+// begin invokes the function and reads its response's metadata. What follows that is the reply's body and source.
+func (g *Gateway) begin(ctx context.Context, function string, payload []byte, traceID string) (io.ReadCloser, *reply, error) {
+	streamer, ok := g.invoker.(Streamer)
+	if !ok {
+		return nil, nil, errors.New("this gateway's invoker does not stream")
+	}
+	source, err := streamer.InvokeStream(ctx, function, payload, traceID)
+	if err != nil {
+		return nil, nil, err
+	}
+	reply, err := readMetadata(source)
+	if err != nil {
+		source.Close()
+		return nil, nil, err
+	}
+	return source, reply, nil
+}
+
+// refuseStream answers for a stream that did not begin.
+func (g *Gateway) refuseStream(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
+	cause := context.Cause(ctx)
+	switch {
+	case errors.Is(cause, errLeft):
+		log.Warn("client hung up")
+	case errors.Is(cause, errTimedOut):
+		log.Error("integration timed out")
+		integrationTimeout.write(w)
+	case errors.Is(cause, errClosed), errors.Is(err, ErrThrottled):
+		log.Error("integration failed", "error", err)
+		throttled.write(w)
+	default:
+		log.Error("integration failed", "error", err)
+		badGateway.write(w)
+	}
+}
+
+// pass writes source to the client, each piece as it comes, until its end. ctx's end breaks it off, and so does
+// silence. A client that reads slowly is waited for.
+func (g *Gateway) pass(ctx context.Context, cancel context.CancelCauseFunc, w http.ResponseWriter, source io.Reader) error {
+	control := http.NewResponseController(w)
+	unhand := context.AfterFunc(ctx, func() { control.SetWriteDeadline(time.Unix(1, 0)) })
+	idle := time.AfterFunc(g.idleTimeout, func() { cancel(errIdle) })
+	defer idle.Stop()
+	control.Flush()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := source.Read(buf)
+		idle.Reset(g.idleTimeout)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+				return err
+			}
+			control.Flush()
+		}
+		switch {
+		case err == nil:
+		case err != io.EOF:
+			return err
+		case !unhand(): // the connection cannot be written to any more
+			return context.Cause(ctx)
+		default:
+			return nil
+		}
+	}
+}
+
+// breakOff ends a response such that a client sees that it is not whole. Without a server, nobody could be told.
+func breakOff(r *http.Request) {
+	if r.Context().Value(http.ServerContextKey) != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// metadata begins a streamed response. All fields are optional, others are forbidden.
+type metadata struct {
+	StatusCode        json.RawMessage          `json:"statusCode"`
+	Headers           map[string]headerValue   `json:"headers"`
+	MultiValueHeaders map[string][]headerValue `json:"multiValueHeaders"`
+	Cookies           []string                 `json:"cookies"`
+}
+
+// readMetadata reads a response to the delimiter. What it has read of the payload is the reply's body.
+func readMetadata(source io.Reader) (*reply, error) {
+	var read []byte
+	buf := make([]byte, 4<<10)
+	for {
+		n, err := source.Read(buf)
+		read = append(read, buf[:n]...)
+		if i := bytes.Index(read, delimiter); i > maxMetadata || i < 0 && len(read) >= maxMetadata+len(delimiter) {
+			return nil, fmt.Errorf("malformed streamed response: no delimiter in its first %d bytes", maxMetadata)
+		} else if i >= 0 {
+			return parseMetadata(read[:i], read[i+len(delimiter):])
+		}
+		if err == io.EOF {
+			return nil, errors.New("malformed streamed response: it ends without metadata and delimiter")
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+func parseMetadata(text, body []byte) (*reply, error) {
+	var m *metadata
+	if err := decodeWhole(text, &m); err != nil {
+		return nil, fmt.Errorf("malformed streamed response: metadata %.40q: %w", text, err)
+	}
+	if m == nil {
+		return nil, errors.New("malformed streamed response: metadata is null")
+	}
+	status, err := statusOf(m.StatusCode)
+	if err != nil {
+		return nil, err
+	}
+	r := &reply{status: status, header: mergeHeaders(m.Headers, m.MultiValueHeaders), body: body}
+	if len(m.Cookies) > 0 {
+		r.header["Set-Cookie"] = append(r.header["Set-Cookie"], m.Cookies...)
+	}
+	return r, nil
+}
