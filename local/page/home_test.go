@@ -102,6 +102,12 @@ func TestHome(t *testing.T) {
 				run(t, ctx, "open the waterfall", press("#results .waterfall summary"))
 				until(t, ctx, `[...document.querySelectorAll("#results svg.trace")].some((e) => e.checkVisibility() && e.querySelector(".phase-wait"))`)
 				fits(t, ctx, "the waterfall")
+				if shown := evaluate[string](t, ctx, drawn); shown != screen.name {
+					t.Errorf("the waterfall is the %s one", shown)
+				}
+				if least := evaluate[float64](t, ctx, smallest); least < 10 {
+					t.Errorf("the waterfall has letters of %.1f px", least)
+				}
 				for _, l := range evaluate[[]string](t, ctx, contrast) {
 					t.Error(l)
 				}
@@ -140,3 +146,10 @@ func TestHome(t *testing.T) {
 		}
 	}
 }
+
+// drawn is an expression: which of a waterfall's drawings is shown; smallest is how
+// high its smallest letters are, in pixels of the screen.
+const (
+	drawn    = `[...document.querySelectorAll("svg.trace")].filter((e) => e.checkVisibility()).map((e) => e.classList.contains("narrow") ? "narrow" : "wide").join(" and ")`
+	smallest = `Math.min(...[...document.querySelectorAll("svg.trace text")].filter((e) => e.checkVisibility()).map((e) => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a))`
+)

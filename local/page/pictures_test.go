@@ -41,7 +41,9 @@ func TestPictures(t *testing.T) {
 		until(t, ctx, `!document.querySelector("svg.trace .in-progress")`)
 		picture(t, ctx, p.name)
 	}
-	run(t, ctx, "the list", chromedp.Navigate(s.URL+page.Path))
+	run(t, ctx, "a telephone", narrow)
+	picture(t, ctx, "survived-narrow")
+	run(t, ctx, "the list", wide, chromedp.Navigate(s.URL+page.Path))
 	picture(t, ctx, "operations")
 }
 

@@ -82,7 +82,11 @@ func TestKeyboard(t *testing.T) {
 
 	tab := func(at string) {
 		t.Helper()
-		const usable = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, summary, [tabindex='0']")].filter((e) => e.checkVisibility())`
+		const usable = `[...document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex='0']")].filter((e) => e.checkVisibility())`
+		const unnamed = `[...document.querySelectorAll("input:not([type=hidden]), select, textarea")].filter((e) => e.checkVisibility() && e.labels.length === 0)`
+		if without := evaluate[string](t, ctx, unnamed+`.map((e) => e.outerHTML).join("\n")`); without != "" {
+			t.Errorf("%s: without a label are\n%s", at, without)
+		}
 		want := evaluate[int](t, ctx, `window.reached = new Set(); document.activeElement.blur(); `+usable+`.length`)
 		if want < 5 {
 			t.Fatalf("%s has %d things to use", at, want)
@@ -100,7 +104,17 @@ func TestKeyboard(t *testing.T) {
 	until(t, ctx, `document.querySelector("#line-0").open`)
 
 	run(t, ctx, "go back", chromedp.Navigate(s.URL+page.Path))
-	tab("the list")
+	until(t, ctx, shows("#library-said", "Nothing is here yet"))
+	run(t, ctx, "write a document", press("#write > summary"), fill("#note input", "bees"), fill("#note textarea", "Bees live in hives."), press("#note button"))
+	until(t, ctx, shows("#put-said", "bees was put: 1 chunk."))
+	until(t, ctx, shows("#documents", "bees · 1 chunk"))
+	run(t, ctx, "open it by keyboard", chromedp.Focus(chromedp.CSS("#documents summary")), chromedp.KeyEvent(kb.Enter))
+	until(t, ctx, shows("#documents .chunks", "Bees live in hives."))
+	run(t, ctx, "ask by keyboard", fill("#query", "bees"), chromedp.Focus(chromedp.CSS("#query")), chromedp.KeyEvent(kb.Enter))
+	until(t, ctx, shows("#passage-1 mark", "bees"))
+	run(t, ctx, "open the waterfall by keyboard", chromedp.Focus(chromedp.CSS("#results .waterfall summary")), chromedp.KeyEvent(kb.Enter))
+	until(t, ctx, `document.querySelector("#results svg.trace")`)
+	tab("the page")
 	// Another operation comes while a link is focused and a field is filled in.
 	run(t, ctx, "focus", fill(`input[name=query]`, "typed"), chromedp.Focus(chromedp.CSS("#operations a")))
 	was := evaluate[string](t, ctx, `document.activeElement.id`)

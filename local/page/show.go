@@ -21,7 +21,7 @@ const listed = 20
 var examples = []samples.Question{
 	{Question: "Does my plan cover glasses?", Document: "dental-and-vision"},
 	{Question: "How long do I have to appeal a denied claim?", Document: "appeals"},
-	{Question: "Can I see a doctor by video at night?", Document: "telehealth"},
+	{Question: "Can I see a doctor by video?", Document: "telehealth"},
 }
 
 // Latest is the id under which the latest operation is found.
@@ -43,9 +43,10 @@ func render(w http.ResponseWriter, status int, name string, data any) {
 type frame struct {
 	Title string
 	On    []on
-	Home  bool // with the question box and the library
-	Poll  bool // the script asks for news
-	Plain bool // ... and without a script the browser reloads
+	Home  bool   // with the question box and the library
+	Hangs []hang // that its buttons make
+	Poll  bool   // the script asks for news
+	Plain bool   // ... and without a script the browser reloads
 }
 
 // index shows the list and the panel, and what was wrong with a form.
@@ -55,7 +56,6 @@ func (p *Page) index(w http.ResponseWriter, r *http.Request, status int, wrong e
 		Wrong      error
 		Form       map[string]string
 		Stage      string
-		Hangs      []hang
 		Survivable []hang
 		Services   []string
 		Groups     []group
@@ -63,9 +63,9 @@ func (p *Page) index(w http.ResponseWriter, r *http.Request, status int, wrong e
 		Examples   []samples.Question
 		Endings    string
 	}
-	v := view{frame: frame{Title: "Ask", On: p.on(), Home: true, Poll: true}, Wrong: wrong,
+	v := view{frame: frame{Title: "Ask", On: p.on(), Home: true, Hangs: p.hangs(false), Poll: true}, Wrong: wrong,
 		Examples: examples, Endings: strings.Join(textfile.Endings, ","), Form: map[string]string{},
-		Hangs: p.hangs(false), Survivable: p.hangs(true), Groups: p.groups(), Operations: p.log.Recent(listed)}
+		Survivable: p.hangs(true), Groups: p.groups(), Operations: p.log.Recent(listed)}
 	for _, h := range p.hosts {
 		v.Services = append(v.Services, h.Name())
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -16,37 +17,54 @@ import (
 //go:embed svg.css
 var Style string
 
-// Measures of a drawing, in its own units.
-const (
-	drawingWidth = 1000
-	labelWidth   = 240
-	noteWidth    = 190
-	rowHeight    = 26
-	barHeight    = 16
-	axisHeight   = 24
-	plotWidth    = drawingWidth - labelWidth - noteWidth
+// layout is how a drawing is laid out, in its own units. On a wide screen a row has
+// its label on the left of the bar and its note on the right; on a narrow one both
+// are above the bar.
+type layout struct {
+	class             string
+	width             int
+	plot, plotWidth   int // where the bars are
+	row, bar, barHigh int // of a row: its height, and where its bar is, and how high
+	baseline          int // of a row's text
+	note              int // where notes are
+	noteAnchor        string
+	indent            int // of a label, for each level
+	ticks             int // at most
+}
+
+var (
+	wide = layout{class: "wide", width: 880, plot: 210, plotWidth: 480, row: 26, bar: 5, barHigh: 16, baseline: 17,
+		note: 698, noteAnchor: "start", indent: 14, ticks: 6}
+	narrow = layout{class: "narrow", width: 360, plot: 0, plotWidth: 360, row: 40, bar: 20, barHigh: 14, baseline: 14,
+		note: 360, noteAnchor: "end", indent: 8, ticks: 4}
 )
+
+const axisHeight = 24
 
 // SVG draws the nodes of a trace as a waterfall: a row each for operations,
 // steps and attempts, with the phases of an attempt, and the backoff of a step,
-// in its row. Everything is styled by classes: kind, state, and phase-<name>
-// (Style has them). The drawing has a title and a description in words, and each
+// in its row. There are two drawings of it, of which Style shows the one that fits
+// the screen. Everything is styled by classes: kind, state, and phase-<name>
+// (Style has them). A drawing has a title and a description in words, and each
 // bar one of its own.
 func SVG(w io.Writer, nodes []*Node) error {
 	out := bufio.NewWriter(w)
-	d := &drawing{w: out}
-	d.start, d.end = span(nodes)
-	for _, n := range nodes {
-		d.rows(n, 0)
+	for _, l := range []layout{wide, narrow} {
+		d := &drawing{layout: l, w: out, id: l.class}
+		d.start, d.end = span(nodes)
+		for _, n := range nodes {
+			d.rows(n, 0)
+		}
+		if len(nodes) > 0 {
+			d.id += "-" + html.EscapeString(nodes[0].ID) // anyone can send the daemon a document
+		}
+		d.draw(nodes)
 	}
-	if len(nodes) > 0 {
-		d.id = html.EscapeString(nodes[0].ID) // anyone can send the daemon a document
-	}
-	d.draw(nodes)
 	return out.Flush()
 }
 
 type drawing struct {
+	layout
 	w          io.Writer
 	id         string // makes the ids of one drawing unlike another's
 	start, end time.Time
@@ -69,62 +87,100 @@ func (d *drawing) rows(n *Node, depth int) {
 }
 
 func (d *drawing) draw(nodes []*Node) {
-	height := axisHeight + rowHeight*len(d.list)
-	fmt.Fprintf(d.w, `<svg xmlns="http://www.w3.org/2000/svg" class="trace" viewBox="0 0 %d %d" role="img" aria-labelledby="title-%[3]s" aria-describedby="desc-%[3]s">`,
-		drawingWidth, height, d.id)
+	height := axisHeight + d.layout.row*len(d.list)
+	fmt.Fprintf(d.w, `<svg xmlns="http://www.w3.org/2000/svg" class="trace %[4]s" viewBox="0 0 %[1]d %[2]d" role="img" aria-labelledby="title-%[3]s" aria-describedby="desc-%[3]s">`,
+		d.width, height, d.id, d.class)
 	fmt.Fprintf(d.w, "\n<title id=\"title-%s\">%s</title>\n<desc id=\"desc-%s\">%s</desc>\n", d.id, html.EscapeString(heading(nodes)), d.id, html.EscapeString(words(nodes)))
 	// Stripes tell what hung from what did not where colours cannot.
 	fmt.Fprintf(d.w, `<defs><pattern id="stripes-%s" width="8" height="8" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="stripe" width="4" height="8"/></pattern></defs>`+"\n", d.id)
 	d.axis(height)
 	for i, r := range d.list {
-		d.row(r, axisHeight+rowHeight*i)
+		d.drawRow(r, axisHeight+d.layout.row*i)
 	}
 	fmt.Fprintln(d.w, "</svg>")
 }
 
-// axis draws the time, in quarters of the whole.
+// axis draws the time, with a tick at each round number.
 func (d *drawing) axis(height int) {
-	for i := range 5 {
-		x := labelWidth + float64(plotWidth)*float64(i)/4
-		anchor := [...]string{"start", "middle", "middle", "middle", "end"}[i]
+	total := d.end.Sub(d.start)
+	every := tick(total, d.ticks)
+	for at := time.Duration(0); at <= total; at += every {
+		x := d.x(d.start.Add(at))
+		anchor := "middle"
+		switch room := 26.0; { // for half of a label
+		case x < room:
+			anchor = "start"
+		case x > float64(d.width)-room:
+			anchor = "end"
+		}
 		fmt.Fprintf(d.w, `<line class="grid" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/><text class="axis" x="%.1f" y="14" text-anchor="%s">%s</text>`+"\n",
-			x, axisHeight-4, x, height, x, anchor, show(d.end.Sub(d.start)*time.Duration(i)/4))
+			x, axisHeight-4, x, height, x, anchor, round(at))
 	}
 }
 
-func (d *drawing) row(r row, y int) {
+// tick is the time between the ticks of an axis: 1, 2 or 5 times a power of ten,
+// the least with which there are at most so many ticks beside the one at 0.
+func tick(total time.Duration, most int) time.Duration {
+	for unit := time.Microsecond; ; unit *= 10 {
+		for _, n := range []time.Duration{1, 2, 5} {
+			if n*unit*time.Duration(most) >= total {
+				return n * unit
+			}
+		}
+	}
+}
+
+// round writes a round number, with no digit more than it has.
+func round(d time.Duration) string {
+	if d == 0 {
+		return "0"
+	}
+	number, unit := d.Seconds(), "s"
+	if d < time.Second {
+		number, unit = float64(d)/float64(time.Millisecond), "ms"
+	}
+	return strconv.FormatFloat(number, 'f', -1, 64) + " " + unit
+}
+
+// x is where a time is.
+func (d *drawing) x(at time.Time) float64 {
+	total := float64(max(d.end.Sub(d.start), 1))
+	return float64(d.plot) + float64(d.plotWidth)*float64(at.Sub(d.start))/total
+}
+
+func (d *drawing) drawRow(r row, y int) {
 	n := r.node
 	fmt.Fprintf(d.w, `<g class="row %s %s">`+"\n", n.Kind, n.State)
 	label := title(n)
 	if most := 30 - 2*r.depth; len([]rune(label)) > most {
 		label = string([]rune(label)[:most-1]) + "…"
 	}
-	fmt.Fprintf(d.w, `<text class="label" x="%d" y="%d">%s</text>`+"\n", 6+14*r.depth, y+17, html.EscapeString(label))
-	d.bar(n, y, "bar")
+	fmt.Fprintf(d.w, `<text class="label" x="%d" y="%d">%s</text>`+"\n", min(d.plot, 6)+d.indent*r.depth, y+d.baseline, html.EscapeString(label))
+	d.drawBar(n, y, "bar")
 	note, class := show(n.Duration()), ""
 	for _, c := range n.Children {
 		if c.Kind != Phase {
 			continue
 		}
-		d.bar(c, y, "bar phase phase-"+html.EscapeString(c.Name))
+		d.drawBar(c, y, "bar phase phase-"+html.EscapeString(c.Name))
 		if c.State != OK {
 			note, class = notes[c.State]+" in "+c.Name+" "+show(c.Duration()), " "+string(c.State)
 		}
 	}
-	fmt.Fprintf(d.w, `<text class="note%s" x="%d" y="%d">%s</text>`+"\n</g>\n", class, labelWidth+plotWidth+8, y+17, html.EscapeString(note))
+	fmt.Fprintf(d.w, `<text class="note%s" x="%d" y="%d" text-anchor="%s">%s</text>`+"\n</g>\n", class, d.note, y+d.baseline, d.noteAnchor, html.EscapeString(note))
 }
 
-// bar draws when a node was, at least as a thin mark. What hung or is in progress is
+// drawBar draws when a node was, at least as a thin mark. What hung or is in progress is
 // striped, and outlined by its class.
-func (d *drawing) bar(n *Node, y int, class string) {
-	total := float64(max(d.end.Sub(d.start), 1))
-	x := labelWidth + plotWidth*float64(n.Start.Sub(d.start))/total
-	width := max(plotWidth*float64(n.Duration())/total, 1.5)
+func (d *drawing) drawBar(n *Node, y int, class string) {
+	const least = 1.5
+	x := min(d.x(n.Start), float64(d.plot+d.plotWidth)-least)
+	width := max(d.x(n.End)-d.x(n.Start), least)
 	title := html.EscapeString(strings.Join(append([]string{told(n)}, n.Detail...), ", "))
 	fmt.Fprintf(d.w, `<g class="%s %s"><title>%s</title><rect class="fill" x="%.2f" y="%d" width="%.2f" height="%d" rx="2"/>`,
-		class, n.State, title, x, y+5, width, barHeight)
+		class, n.State, title, x, y+d.bar, width, d.barHigh)
 	if n.State == InProgress || n.State == Hung && n.Kind == Phase {
-		fmt.Fprintf(d.w, `<rect class="over" fill="url(#stripes-%s)" x="%.2f" y="%d" width="%.2f" height="%d" rx="2"/>`, d.id, x, y+5, width, barHeight)
+		fmt.Fprintf(d.w, `<rect class="over" fill="url(#stripes-%s)" x="%.2f" y="%d" width="%.2f" height="%d" rx="2"/>`, d.id, x, y+d.bar, width, d.barHigh)
 	}
 	fmt.Fprintln(d.w, "</g>")
 }

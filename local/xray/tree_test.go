@@ -298,6 +298,9 @@ func TestSVG(t *testing.T) {
 		if err := xray.SVG(&out, tt.nodes); err != nil {
 			t.Fatal(err)
 		}
+		if got := strings.Count(out.String(), "<svg "); got != 2 || !strings.Contains(out.String(), `class="trace narrow" viewBox="0 0 360 `) {
+			t.Errorf("%s: %d drawings, want a wide and a narrow one", tt.name, got)
+		}
 		for d := xml.NewDecoder(bytes.NewReader(out.Bytes())); ; {
 			if _, err := d.Token(); err == io.EOF {
 				break

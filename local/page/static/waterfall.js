@@ -30,8 +30,9 @@ export function waterfall(trace) {
     const response = await fetch(at, { cache: "no-store" });
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     const shown = page.getElementById("trace");
-    // The server made it, and escaped what is in it.
-    if (shown) drawing.replaceChildren(...document.importNode(shown, true).childNodes);
+    const legend = page.querySelector(".legend");
+    // The server made them, and escaped what is in them.
+    if (shown) drawing.replaceChildren(...document.importNode(shown, true).childNodes, document.importNode(legend, true));
     return response.ok && !page.body.hasAttribute("data-poll");
   }
 }
