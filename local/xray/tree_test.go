@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -118,9 +119,9 @@ func TestTree(t *testing.T) {
 	}{
 		{"nothing outside", 1, func(context.Context) error { return nil }, "operation embed ok"},
 		{"caller's mistake", 1, func(context.Context) error { return fault.Bad("text", "must not be empty") }, "operation embed failed"},
-		{"survived", 1, survived, "operation embed ok (step search ok (attempt attempt abandoned (phase connect ok, phase tls abandoned), " +
-			"phase backoff ok, attempt DynamoDB ok (phase wait ok)))"},
-		{"hung", 2, hung, "operation embed hung (step embed hung (attempt api.openai.com hung (phase wait hung)))"},
+		{"survived", 1, survived, "operation embed ok (step search ok (attempt attempt abandoned (phase blocked ok, phase connect ok, phase tls abandoned), " +
+			"phase backoff ok, attempt DynamoDB ok (phase blocked ok, phase wait ok)))"},
+		{"hung", 2, hung, "operation embed hung (step embed hung (attempt api.openai.com hung (phase blocked ok, phase wait hung)))"},
 		{"left open", 1, func(ctx context.Context) error {
 			_, _ = evidence.Enter(ctx, fault.StepStore)
 			return nil
@@ -268,9 +269,10 @@ func TestText(t *testing.T) {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
-	if len(lines) != 4 {
-		t.Fatalf("%d lines, want 4:\n%s", len(lines), out.String())
+	if len(lines) != 5 || !strings.HasPrefix(lines[3], "      ├─ blocked ") {
+		t.Fatalf("%d lines, want 5, of which the fourth is of the time before the request:\n%s", len(lines), out.String())
 	}
+	lines = slices.Delete(lines, 3, 4)
 	for i, want := range []string{"embed", "└─ embed", "   └─ 1 api.openai.com", "      └─ wait"} {
 		if !strings.HasPrefix(lines[i], want+" ") || !strings.Contains(lines[i], "HUNG") || !strings.Contains(lines[i], "2.0") {
 			t.Errorf("line %d is %q, want %s for 2 s, hung", i, lines[i], want)
