@@ -21,8 +21,8 @@ func (c *call) askedToWait() string {
 			least = asked
 		}
 		pause := t.start.Sub(last.end)
-		if pause == 0 && t.start.Sub(c.start)%ms == 0 {
-			continue // it was due at that very moment
+		if pause == 0 && (t.start.Sub(c.start)%ms == 0 || t.start.Equal(last.start)) {
+			continue // it was due at that very moment, or began with the other one
 		}
 		if pause < least {
 			return fmt.Sprintf("attempt %d began %v after attempt %d had met %v, want %v at least", t.number, pause, last.number, last.kind(), least)

@@ -68,9 +68,7 @@ func (c *call) try(ctx context.Context) (number int, err error) {
 	if c.network.wired != nil {
 		w.fails, w.normal = w.random.Float64(), w.random.NormFloat64()
 		defer func() {
-			if err != nil {
-				w.lost(ctx.Err() != nil)
-			}
+			w.over(err != nil, ctx.Err() != nil)
 			c.ended(w.trial, err, ctx)
 		}()
 		return number, c.network.wired.try(ctx, w)

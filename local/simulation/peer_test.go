@@ -67,7 +67,11 @@ func (w *wired) resolve(c *peer) {
 	if _, err := io.ReadFull(c, query); err != nil {
 		return
 	}
-	if w.isBad(w.servers[c.host]) {
+	var m dnsmessage.Message
+	if m.Unpack(query) != nil {
+		return
+	}
+	if w.isBad(w.servers[c.host]) || w.drops6 && m.Questions[0].Type == dnsmessage.TypeAAAA {
 		asked := time.Now()
 		<-c.gone
 		if time.Since(asked) >= time.Second {
@@ -79,10 +83,6 @@ func (w *wired) resolve(c *peer) {
 		return
 	}
 	w.silence(c.host, false)
-	var m dnsmessage.Message
-	if m.Unpack(query) != nil {
-		return
-	}
 	m.Response, m.Additionals = true, nil
 	for i := range w.hosts {
 		if q := m.Questions[0]; q.Type == dnsmessage.TypeA {

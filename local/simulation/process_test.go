@@ -45,7 +45,7 @@ func (p *process) run() {
 		p.networks[i] = &network{service: &p.services[i], start: p.start, freezes: p.freezes, failed: map[[2]int]time.Time{}}
 		if p.wired {
 			p.networks[i].random = rand.New(rand.NewPCG(p.seed, uint64(100+i)))
-			p.networks[i].known = known{disliked: map[int]bool{}, silent: map[int]time.Time{}}
+			p.networks[i].known = known{disliked: map[int]bool{}, failed: map[int]time.Time{}, silent: map[int]time.Time{}}
 			p.networks[i].wired = newWired(p, i, p.networks[i])
 		}
 		p.policies[i] = newPolicy(p.services[i].options)

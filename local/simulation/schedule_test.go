@@ -32,6 +32,7 @@ type service struct {
 	stream  bool          // its answers come in parts: attempts commit themselves
 	dies    time.Duration // after which a resting connection is dead; 0: it never is
 	silent  bool          // a dead connection is silent, and not closed
+	drops6  bool          // its DNS servers drop questions for IPv6 addresses; over the wire only
 	servers []host        // of DNS
 	hosts   []host        // addresses
 }
@@ -102,6 +103,7 @@ func drawService(r *rand.Rand, healthy bool) service {
 	v.failing = pick(r, 0, 0, 0.05, 0.3, 1)
 	v.dies = pick(r, 0, 0, 500*ms, 5*time.Second)
 	v.silent = r.IntN(2) == 0
+	v.drops6 = r.IntN(6) == 0
 	for i := range v.servers {
 		if r.IntN(6) == 0 {
 			v.servers[i] = drawHost(r, fault.PhaseDNS)
@@ -175,6 +177,9 @@ func (s *schedule) String() string {
 		}
 		if v.dies > 0 {
 			fmt.Fprintf(&b, "; resting connections die after %v, silent %t", v.dies, v.silent)
+		}
+		if v.drops6 && s.wired {
+			b.WriteString("; questions for IPv6 addresses are dropped")
 		}
 		b.WriteString("\n")
 		hosts(&b, "DNS server", v.servers)

@@ -137,7 +137,7 @@ func (a *tally) add(b tally) {
 func (s *suite) report() {
 	all := s.total
 	s.t.Logf("%d schedules in %v: %d calls, %d attempts, %d answers, %d of them of a later attempt than the first",
-		*schedules, time.Since(s.start).Round(100*ms), all.calls, all.attempts, all.answers, all.survived)
+		min(int64(*schedules), s.next.Load()), time.Since(s.start).Round(100*ms), all.calls, all.attempts, all.answers, all.survived)
 	s.t.Logf("healthy, with experience: %d calls, %d extra attempts, %d said to hang", all.healthy, all.healthyExtra, all.healthyHung)
 	if all.pauses > 1000 && min(all.short, all.long)*5 < all.pauses {
 		s.t.Errorf("NOT KEPT of %d pauses %d are short and %d long, want them spread", all.pauses, all.short, all.long)

@@ -11,6 +11,7 @@ import (
 // known is what a transport has met, as far as the model must know it. The network's mu guards it.
 type known struct {
 	disliked map[int]bool      // hosts where anything went wrong, ever
+	failed   map[int]time.Time // hosts that gave no byte of an answer the last time, and when that was
 	silent   map[int]time.Time // DNS servers that were asked in vain, and when that was plain
 	hung     [][2]time.Time    // the start and the end of attempts that hung on a connection of the pool
 }
@@ -41,12 +42,14 @@ func (k *walk) dialed(host int) {
 			earlier = earlier || t.number < k.trial.number && t.host == host
 		}
 	}
-	if !earlier {
+	at, failed := k.known.failed[host]
+	failed = failed && time.Since(at) > 0 && time.Since(at) < grudge
+	if !earlier && !failed {
 		return
 	}
 	for i := range k.hosts {
 		if !used[i] && !k.known.disliked[i] {
-			k.wrongly("same address: it goes to address %d, where another one waits, and not to %d", host+1, i+1)
+			k.wrongly("same address: it goes to address %d, where another one waits (%t) or failed (%t), and not to %d", host+1, earlier, failed, i+1)
 		}
 	}
 }
@@ -103,6 +106,9 @@ func (k *walk) lent(since time.Time) {
 	k.call.mu.Lock()
 	defer k.call.mu.Unlock()
 	k.trial.rested = time.Since(since)
+	if k.trial.number > 1 {
+		k.wrongly("used before: its connection rested for %v", k.trial.rested)
+	}
 	if k.trial.rested >= idleLimit {
 		k.wrongly("too old: its connection rested for %v", k.trial.rested)
 	}
@@ -113,12 +119,20 @@ func (k *walk) lent(since time.Time) {
 	}
 }
 
-// lost notes how an attempt ended that got no answer.
-func (k *walk) lost(cut bool) {
+// over notes how an attempt ended.
+func (k *walk) over(lost, cut bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.call.mu.Lock()
 	defer k.call.mu.Unlock()
+	if t := k.trial; t.host >= 0 && !t.sent.IsZero() {
+		if delete(k.known.failed, t.host); t.last().phase.Before(fault.PhaseReceive) {
+			k.known.failed[t.host] = time.Now()
+		}
+	}
+	if !lost {
+		return
+	}
 	if k.trial.host >= 0 {
 		k.known.disliked[k.trial.host] = true
 	}
@@ -147,6 +161,10 @@ func (c *call) limits() string {
 			}
 			if limit, limited := most[s.phase]; limited && end.Sub(s.since) > limit {
 				return fmt.Sprintf("attempt %d was in %s for %v", t.number, s.phase, end.Sub(s.since))
+			}
+			if most := time.Duration(len(c.hosts)-1)*250*ms + c.trip + ms; s.phase == fault.PhaseConnect && end.Sub(s.since) > most && len(c.freezes) == 0 &&
+				c.stray == 0 && slices.ContainsFunc(c.hosts, func(h host) bool { return h.bad == nil }) {
+				return fmt.Sprintf("attempt %d was in connect for %v, where an address is well", t.number, end.Sub(s.since))
 			}
 			if lasted := end.Sub(s.since); s.phase == fault.PhaseDNS && lasted > 1400*ms && len(c.freezes) == 0 &&
 				slices.ContainsFunc(c.servers, func(h host) bool { return h.bad == nil }) {
