@@ -1,7 +1,6 @@
 package lambda
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,52 +26,26 @@ var refusals = []struct {
 func (s *Service) routes() *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", s.invocations)
+	mux.HandleFunc("POST /2021-11-15/functions/{function}/response-streaming-invocations", s.streamingInvocations)
 	return mux
 }
 
-// ServeHTTP serves Lambda's Invoke API (2015-03-31), so that `aws lambda invoke --endpoint-url` and the SDKs work.
+// ServeHTTP serves Lambda's Invoke (2015-03-31) and InvokeWithResponseStream (2021-11-15), so that `aws lambda invoke --endpoint-url` and the SDKs work.
 // Requests need no signature. The function may be named by its name, its alias or its ARN, with or without $LATEST.
 // An asynchronous invocation (Event) is run once: there is no queue, so one that finds no room is refused, and none is
 // tried again.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.api.ServeHTTP(w, r) }
 
 func (s *Service) invocations(w http.ResponseWriter, r *http.Request) {
-	requestID := newUUID()
-	w.Header().Set("X-Amzn-RequestId", requestID)
-	w.Header().Set("Content-Type", "application/json")
-	function, known := s.named(r.PathValue("function"), r.URL.Query().Get("Qualifier"))
-	if !known {
-		refuseInvoke(w, fmt.Errorf("%w: %s; there are %s", ErrNotFound, function, strings.Join(slices.Sorted(maps.Keys(s.pools)), ", ")))
+	function, in, ok := s.invocation(w, r, "RequestResponse", "Event")
+	if !ok {
 		return
 	}
-	kind := r.Header.Get("X-Amz-Invocation-Type")
-	switch kind {
-	case "", "RequestResponse", "Event":
-	case "DryRun":
-		w.WriteHeader(http.StatusNoContent)
-		return
-	default:
-		w.Header().Set("X-Amzn-ErrorType", "InvalidParameterValueException")
-		writeMessage(w, http.StatusBadRequest, "there is no invocation type "+kind+": use RequestResponse, Event or DryRun")
-		return
-	}
-	payload, whole, err := readAtMost(r.Body, maxRequest)
-	if err != nil {
-		return // the client is gone
-	}
-	if !whole {
-		refuseInvoke(w, ErrTooLarge)
-		return
-	}
-	in := Invocation{Payload: payload, TraceID: r.Header.Get("X-Amzn-Trace-Id"), RequestID: requestID}
-	if kind == "Event" {
+	if r.Header.Get("X-Amz-Invocation-Type") == "Event" {
 		s.begin(w, function, in)
 		return
 	}
-	tail := func() string { return "" }
-	if r.Header.Get("X-Amz-Log-Type") == "Tail" {
-		tail = s.tail(requestID)
-	}
+	tail := s.tailOf(r, in.RequestID)
 	result, err := s.Invoke(r.Context(), function, in)
 	log := tail()
 	if failed, ok := errors.AsType[*Error](err); ok {
@@ -83,11 +56,42 @@ func (s *Service) invocations(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if log != "" {
-		w.Header().Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString([]byte(log)))
+		w.Header().Set("X-Amz-Log-Result", log)
 	}
 	w.Header().Set("X-Amz-Executed-Version", version)
 	w.Header().Set("X-Amzn-Trace-Id", result.TraceID)
 	w.Write(result.Payload)
+}
+
+// invocation reads a request to invoke, in one of the ways that kinds names. It reports false having answered.
+func (s *Service) invocation(w http.ResponseWriter, r *http.Request, kinds ...string) (function string, in Invocation, ok bool) {
+	requestID := newUUID()
+	w.Header().Set("X-Amzn-RequestId", requestID)
+	w.Header().Set("Content-Type", "application/json")
+	function, known := s.named(r.PathValue("function"), r.URL.Query().Get("Qualifier"))
+	if !known {
+		refuseInvoke(w, fmt.Errorf("%w: %s; there are %s", ErrNotFound, function, strings.Join(slices.Sorted(maps.Keys(s.pools)), ", ")))
+		return "", in, false
+	}
+	switch kind := r.Header.Get("X-Amz-Invocation-Type"); {
+	case kind == "", slices.Contains(kinds, kind):
+	case kind == "DryRun":
+		w.WriteHeader(http.StatusNoContent)
+		return "", in, false
+	default:
+		w.Header().Set("X-Amzn-ErrorType", "InvalidParameterValueException")
+		writeMessage(w, http.StatusBadRequest, "there is no invocation type "+kind+": use "+strings.Join(kinds, ", ")+" or DryRun")
+		return "", in, false
+	}
+	payload, whole, err := readAtMost(r.Body, maxRequest)
+	if err != nil {
+		return "", in, false // the client is gone
+	}
+	if !whole {
+		refuseInvoke(w, ErrTooLarge)
+		return "", in, false
+	}
+	return function, Invocation{Payload: payload, TraceID: r.Header.Get("X-Amzn-Trace-Id"), RequestID: requestID}, true
 }
 
 // begin starts an asynchronous invocation, and does not wait for it.

@@ -28,6 +28,8 @@ put = functions.invoke(FunctionName="EmbedFunction", Payload=json.dumps({"docume
 out["put"], out["log"] = json.load(put["Payload"]), base64.b64decode(put["LogResult"]).decode()
 found = functions.invoke(FunctionName="retrieve", Payload=json.dumps({"query": "When does the front desk open?"}))
 out["found"], out["failed"] = json.load(found["Payload"]), "FunctionError" in found
+events = list(functions.invoke_with_response_stream(FunctionName="retrieve", Payload=json.dumps({"query": "When does the front desk open?"}))["EventStream"])
+out["streamed"], out["complete"] = json.loads(b"".join(e["PayloadChunk"]["Payload"] for e in events[:-1])), events[-1]["InvokeComplete"] == {}
 out["warm"] = functions.invoke(FunctionName="arn:aws:lambda:us-east-1:000000000000:function:retrieve", InvocationType="Event", Payload='{"warmer":true}')["StatusCode"]
 try:
     functions.invoke(FunctionName="nobody")
@@ -64,9 +66,11 @@ func TestToolsReachTheServices(t *testing.T) {
 				DocumentID string `json:"document_id"`
 			}
 		}
-		Failed  bool
-		Warm    int
-		Missing string
+		Streamed struct{ Passages []any }
+		Complete bool
+		Failed   bool
+		Warm     int
+		Missing  string
 	}
 	if err := json.Unmarshal(raw, &out); err != nil {
 		t.Fatalf("%v: %s", err, raw)
@@ -79,6 +83,9 @@ func TestToolsReachTheServices(t *testing.T) {
 	}
 	if out.Failed || len(out.Found.Passages) != 1 || out.Found.Passages[0].DocumentID != "note" {
 		t.Errorf("got %s, want a passage of the note", raw)
+	}
+	if len(out.Streamed.Passages) != 1 || !out.Complete {
+		t.Errorf("got %s, want the passage streamed", raw)
 	}
 	if out.Warm != 202 || !strings.Contains(out.Missing, "no such function: nobody; there are diagnose, embed, retrieve") {
 		t.Errorf("an asynchronous invocation got %d; a missing function %q", out.Warm, out.Missing)
