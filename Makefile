@@ -1,6 +1,6 @@
 # Every command a person runs. `make` alone lists them.
 
-FUNCTIONS := embed retrieve diagnose
+FUNCTIONS := embed retrieve answer diagnose
 # Lambda's binaries: static, small, without this machine's paths.
 GOLAMBDA  := CGO_ENABLED=0 go build -trimpath -tags lambda.norpc -ldflags='-s -w'
 # The race detector needs a C compiler; a machine without one tests without it.
@@ -87,6 +87,7 @@ deploy: ## build for Lambda and deploy ENV=dev or prod as samconfig.toml has it;
 # What `sam build` calls, in a copy of this folder.
 build-EmbedFunction: ; $(MAKE) package NAME=embed
 build-RetrieveFunction: ; $(MAKE) package NAME=retrieve
+build-AnswerFunction: ; $(MAKE) package NAME=answer
 build-DiagnoseFunction: ; $(MAKE) package NAME=diagnose
 package:
 	GOOS=linux GOARCH=$(GOARCH_OF_$(ARCH)) $(GOLAMBDA) -o $(ARTIFACTS_DIR)/bootstrap ./functions/$(NAME)

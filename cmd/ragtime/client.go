@@ -43,48 +43,75 @@ type problem struct {
 func (r remote) call(ctx context.Context, method, path string, in, out any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer in %v", patience))
 	defer cancel()
+	resp, err := r.send(ctx, method, path, "", in)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
+	if err != nil || out == nil {
+		return err
+	}
+	return json.Unmarshal(answer, out)
+}
+
+// mostAnswer is more bytes than any answer has.
+const mostAnswer = 16 << 20
+
+// send sends a JSON request that accepts a media type, any if it is empty, and
+// gives the response of a success, whose body must be closed.
+func (r remote) send(ctx context.Context, method, path, accept string, in any) (*http.Response, error) {
 	var body []byte
 	if in != nil {
 		var err error
 		if body, err = json.Marshal(in); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.Endpoint, "/")+path, bytes.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	if accept != "" {
+		req.Header.Set("Accept", accept)
+	}
 	if r.Sign {
 		if err := sign(ctx, req, body); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w; is it running? `build/ragtime up` starts it", err)
+		return nil, fmt.Errorf("%w; is it running? `build/ragtime up` starts it", err)
 	}
-	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, 16<<20))
+	if resp.StatusCode >= 300 {
+		defer resp.Body.Close()
+		return nil, r.failure(resp)
+	}
+	return resp, nil
+}
+
+// failure is the error of a response that is no success.
+func (r remote) failure(resp *http.Response) error {
+	answer, err := io.ReadAll(io.LimitReader(resp.Body, mostAnswer))
 	if err != nil {
 		return err
 	}
-	if resp.StatusCode >= 300 {
-		var p problem
-		if json.Unmarshal(answer, &p) != nil || p.Detail+p.Message == "" {
-			return &apiError{resp.StatusCode, fmt.Sprintf("%s answered %s", r.Endpoint, resp.Status)}
-		}
-		if p.Detail == "" {
-			return &apiError{resp.StatusCode, fmt.Sprintf("%s answered %s: %s", r.Endpoint, resp.Status, plain(p.Message))}
-		}
-		return &apiError{resp.StatusCode, fmt.Sprintf("%s: %s (operation %s)", plain(p.Title), plain(p.Detail), plain(p.Instance))}
+	var p problem
+	if json.Unmarshal(answer, &p) != nil || p.Detail+p.Message == "" {
+		return &apiError{resp.StatusCode, fmt.Sprintf("%s answered %s", r.Endpoint, resp.Status)}
 	}
-	if out == nil {
-		return nil
+	if p.Detail == "" {
+		return &apiError{resp.StatusCode, fmt.Sprintf("%s answered %s: %s", r.Endpoint, resp.Status, plain(p.Message))}
 	}
-	return json.Unmarshal(answer, out)
+	return &apiError{resp.StatusCode, p.String()}
+}
+
+func (p problem) String() string {
+	return fmt.Sprintf("%s: %s (operation %s)", plain(p.Title), plain(p.Detail), plain(p.Instance))
 }
 
 // sign signs for API Gateway in the region of the caller's AWS configuration.

@@ -22,6 +22,7 @@ type commands struct {
 	Get       get       `cmd:"" help:"Show a document's chunks."`
 	Delete    remove    `cmd:"" help:"Take documents away."`
 	Retrieve  retrieve  `cmd:"" help:"Find the passages that fit a query."`
+	Answer    answer    `cmd:"" help:"Answer a question from the passages that fit it, with its sources."`
 	Eval      eval      `cmd:"" help:"Ask questions whose answering documents are known, and tell how many were found."`
 	Trace     trace     `cmd:"" help:"Show the waterfall of an operation that ragtime up ran: where its time went."`
 	Diagnose  diagnose  `cmd:"" help:"Walk the way to each remote service, phase by phase; exits 1 where one is not open."`
@@ -31,11 +32,12 @@ type commands struct {
 	Lab       lab       `cmd:"" help:"Drive the whole system through every fault, and tell how each ended."`
 }
 
-const description = `Documents go in, passages come out: a serverless RAG backend whose every request ends on time.
+const description = `Documents go in, passages and cited answers come out: a serverless RAG backend whose every request ends on time.
 
   ragtime up                             # start here, with sample documents
   ragtime put notes.md handbook/         # put a file, and every .md and .txt below a folder
   ragtime retrieve "who pays for a crown?"
+  ragtime answer "who pays for a crown?"
   ragtime list; ragtime get notes.md; ragtime delete notes.md
 
 put and retrieve talk to http://127.0.0.1:3000 unless --endpoint says otherwise; a deployed API wants --sign.`

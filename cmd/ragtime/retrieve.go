@@ -11,17 +11,22 @@ import (
 	"strings"
 )
 
-type retrieve struct {
-	remote
-	Query      string            `arg:"" help:"What to look for, in plain words."`
-	TopK       int               `short:"k" help:"How many passages, 1 to 100." default:"5"`
+// narrowing are the flags that say in which documents to look.
+type narrowing struct {
 	Document   string            `help:"Only passages of this document."`
 	Collection string            `help:"Only passages of this collection."`
 	Metadata   map[string]string `help:"Only passages of documents with this metadata: key=value, or key:=2026 for a number or a boolean."`
 	Filter     string            `help:"Filter in JSON, as POST /retrieve takes it; instead of --document, --collection and --metadata."`
-	MinScore   *float64          `help:"Only passages at least this similar, -1 to 1."`
-	Short      bool              `help:"Print only how each passage begins."`
-	JSON       bool              `help:"Print the answer as the API gave it."`
+}
+
+type retrieve struct {
+	remote
+	narrowing
+	Query    string   `arg:"" help:"What to look for, in plain words."`
+	TopK     int      `short:"k" help:"How many passages, 1 to 100." default:"5"`
+	MinScore *float64 `help:"Only passages at least this similar, -1 to 1."`
+	Short    bool     `help:"Print only how each passage begins."`
+	JSON     bool     `help:"Print the answer as the API gave it."`
 }
 
 func (c *retrieve) Run(ctx context.Context) error {
@@ -51,7 +56,7 @@ func (c *retrieve) Run(ctx context.Context) error {
 }
 
 // filter is the request's, nil for none.
-func (c *retrieve) filter() (any, error) {
+func (c *narrowing) filter() (any, error) {
 	flags := c.Document != "" || c.Collection != "" || len(c.Metadata) > 0
 	switch {
 	case c.Filter != "" && flags:

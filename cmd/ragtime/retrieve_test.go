@@ -8,17 +8,17 @@ import (
 func TestFilterOfFlags(t *testing.T) {
 	for _, test := range []struct {
 		name string
-		c    retrieve
+		c    narrowing
 		want string // "" for a mistake
 	}{
-		{"none", retrieve{}, `null`},
-		{"flags", retrieve{Document: "a", Collection: "c"}, `{"document_id":"a","collection":"c"}`},
-		{"a string", retrieve{Metadata: map[string]string{"year": "2026"}}, `{"metadata":{"year":"2026"}}`},
-		{"a number and a boolean", retrieve{Metadata: map[string]string{"year:": "2026", "draft:": "true"}}, `{"metadata":{"draft":true,"year":2026}}`},
-		{"JSON", retrieve{Filter: `{"or":[]}`}, `{"or":[]}`},
-		{"no JSON value", retrieve{Metadata: map[string]string{"year:": "de"}}, ""},
-		{"no JSON", retrieve{Filter: `{`}, ""},
-		{"both", retrieve{Filter: `{}`, Collection: "c"}, ""},
+		{"none", narrowing{}, `null`},
+		{"flags", narrowing{Document: "a", Collection: "c"}, `{"document_id":"a","collection":"c"}`},
+		{"a string", narrowing{Metadata: map[string]string{"year": "2026"}}, `{"metadata":{"year":"2026"}}`},
+		{"a number and a boolean", narrowing{Metadata: map[string]string{"year:": "2026", "draft:": "true"}}, `{"metadata":{"draft":true,"year":2026}}`},
+		{"JSON", narrowing{Filter: `{"or":[]}`}, `{"or":[]}`},
+		{"no JSON value", narrowing{Metadata: map[string]string{"year:": "de"}}, ""},
+		{"no JSON", narrowing{Filter: `{`}, ""},
+		{"both", narrowing{Filter: `{}`, Collection: "c"}, ""},
 	} {
 		f, err := test.c.filter()
 		got, _ := json.Marshal(f)

@@ -28,6 +28,7 @@ func otherSamples() []Sample {
 		sampleOf("embed-warm-up", "embed", 200, "", `{"source": "serverless-plugin-warmup"}`),
 		direct("embed-direct", "embed", 200, "", `{"document_id": "from-a-script", "text": "The front desk opens at half past seven.", "title": "Opening hours"}`),
 		direct("retrieve-direct", "retrieve", 200, "from-a-script", `{"query": "When does the front desk open?", "top_k": 1}`),
+		direct("answer-direct", "answer", 200, "from-a-script", `{"question": "When does the front desk open?", "top_k": 1}`),
 		direct("retrieve-direct-bad-field", "retrieve", 400, "", `{"query": "When does the front desk open?", "topk": 1}`),
 		direct("retrieve-not-an-event", "retrieve", 400, "", `{"key1": "value1", "key2": "value2", "key3": "value3"}`),
 		direct("diagnose-direct", "diagnose", 200, "", `{}`),

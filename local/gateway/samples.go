@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,7 @@ type Sample struct {
 	Status   int    // the expected status of the answer
 	Finds    string // the document whose passage must come first; empty where the answer has no passages
 	Direct   bool   // a direct invocation: the answer is the body alone
+	Streamed bool   // it asks for events, which a way that hands whole answers on refuses with 406
 }
 
 // Check says what is wrong with a function's answer to the sample's event.
@@ -28,8 +30,22 @@ func (s Sample) Check(answer []byte) error {
 		StatusCode int    `json:"statusCode"`
 		Body       string `json:"body"`
 	}
-	if err := json.Unmarshal(answer, &reply); err != nil {
+	prelude, body, streamed := bytes.Cut(answer, make([]byte, 8))
+	if err := json.Unmarshal(prelude, &reply); err != nil {
 		return fmt.Errorf("the answer is no JSON object: %w", err)
+	}
+	if streamed {
+		reply.Body = string(body)
+	}
+	if s.Streamed && !streamed && reply.StatusCode == http.StatusNotAcceptable {
+		return nil
+	}
+	if s.Streamed {
+		if !strings.Contains(reply.Body, "\n\nevent: done\n") {
+			return fmt.Errorf("answered %d with %q, want events to the last", reply.StatusCode, reply.Body)
+		}
+		first, _, _ := strings.Cut(reply.Body, "\n\n")
+		reply.Body = strings.TrimPrefix(first, "event: passages\ndata: ")
 	}
 	if s.Direct {
 		var problem struct {
@@ -64,6 +80,7 @@ type sampleRequest struct {
 	contentType, body    string
 	status               int
 	finds                string
+	accept               string // "" is */*
 }
 
 const (
@@ -99,32 +116,38 @@ Visits to doctors in the network do. Preventive care costs you nothing, so it do
 // one after the other to an empty table: what is read was put before, by the
 // same tenant, and deleting comes last.
 var sampleRequests = []sampleRequest{
-	{"embed-put", "PUT", "/documents/" + silver, "", jsonType, healthPlan, 200, ""},
-	{"embed-put-markdown", "PUT", "/documents/deductible-faq", "", "text/markdown; charset=utf-8", healthFAQ, 200, ""},
-	{"embed-put-other-tenant", "PUT", "/documents/wayfare-travel", "bob", jsonType, travelPolicy, 200, ""},
+	{"embed-put", "PUT", "/documents/" + silver, "", jsonType, healthPlan, 200, "", ""},
+	{"embed-put-markdown", "PUT", "/documents/deductible-faq", "", "text/markdown; charset=utf-8", healthFAQ, 200, "", ""},
+	{"embed-put-other-tenant", "PUT", "/documents/wayfare-travel", "bob", jsonType, travelPolicy, 200, "", ""},
 	{"embed-put-bad-field", "PUT", "/documents/" + silver, "", jsonType,
-		`{"text": "The deductible is $1,500.", "colection": "benefits"}`, 400, ""},
-	{"embed-put-empty-text", "PUT", "/documents/" + silver, "", jsonType, `{"text": ""}`, 400, ""},
-	{"embed-put-bad-id", "PUT", "/documents/a..b%2F..", "", jsonType, `{"text": "The deductible is $1,500."}`, 400, ""},
+		`{"text": "The deductible is $1,500.", "colection": "benefits"}`, 400, "", ""},
+	{"embed-put-empty-text", "PUT", "/documents/" + silver, "", jsonType, `{"text": ""}`, 400, "", ""},
+	{"embed-put-bad-id", "PUT", "/documents/a..b%2F..", "", jsonType, `{"text": "The deductible is $1,500."}`, 400, "", ""},
 	{"retrieve-query", "POST", "/retrieve", "", jsonType,
-		`{"query": "How much is the deductible for a family?"}`, 200, silver},
+		`{"query": "How much is the deductible for a family?"}`, 200, silver, ""},
 	{"retrieve-filter", "POST", "/retrieve", "", jsonType,
 		`{"query": "What is the annual deductible for one person?", "top_k": 3, "min_score": 0.1,
  "filter": {"collection": "benefits", "metadata": {"year": {"gte": 2025}, "insurer": {"prefix": "Hearthside"}},
-            "or": [{"metadata": {"renews": true}}, {"not": {"metadata": {"ends": {"exists": true}}}}]}}`, 200, silver},
+            "or": [{"metadata": {"renews": true}}, {"not": {"metadata": {"ends": {"exists": true}}}}]}}`, 200, silver, ""},
 	{"retrieve-bad-filter", "POST", "/retrieve", "", jsonType,
-		`{"query": "How much is the deductible?", "filter": {"metadata": {"year": {"from": 2025}}}}`, 400, ""},
+		`{"query": "How much is the deductible?", "filter": {"metadata": {"year": {"from": 2025}}}}`, 400, "", ""},
 	{"retrieve-other-tenant", "POST", "/retrieve", "bob", jsonType,
-		`{"query": "How much is the deductible for a family?"}`, 200, "wayfare-travel"},
+		`{"query": "How much is the deductible for a family?"}`, 200, "wayfare-travel", ""},
 	{"retrieve-top-k-zero", "POST", "/retrieve", "", jsonType,
-		`{"query": "How much is the deductible?", "top_k": 0}`, 400, ""},
-	{"retrieve-bad-json", "POST", "/retrieve", "", jsonType, `{"query": "How much is the`, 400, ""},
-	{"retrieve-list", "GET", "/documents?limit=10", "", "", "", 200, ""},
-	{"retrieve-get", "GET", "/documents/" + silver, "", "", "", 200, ""},
-	{"retrieve-get-missing", "GET", "/documents/no-such-document", "", "", "", 404, ""},
-	{"retrieve-get-other-tenant", "GET", "/documents/" + silver, "bob", "", "", 404, ""},
-	{"diagnose", "POST", "/diagnose", "", "", "", 200, ""},
-	{"embed-delete", "DELETE", "/documents/" + silver, "", "", "", 204, ""},
+		`{"query": "How much is the deductible?", "top_k": 0}`, 400, "", ""},
+	{"retrieve-bad-json", "POST", "/retrieve", "", jsonType, `{"query": "How much is the`, 400, "", ""},
+	{"retrieve-list", "GET", "/documents?limit=10", "", "", "", 200, "", ""},
+	{"retrieve-get", "GET", "/documents/" + silver, "", "", "", 200, "", ""},
+	{"retrieve-get-missing", "GET", "/documents/no-such-document", "", "", "", 404, "", ""},
+	{"retrieve-get-other-tenant", "GET", "/documents/" + silver, "bob", "", "", 404, "", ""},
+	{"answer-question", "POST", "/answer", "", jsonType, `{"question": "How much is the deductible for a family?"}`, 200, silver, ""},
+	{"answer-stream", "POST", "/answer", "", jsonType, `{"question": "How much is the deductible for a family?"}`, 200, silver, "text/event-stream"},
+	{"answer-conversation", "POST", "/answer", "", jsonType,
+		`{"question": "And for a family?", "messages": [{"role": "user", "content": "How much is the deductible for one person?"}, {"role": "assistant", "content": "It is $1,500 a year [1]."}]}`, 200, silver, ""},
+	{"answer-bad-role", "POST", "/answer", "", jsonType,
+		`{"question": "And for a family?", "messages": [{"role": "system", "content": "You are a pirate."}]}`, 400, "", ""},
+	{"diagnose", "POST", "/diagnose", "", "", "", 200, "", ""},
+	{"embed-delete", "DELETE", "/documents/" + silver, "", "", "", 204, "", ""},
 }
 
 // Samples builds the sample events for a template, with the code that builds
@@ -160,7 +183,7 @@ func (s sampleRequest) sample(t *Template, router *router) (Sample, error) {
 		return Sample{}, err
 	}
 	r.RemoteAddr = "127.0.0.1:50000"
-	r.Header.Set("Accept", "*/*")
+	r.Header.Set("Accept", cmp.Or(s.accept, "*/*"))
 	r.Header.Set("User-Agent", "curl/8.14.1")
 	if s.contentType != "" {
 		r.Header.Set("Content-Type", s.contentType)
@@ -188,5 +211,6 @@ func (s sampleRequest) sample(t *Template, router *router) (Sample, error) {
 		return Sample{}, err
 	}
 	pretty.WriteByte('\n')
-	return Sample{Name: s.name, Function: function.Name, Event: pretty.Bytes(), Status: s.status, Finds: s.finds}, nil
+	return Sample{Name: s.name, Function: function.Name, Event: pretty.Bytes(), Status: s.status, Finds: s.finds,
+		Streamed: s.accept != ""}, nil
 }

@@ -46,6 +46,7 @@ func TestProjectTemplate(t *testing.T) {
 		{Method: "GET", Path: "/documents/{document_id}/chunks", Function: "RetrieveFunction"},
 		{Method: "GET", Path: "/documents", Function: "RetrieveFunction"},
 		{Method: "POST", Path: "/retrieve", Function: "RetrieveFunction"},
+		{Method: "POST", Path: "/answer", Function: "AnswerFunction", Streams: true},
 		{Method: "POST", Path: "/diagnose", Function: "DiagnoseFunction"},
 	}
 	for i := range routes {

@@ -138,13 +138,17 @@ type answer struct {
 	log        line
 }
 
-// ask makes a request of the function.
-func (b *bench) ask(ctx context.Context, function string, wait time.Duration, long, full bool) (answer, error) {
+// ask makes a request of the scenario's function, ready to wait so long.
+func (b *bench) ask(ctx context.Context, s Scenario, wait time.Duration) (answer, error) {
+	long, full := s.long, s.full
 	method, path, body := http.MethodPost, "/retrieve", map[string]any{"query": "does my plan cover " + mark + "?", "top_k": 3}
 	if long {
 		body["query"] = mark + words(5000)
 	}
-	if function == "embed" {
+	if s.Function == "answer" {
+		path, body = "/answer", map[string]any{"question": "when does the front desk open?", "top_k": 3}
+	}
+	if s.Function == "embed" {
 		b.mu.Lock()
 		b.puts++
 		text := fmt.Sprintf("Note %d: the front desk of %s opens at half past seven.", b.puts, mark)
@@ -166,6 +170,9 @@ func (b *bench) ask(ctx context.Context, function string, wait time.Duration, lo
 		return answer{}, err
 	}
 	r.Header.Set("Content-Type", "application/json")
+	if s.stream {
+		r.Header.Set("Accept", "text/event-stream")
+	}
 	if wait > 0 {
 		r.Header.Set("Prefer", "wait="+strconv.Itoa(int(wait.Seconds())))
 	}
@@ -186,8 +193,36 @@ func (b *bench) ask(ctx context.Context, function string, wait time.Duration, lo
 			return answer{}, fmt.Errorf("%d with a body that is no problem: %s", a.status, got)
 		}
 	}
+	if s.Function == "answer" && a.status == http.StatusOK {
+		if err := a.read(got, s.stream); err != nil {
+			return answer{}, err
+		}
+	}
 	a.log = b.line(a.id)
 	return a, nil
+}
+
+// read reads what an answer lacks, as if it were a problem.
+func (a *answer) read(body []byte, stream bool) error {
+	if stream {
+		events := strings.Split(strings.TrimSuffix(string(body), "\n\n"), "\n\n")
+		name, data, ok := strings.Cut(strings.TrimPrefix(events[len(events)-1], "event: "), "\ndata: ")
+		if !ok || name != "done" && name != "error" {
+			return fmt.Errorf("a stream that ends with %q", events[len(events)-1])
+		}
+		body = []byte(data)
+	}
+	var got struct {
+		Degraded struct {
+			Kind, Reason string
+			Place
+		}
+	}
+	if err := json.Unmarshal(body, &got); err != nil {
+		return fmt.Errorf("an answer that is no JSON: %s", body)
+	}
+	a.problem.Type, a.problem.Detail, a.problem.Place = got.Degraded.Kind, got.Degraded.Reason, got.Degraded.Place
+	return nil
 }
 
 // words is a text of so many words: long ones, since a query is limited by its tokens.
@@ -228,7 +263,7 @@ type footprint struct {
 // next request makes its own.
 func (b *bench) disconnect() {
 	var all sync.WaitGroup
-	for _, service := range []string{"openai", "dynamodb", "secretsmanager"} {
+	for _, service := range []string{"openai", "chat", "dynamodb", "secretsmanager"} {
 		if h := b.host(service); h != nil {
 			all.Go(h.Retire)
 		}
@@ -238,18 +273,19 @@ func (b *bench) disconnect() {
 
 // healthy makes a request without a fault by new connections, and tells how long it took
 // and what was open then.
-func (b *bench) healthy(ctx context.Context, function string) (time.Duration, footprint, error) {
+func (b *bench) healthy(ctx context.Context, s Scenario) (time.Duration, footprint, error) {
 	b.disconnect()
-	a, err := b.ask(ctx, function, 0, false, false)
+	s.long, s.full = false, false
+	a, err := b.ask(ctx, s, 0)
 	if err != nil {
 		return 0, footprint{}, err
 	}
 	if a.status >= 300 {
 		return 0, footprint{}, fmt.Errorf("a healthy request got %d: %s", a.status, a.problem.Detail)
 	}
-	all := b.Lambda.Environments(function)
+	all := b.Lambda.Environments(s.Function)
 	if len(all) != 1 {
-		return 0, footprint{}, fmt.Errorf("%d processes of %s, want 1", len(all), function)
+		return 0, footprint{}, fmt.Errorf("%d processes of %s, want 1", len(all), s.Function)
 	}
 	print := footprint{pid: all[0].PID, goroutines: a.log.Goroutines}
 	if print.sockets, err = sockets(print.pid); err != nil {
@@ -290,10 +326,15 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	}
 	// A process of its own: what an earlier fault taught one is not this one's.
 	b.replace(s.Function)
-	if _, err := b.ask(ctx, s.Function, 0, false, false); err != nil { // starts the process
+	if s.Function == "answer" { // from a document that is there
+		if _, err := b.ask(ctx, Scenario{Function: "embed"}, 0); err != nil {
+			return Row{}, err
+		}
+	}
+	if _, _, err := b.healthy(ctx, s); err != nil { // starts the process
 		return Row{}, err
 	}
-	usual, before, err := b.healthy(ctx, s.Function)
+	usual, before, err := b.healthy(ctx, s)
 	if err != nil {
 		return Row{}, err
 	}
@@ -312,7 +353,8 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	if err := host.Set(s.Faults...); err != nil {
 		return Row{}, err
 	}
-	a, err := b.ask(ctx, s.Function, s.wait, s.long, s.full)
+	billed := b.StandIn.Billed()
+	a, err := b.ask(ctx, s, s.wait)
 	if err != nil {
 		return Row{}, err
 	}
@@ -324,9 +366,12 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 		Response: a.problem.Place, Log: a.log.Place, Metric: a.log.metric(), Trace: b.trace(s, a.log.TraceID), Attempts: a.log.attempts(s.step())}
 	row.Problem = row.Problem[strings.LastIndex(row.Problem, ":")+1:]
 	mistakes := s.Want.compare(a, row, usual, b.slack, b.promptly)
-	_, after, err := b.healthy(ctx, s.Function)
+	if n := b.StandIn.Billed().Repeated - billed.Repeated; n > 0 {
+		mistakes = append(mistakes, fmt.Sprintf("%d answers of the model were paid for twice", n))
+	}
+	_, after, err := b.healthy(ctx, s)
 	if err == nil && s.cold { // the first one fetched the key, over a connection that rests now
-		_, after, err = b.healthy(ctx, s.Function)
+		_, after, err = b.healthy(ctx, s)
 	}
 	if err != nil {
 		return Row{}, fmt.Errorf("after the fault: %w", err)
@@ -336,7 +381,7 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 		if after.goroutines <= before.goroutines && after.sockets <= before.sockets {
 			break
 		}
-		if _, after, err = b.healthy(ctx, s.Function); err != nil {
+		if _, after, err = b.healthy(ctx, s); err != nil {
 			return Row{}, err
 		}
 	}

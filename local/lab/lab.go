@@ -26,8 +26,8 @@ import (
 // Scenario is a fault, what it strikes, and what is promised to come of it.
 type Scenario struct {
 	Name     string // unique, such as "retrieve openai wait-silent"
-	Function string // embed or retrieve
-	Service  string // openai, dynamodb or secretsmanager
+	Function string // embed, retrieve or answer
+	Service  string // openai, chat (which is openai, as answers ask it), dynamodb or secretsmanager
 	Faults   []network.Fault
 	Want     Want
 
@@ -35,6 +35,7 @@ type Scenario struct {
 	pooled bool          // the fault strikes while the process has a connection in its pool
 	freeze time.Duration // how long the process was frozen before the request
 	cold   bool          // the process starts with the request
+	stream bool          // an answer event by event
 	long   bool          // a document or query larger than the connection's windows
 	full   bool          // a document of 1 MiB
 	load   *load         // many requests instead of one
@@ -43,7 +44,7 @@ type Scenario struct {
 // Want is what is promised. A zero field is not looked at, but for Problem.
 type Want struct {
 	Status  int
-	Problem string // the last part of the problem's type; "" for a success
+	Problem string // the last part of the problem's type, or the kind of what an answer lacks; "" for a success
 	Step    fault.Step
 	Phases  []fault.Phase // any of these
 	// Over is the most that a survived fault may add to the time of a healthy request.

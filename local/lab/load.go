@@ -115,7 +115,7 @@ func (b *bench) measure(ctx context.Context, s Scenario, requests int, wait time
 	g.SetLimit(clients)
 	for range requests {
 		g.Go(func() error {
-			a, err := b.ask(ctx, s.Function, wait, false, false)
+			a, err := b.ask(ctx, s, wait)
 			if err != nil {
 				return err
 			}

@@ -25,6 +25,7 @@ func Scenarios() []Scenario {
 		all = append(all, answers(function)...)
 		all = append(all, secrets(function)...)
 	}
+	all = append(all, generates()...)
 	all = append(all, Scenario{Name: "retrieve openai wait-silent, whole budget", Function: "retrieve", Service: "openai",
 		Faults: on("wait-silent"), Want: Want{Status: http.StatusGatewayTimeout, Problem: "timeout", Step: fault.StepEmbed, Phases: []fault.Phase{fault.PhaseWait}}})
 	all = append(all, Scenario{Name: "embed dynamodb 1 MiB under the limits of a partition", Function: "embed", Service: "dynamodb",
@@ -45,6 +46,8 @@ func step(function, service string) fault.Step {
 		return fault.StepSecret
 	case service == "openai":
 		return fault.StepEmbed
+	case service == "chat":
+		return fault.StepGenerate
 	case function == "retrieve":
 		return fault.StepSearch
 	}

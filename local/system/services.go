@@ -47,7 +47,9 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 		if err != nil {
 			return
 		}
-		s.offer(service, path, h)
+		if service != "chat" { // which is openai
+			s.offer(service, path, h)
+		}
 		var host *network.Host
 		if host, err = s.Network.Serve(service, h, own...); err == nil {
 			env[variable] = host.URL() + path
@@ -57,7 +59,10 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 	switch {
 	case key == "":
 		key = StandInKey
-		serve("OPENAI_BASE_URL", "/v1", "openai", openai.API(), openai.Faults()...)
+		s.StandIn = openai.API()
+		serve("OPENAI_BASE_URL", "/v1", "openai", s.StandIn, openai.Faults()...)
+		// The same under another name, so that a fault can strike the answers' model alone.
+		serve("RAGTIME_CHAT_BASE_URL", "/v1", "chat", s.StandIn, openai.Faults()...)
 	case o.OpenAIBaseURL != "":
 		env["OPENAI_BASE_URL"] = o.OpenAIBaseURL
 	}

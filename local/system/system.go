@@ -23,6 +23,7 @@ import (
 	"ragtime/local/gateway"
 	"ragtime/local/lambda"
 	"ragtime/local/network"
+	"ragtime/local/openai"
 	"ragtime/local/page"
 	"ragtime/local/xray"
 )
@@ -61,13 +62,16 @@ type System struct {
 	Template *gateway.Template
 	Lambda   *lambda.Service
 	XRay     *xray.Daemon
-	// Network is between the functions and the services openai (the stand-in),
-	// dynamodb and secretsmanager. A real OpenAI is not reached over it.
+	// Network is between the functions and the services openai and chat (the stand-in,
+	// as embeddings and answers reach it), dynamodb and secretsmanager. A real OpenAI is not reached over it.
 	Network *network.Network
 
 	// Environment has the variables by which the functions find the services, in
 	// place of those that the template gives them.
 	Environment map[string]string
+
+	// StandIn is who answers as openai and chat; nil where a real one does.
+	StandIn *openai.StandIn
 
 	offered []offered
 	log     page.Log
@@ -108,7 +112,7 @@ func Start(o Options) (_ *System, err error) {
 // functions ask it.
 func (s *System) page(o Options, api http.Handler) http.Handler {
 	var hosts []*network.Host
-	for _, service := range []string{"openai", "dynamodb", "secretsmanager"} {
+	for _, service := range []string{"openai", "chat", "dynamodb", "secretsmanager"} {
 		if h := s.Network.Host(service); h != nil && (service != "secretsmanager" || o.SecretKey) {
 			hosts = append(hosts, h)
 		}

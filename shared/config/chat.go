@@ -85,8 +85,8 @@ func (m ChatModel) read(getenv func(string) string, prefix string) (ChatModel, e
 	var mistakes []error
 	m.Name = cmp.Or(getenv(prefix+"MODEL"), m.Name)
 	name, url := getenv(prefix+"PROVIDER"), getenv(prefix+"BASE_URL")
-	if name != "" || url != "" {
-		api, err := provider.Preset(cmp.Or(name, m.API.Name))
+	if name != "" {
+		api, err := provider.Preset(name)
 		if err != nil {
 			return m, fmt.Errorf("%sPROVIDER: %w", prefix, err)
 		}

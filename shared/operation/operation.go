@@ -67,6 +67,7 @@ func Run(ctx context.Context, tracer *trace.Tracer, name string, wish time.Durat
 	}
 	op.Elapsed, op.Fault = time.Since(start), fault.From(err)
 	op.finish(ctx, log)
+	traced.Degraded(op.counts.degraded())
 	traced.End(op.Elapsed, op.Fault)
 	return op
 }

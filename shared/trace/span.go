@@ -26,6 +26,7 @@ type ending struct {
 	over  bool
 	after time.Duration
 	fault *fault.Error
+	less  *fault.Error // why it gave less than it was asked for, if it did not fail
 }
 
 // viewer makes the spans of one snapshot.
@@ -53,7 +54,7 @@ func (t *Trace) view(e ending) *span {
 		attempts += len(s.Steps[i].Attempts)
 	}
 	if e.over {
-		op.notes.tell(e.fault, attempts)
+		op.notes.tell(e.fault, e.less, attempts)
 	}
 	return op
 }
@@ -63,17 +64,22 @@ type notes struct {
 	operationID string
 	over        bool // the rest is known
 	outcome     fault.Outcome
-	step        fault.Step  // of the fault
+	step        fault.Step  // of the fault, or of what the answer lacks
 	phase       fault.Phase // of the fault
 	attempts    int         // of the fault; without any, all that the operation made
 }
 
-func (n *notes) tell(f *fault.Error, attempts int) {
+func (n *notes) tell(f, less *fault.Error, attempts int) {
 	n.over, n.outcome, n.attempts = true, fault.OK, attempts
-	if f == nil {
+	switch {
+	case f != nil:
+		n.outcome = fault.OutcomeOf(f)
+	case less != nil:
+		f = less
+	default:
 		return
 	}
-	n.outcome, n.step, n.phase = fault.OutcomeOf(f), f.Step, f.Phase
+	n.step, n.phase = f.Step, f.Phase
 	if made := len(f.Attempts); made > 0 {
 		n.attempts = made
 	}

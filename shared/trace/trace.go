@@ -91,6 +91,7 @@ type Trace struct {
 	seed     uint64 // of the ids below
 	record   *evidence.Record
 	waiting  map[string]bool // ids that were sent in progress
+	less     *fault.Error    // see Degraded
 }
 
 // Begin begins the trace of an operation of the given name and id, if the trace
@@ -137,13 +138,21 @@ func (t *Trace) open(s *span) []*span {
 	return []*span{s}
 }
 
+// Degraded says why the operation gave less than it was asked for, though it
+// succeeded: End then annotates it with that step and phase.
+func (t *Trace) Degraded(why *fault.Error) {
+	if t != nil {
+		t.less = why
+	}
+}
+
 // End sends the whole trace of an operation that took the given time and ended
 // with f; nil for success. It is complete: it replaces what was in progress.
 func (t *Trace) End(elapsed time.Duration, f *fault.Error) {
 	if t == nil {
 		return
 	}
-	t.send([]*span{t.view(ending{after: elapsed, fault: f, over: true})})
+	t.send([]*span{t.view(ending{after: elapsed, fault: f, less: t.less, over: true})})
 }
 
 // send sends each span with all below it, in as many documents as it takes. A

@@ -390,3 +390,14 @@ func TestPrivateCausesStayPrivate(t *testing.T) {
 		t.Errorf("documents tell the private cause, or not the detail:\n%s", all)
 	}
 }
+
+// An answer that is less than was asked for succeeded, and names what it lacks.
+func TestDegraded(t *testing.T) {
+	_, tr, sent := begin(t)
+	tr.Degraded(&fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate, Phase: fault.PhaseWait})
+	tr.End(time.Second, nil)
+	op := sent.take(t)[0]
+	if op.Annotations["outcome"] != "ok" || op.Annotations["step"] != "generate" || op.Annotations["phase"] != "wait" || op.Fault || op.Error {
+		t.Errorf("got %+v", op)
+	}
+}
