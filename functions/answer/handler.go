@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"net/http"
 
 	"ragtime/shared/apigw"
@@ -80,6 +81,8 @@ type degraded struct {
 	Phase  fault.Phase `json:"phase,omitempty"`
 	Kind   string      `json:"kind"` // of the problem that it would have been, such as timeout
 	Reason string      `json:"reason"`
+	// RetryAfter is how long the model's provider asks to wait, in seconds; absent where it does not.
+	RetryAfter int `json:"retry_after_s,omitempty"`
 }
 
 type wholeAnswer struct {
@@ -166,7 +169,7 @@ func (h handler) tell(got rag.Answered, id string) reply {
 		out.Citations = append(out.Citations, citation(c))
 	}
 	if f := got.Degraded; f != nil {
-		out.Degraded = &degraded{Step: f.Step, Phase: f.Phase, Kind: f.Kind.String(), Reason: f.Detail}
+		out.Degraded = &degraded{Step: f.Step, Phase: f.Phase, Kind: f.Kind.String(), Reason: f.Detail, RetryAfter: int(math.Ceil(f.RetryAfter.Seconds()))}
 		out.Citations = []citation{}
 	}
 	return out

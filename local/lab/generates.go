@@ -49,6 +49,7 @@ func generates() (out []Scenario) {
 		for _, name := range []string{"answer-503 once", "server-error once", "tls-silent once", "wait-silent once", "connection-dead"} {
 			survived := s(name, Want{Status: http.StatusOK})
 			survived.pooled = name == "connection-dead"
+			survived.repeat = survived.pooled
 			out = append(out, survived)
 		}
 	}

@@ -36,6 +36,7 @@ type Scenario struct {
 	freeze time.Duration // how long the process was frozen before the request
 	cold   bool          // the process starts with the request
 	stream bool          // an answer event by event
+	repeat bool          // the service takes requests and answers none, so that one more is paid for
 	long   bool          // a document or query larger than the connection's windows
 	full   bool          // a document of 1 MiB
 	load   *load         // many requests instead of one

@@ -8,11 +8,10 @@ import (
 )
 
 // bounded gives an attempt a time in which it must answer, or commit itself. stop
-// lifts the bound.
+// lifts the bound, and must be called.
 func (c *call[T]) bounded(ctx context.Context, limit time.Duration) (_ context.Context, stop func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	timer := time.AfterFunc(limit, func() { cancel(fault.New(fault.Timeout, "no answer in %.1f s", limit.Seconds())) })
-	context.AfterFunc(c.all, func() { timer.Stop() })
 	return ctx, func() { timer.Stop() }
 }
 

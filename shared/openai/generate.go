@@ -3,7 +3,9 @@ package openai
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -32,8 +34,9 @@ type Chat struct {
 // from one that talks for long. Safe for concurrent use.
 //
 // A generation costs money, so only one attempt of a call has sent its request
-// at any time, and none follows once text has come. With several models, attempts
-// take turns: the second attempt goes to the second model.
+// at any time; a model that has begun to answer is not asked again, whatever comes
+// of it; and none is once text has come. With several models, attempts take turns:
+// the second attempt goes to the second model.
 type Generator struct {
 	models []model
 	window int
@@ -68,13 +71,58 @@ func (g *Generator) Generate(ctx context.Context, p rag.Prompt, emit func(string
 	if err != nil {
 		return rag.Generated{}, err
 	}
-	var paid usage // of all attempts
+	c := call{models: models, begun: make([]bool, len(models))}
 	out, err := attempt.Do(ctx, g.policy, func(ctx context.Context) (rag.Generated, error) {
-		m := models[(evidence.Current(ctx).Number()-1)%len(models)]
-		return m.stream(ctx, p, emit, &paid)
+		return c.stream(ctx, c.turn(evidence.Current(ctx).Number()), p, emit)
 	})
-	out.Paid = paid.all()
+	out.Paid = c.allPaid()
 	return out, err
+}
+
+// call is a Generate with all its attempts.
+type call struct {
+	models []model
+
+	mu    sync.Mutex
+	begun []bool // which of the models have begun to answer
+	paid  []rag.Paid
+}
+
+// turn is the model that an attempt asks: the next one that has not begun to answer.
+func (c *call) turn(attempt int) (i int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for n := range c.models {
+		i = (attempt - 1 + n) % len(c.models)
+		if !c.begun[i] {
+			return i
+		}
+	}
+	return i
+}
+
+// begins notes that a model has begun to answer. Where none is left that could be
+// asked instead, the attempt is the call's last.
+func (c *call) begins(ctx context.Context, i int) {
+	c.mu.Lock()
+	c.begun[i] = true
+	last := !slices.Contains(c.begun, false)
+	c.mu.Unlock()
+	if last {
+		attempt.Commit(ctx)
+	}
+}
+
+func (c *call) pays(model string, prompt, completion tokens) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.paid = append(c.paid, rag.Paid{Model: model, Prompt: int(prompt), Completion: int(completion)})
+}
+
+func (c *call) allPaid() []rag.Paid {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paid
 }
 
 // ready gives the models with their keys: those whose key can be had. The error is

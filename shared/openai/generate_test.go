@@ -188,7 +188,7 @@ func TestGenerateFails(t *testing.T) {
 		emitted  string
 		requests int
 	}{
-		{"cut before the text", nil, fault.Unavailable, "the stream ended before the text did (model m)", "", 4},
+		{"cut before the text", nil, fault.Unavailable, "the stream ended before the text did (model m)", "", 1},
 		{"cut within the text", []string{delta("Hel")}, fault.Unavailable, "ended before the text did", "Hel", 1},
 		{"an error within the text", []string{delta("Hel"), `data: {"error":{"message":"HUSH","type":"server_error"}}` + "\n\n"}, fault.Unavailable, "ended with an error", "Hel", 1},
 		{"an error event by name", []string{delta("Hel"), "event: error\n" + `data: {"error":{"message":"HUSH","type":"server_error"}}` + "\n\n"}, fault.Unavailable, "ended with an error", "Hel", 1},
@@ -297,6 +297,31 @@ func TestGenerateFallsBack(t *testing.T) {
 		got, _, err := generate(t, 6*time.Second, g)
 		if err != nil || got.Text != "Hi" || c.requests() != 2 || most > 2 {
 			t.Errorf("got %+v and %v of %v", got, err, c.got)
+		}
+	})
+	t.Run("begins and says nothing", func(t *testing.T) {
+		c, g := converse(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
+			if n == 1 {
+				say(": keep-alive\n\n")
+				<-r.Context().Done()
+				return
+			}
+			healthy(say, n, r)
+		}, "first", "second")
+		got, _, err := generate(t, 6*time.Second, g)
+		if err != nil || got.Text != "Hi" || c.requests() != 2 || model(c, 1) != "second" {
+			t.Errorf("got %+v and %v of %v", got, err, c.got)
+		}
+	})
+	t.Run("both begin and say nothing", func(t *testing.T) {
+		c, g := converse(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
+			say(": keep-alive\n\n")
+			<-r.Context().Done()
+		}, "first", "second")
+		_, _, err := generate(t, 4*time.Second, g)
+		check(t, err, fault.Timeout, "phase receive")
+		if c.requests() != 2 {
+			t.Errorf("got %d requests, want one of each model", c.requests())
 		}
 	})
 	t.Run("hangs within its text", func(t *testing.T) {

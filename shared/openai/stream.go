@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/openai/openai-go/v3/option"
@@ -53,24 +52,6 @@ type event struct {
 	} `json:"error"`
 }
 
-// usage notes what the attempts of a call cost.
-type usage struct {
-	mu   sync.Mutex
-	paid []rag.Paid
-}
-
-func (u *usage) add(model string, prompt, completion tokens) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	u.paid = append(u.paid, rag.Paid{Model: model, Prompt: int(prompt), Completion: int(completion)})
-}
-
-func (u *usage) all() []rag.Paid {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	return u.paid
-}
-
 // tokens is a count of tokens. What is no number is none: a wrong one does not
 // spoil a good answer.
 type tokens int
@@ -83,8 +64,9 @@ func (n *tokens) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// stream asks once, and passes the text on as it comes.
-func (m model) stream(ctx context.Context, p rag.Prompt, emit func(string) error, paid *usage) (rag.Generated, error) {
+// stream asks a model once, and passes the text on as it comes.
+func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string) error) (rag.Generated, error) {
+	m := c.models[i]
 	withKey, err := withKey(m.API, m.key)
 	if err != nil {
 		return rag.Generated{}, err
@@ -103,7 +85,8 @@ func (m model) stream(ctx context.Context, p rag.Prompt, emit func(string) error
 	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != "text/event-stream" {
 		return rag.Generated{}, fault.New(fault.Upstream, "%s", m.named("openai: the answer is no event stream"))
 	}
-	r := reading{model: m, ctx: ctx, emit: emit, paid: paid}
+	c.begins(ctx, i)
+	r := reading{call: c, model: m, ctx: ctx, emit: emit}
 	r.timer = time.AfterFunc(time.Hour, func() {
 		cancel(fault.New(fault.Timeout, "the model said nothing for %.0f s", silence.Seconds()))
 	})
@@ -121,10 +104,10 @@ func (m model) stream(ctx context.Context, p rag.Prompt, emit func(string) error
 
 // reading is a stream while it is read.
 type reading struct {
+	call  *call
 	model model
 	ctx   context.Context
 	emit  func(string) error
-	paid  *usage
 	timer *time.Timer // fires when nothing was said for too long
 
 	out    rag.Generated
@@ -180,7 +163,7 @@ func (r *reading) take(e event) error {
 	}
 	if e.Usage != nil && !r.counts {
 		r.counts = true
-		r.paid.add(r.model.Model, e.Usage.PromptTokens, e.Usage.CompletionTokens)
+		r.call.pays(r.model.Model, e.Usage.PromptTokens, e.Usage.CompletionTokens)
 	}
 	if len(e.Choices) == 0 {
 		return nil
