@@ -16,7 +16,7 @@ type answer struct {
 	remote
 	narrowing
 	Question string `arg:"" help:"What to answer, in plain words."`
-	TopK     int    `short:"k" help:"From how many passages, 1 to 100." default:"5"`
+	TopK     int    `short:"k" help:"From how many passages, 1 to 100." default:"8"`
 	JSON     bool   `help:"Print the whole answer as the API gave it."`
 }
 

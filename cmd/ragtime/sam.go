@@ -90,7 +90,7 @@ try:
 type samInvoke struct {
 	standIns
 	Event string `arg:"" help:"The event's file. Those in events/ begin with the function's name; another file needs --function." type:"existingfile"`
-	For   string `name:"function" help:"The function that gets the event: embed, retrieve or diagnose." placeholder:"NAME"`
+	For   string `name:"function" help:"The function that gets the event: embed, retrieve, answer or diagnose." placeholder:"NAME"`
 }
 
 func (c *samInvoke) Run(ctx context.Context) error {
@@ -116,5 +116,5 @@ func (c *samInvoke) Run(ctx context.Context) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("there is no function %q: say with --function which one gets %s: embed, retrieve or diagnose", c.For, c.Event)
+	return fmt.Errorf("there is no function %q: say with --function which one gets %s: embed, retrieve, answer or diagnose", c.For, c.Event)
 }

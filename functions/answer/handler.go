@@ -122,6 +122,11 @@ func (h handler) answer(ctx context.Context, r *apigw.Request) (apigw.Response, 
 	return whole(got, told, q.Strict), nil
 }
 
+// defaultTopK is more than a retrieval's: a model reads quickly, and what it is not
+// shown it cannot use. With 5, 35 of the samples' 40 questions are answered from the
+// passage that has the fact, with 8 there are 36 (TestAnswersToTheSamples).
+const defaultTopK = 8
+
 // question reads the request.
 func question(r *apigw.Request) (rag.Question, error) {
 	var body answerBody
@@ -129,7 +134,7 @@ func question(r *apigw.Request) (rag.Question, error) {
 		return rag.Question{}, err
 	}
 	// Chunks that follow one another are read as one: the model needs no part twice.
-	out := rag.Question{Query: body.Query(body.Question, true), Strict: r.Prefers("handling", "strict")}
+	out := rag.Question{Query: body.Query(body.Question, defaultTopK, true), Strict: r.Prefers("handling", "strict")}
 	for _, m := range body.Messages {
 		out.Messages = append(out.Messages, rag.Message{Role: rag.Role(m.Role), Content: m.Content})
 	}

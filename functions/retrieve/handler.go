@@ -58,12 +58,15 @@ type retrieveAnswer struct {
 	OperationID string          `json:"operation_id"`
 }
 
+// defaultTopK is the contract's.
+const defaultTopK = 5
+
 func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
 	var body retrieveBody
 	if err := r.JSON(&body); err != nil {
 		return apigw.Response{}, err
 	}
-	found, err := rag.Retrieve(ctx, r.Tenant, body.Query(body.Words, false), h.embedder, h.store)
+	found, err := rag.Retrieve(ctx, r.Tenant, body.Query(body.Words, defaultTopK, false), h.embedder, h.store)
 	if err != nil {
 		return apigw.Response{}, err
 	}

@@ -18,13 +18,9 @@ type Fields struct {
 	Merge    *bool         `json:"merge"`
 }
 
-// defaultTopK is the contract's.
-const defaultTopK = 5
-
-// Query is the query with the words; merge says whether adjacent chunks are joined
-// where the request does not say.
-func (f Fields) Query(words string, merge bool) rag.Query {
-	q := rag.Query{Text: words, TopK: defaultTopK, Filter: f.Filter, MinScore: f.MinScore, Merge: merge}
+// Query is the query with the words. topK and merge are for what the request does not say.
+func (f Fields) Query(words string, topK int, merge bool) rag.Query {
+	q := rag.Query{Text: words, TopK: topK, Filter: f.Filter, MinScore: f.MinScore, Merge: merge}
 	if f.TopK != nil {
 		q.TopK = *f.TopK
 	}

@@ -42,6 +42,7 @@ func build(t testing.TB, env []string, flags ...string) string {
 	for target, source := range map[string]string{
 		"build/embed/bootstrap":    "./functions/embed",
 		"build/retrieve/bootstrap": "./functions/retrieve",
+		"build/answer/bootstrap":   "./functions/answer",
 		"build/diagnose/bootstrap": "./functions/diagnose",
 		"build/ragtime":            "./cmd/ragtime",
 	} {
