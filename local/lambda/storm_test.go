@@ -4,33 +4,31 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"runtime"
-	"strconv"
 	"sync"
 	"testing"
 	"time"
 )
 
+var streamCount = flag.Int("streams", 200, "how many streams TestStreamStorm runs")
+
 // Many streams at once, whose readers leave at random, read slowly, or to the end, and whose functions fail at
-// random, leave nothing behind. RAGTIME_TEST_STREAMS says how many.
+// random, leave nothing behind.
 func TestStreamStorm(t *testing.T) {
-	total, _ := strconv.Atoi(os.Getenv("RAGTIME_TEST_STREAMS"))
-	if total == 0 {
-		total = 200
-	}
 	const atOnce = 8
 	for name, perProcess := range modes {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, Function{Concurrency: atOnce / perProcess, PerProcess: perProcess, Wait: time.Minute}, Options{})
 			awake(t, s, atOnce)
 			goroutines, files := used()
-			turns := make(chan uint64, total)
-			for seed := range total {
+			turns := make(chan uint64, *streamCount)
+			for seed := range *streamCount {
 				turns <- uint64(seed)
 			}
 			close(turns)

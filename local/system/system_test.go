@@ -23,8 +23,12 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// The test binary is also a function's program: see deaf.
+// The test binary is also a function's program: see deaf and echoes.
 func TestMain(m *testing.M) {
+	if os.Getenv("TEST_STREAMS") != "" {
+		echoes()
+		return
+	}
 	if url := os.Getenv("TEST_DEAF"); url != "" {
 		deaf(url)
 		return
