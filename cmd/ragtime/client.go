@@ -205,6 +205,7 @@ type passages struct {
 	Passages []struct {
 		DocumentID string  `json:"document_id"`
 		Chunk      int     `json:"chunk"`
+		Context    string  `json:"context"`
 		Text       string  `json:"text"`
 		Score      float64 `json:"score"`
 		Title      string  `json:"title"`

@@ -74,9 +74,10 @@ func (c *get) Run(ctx context.Context) error {
 	for cursor := ""; ; {
 		var page struct {
 			Chunks []struct {
-				Chunk  int    `json:"chunk"`
-				Text   string `json:"text"`
-				Tokens int    `json:"tokens"`
+				Chunk   int    `json:"chunk"`
+				Context string `json:"context,omitempty"`
+				Text    string `json:"text"`
+				Tokens  int    `json:"tokens"`
 			} `json:"chunks"`
 			Cursor string `json:"cursor"`
 		}
@@ -88,7 +89,7 @@ func (c *get) Run(ctx context.Context) error {
 			if c.JSON {
 				err = printJSON(chunk)
 			} else {
-				_, err = fmt.Printf("-- chunk %d, %d tokens\n%s\n", chunk.Chunk, chunk.Tokens, strings.TrimRight(plainText(chunk.Text), "\n"))
+				_, err = fmt.Printf("-- chunk %d, %d tokens\n%s%s\n", chunk.Chunk, chunk.Tokens, above(chunk.Context, ""), strings.TrimRight(plainText(chunk.Text), "\n"))
 			}
 			if err != nil {
 				return err

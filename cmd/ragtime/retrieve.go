@@ -83,8 +83,17 @@ func show(w io.Writer, found passages, short bool) {
 		if !short {
 			text = strings.ReplaceAll(strings.TrimSpace(plainText(p.Text)), "\n", "\n   ")
 		}
-		fmt.Fprintf(w, "%d. %s, chunk %d  (score %.3f)  %s\n   %s\n", i+1, plain(p.DocumentID), p.Chunk, p.Score, plain(p.Title), text)
+		fmt.Fprintf(w, "%d. %s, chunk %d  (score %.3f)  %s\n   %s\n", i+1, plain(p.DocumentID), p.Chunk, p.Score, plain(p.Title), above(p.Context, "   ")+text)
 	}
+}
+
+// above shows what stands above a chunk in its document, as a line of its own; "" is
+// nothing.
+func above(context, indent string) string {
+	if context == "" {
+		return ""
+	}
+	return "[" + plain(strings.ReplaceAll(context, "\n", " / ")) + "]\n" + indent
 }
 
 // beginning is the first words of a text, on one line.

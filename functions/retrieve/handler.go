@@ -148,9 +148,10 @@ func limitOf(params map[string]string) (int, error) {
 }
 
 type chunk struct {
-	Chunk  int    `json:"chunk"`
-	Text   string `json:"text"`
-	Tokens int    `json:"tokens"`
+	Chunk   int    `json:"chunk"`
+	Context string `json:"context,omitempty"`
+	Text    string `json:"text"`
+	Tokens  int    `json:"tokens"` // of context and text
 }
 
 type chunksAnswer struct {
@@ -177,7 +178,7 @@ func (h handler) chunks(ctx context.Context, r *apigw.Request) (apigw.Response, 
 	}
 	out := chunksAnswer{Chunks: []chunk{}, Cursor: page.Cursor}
 	for _, c := range page.Chunks {
-		out.Chunks = append(out.Chunks, chunk{c.N, c.Text, c.Tokens})
+		out.Chunks = append(out.Chunks, chunk{c.N, c.Context, c.Text, c.Tokens})
 	}
 	return apigw.Response{Status: http.StatusOK, Body: out}, nil
 }

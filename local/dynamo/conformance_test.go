@@ -188,7 +188,7 @@ func passagesTable(name string) *dynamodb.CreateTableInput {
 			Dimensions:       aws.Int64(ragtest.Dimensions),
 			DistanceFunction: types.VectorDistanceFunction("COSINE"),
 			VectorAttribute:  &types.VectorAttributeDefinition{AttributeName: aws.String("embedding")},
-			Projection:       &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"text", "version", "n"}},
+			Projection:       &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: []string{"text", "context", "version", "n"}},
 			SearchSchema: []types.SearchSchemaElement{
 				{AttributeName: aws.String("tenant"), SearchSchemaElementType: types.SearchSchemaElementTypeHash},
 				{AttributeName: aws.String("document_id"), SearchSchemaElementType: types.SearchSchemaElementTypeInlineFilter},

@@ -26,7 +26,8 @@ type border struct {
 	heading    bool // what starts here is part of a heading
 }
 
-// scanner finds a text's borders, in order, in one pass and constant memory.
+// scanner finds a text's borders, in order, in one pass and constant memory, and
+// tells the outline of headings and tables.
 type scanner struct {
 	text  string
 	pos   int // start of the word to pass next
@@ -36,6 +37,9 @@ type scanner struct {
 	kind  kind
 	fence string // what opened the code block that the line is in
 	under int    // start of a line that underlines a heading, if past pos
+
+	outline outline
+	tabled  bool // the line is a row of a table
 }
 
 // next gives the next border. The first is where the text's first word starts,

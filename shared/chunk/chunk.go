@@ -29,8 +29,12 @@ type Options struct {
 
 // Chunk is a piece of a text.
 type Chunk struct {
-	Text   string // the text's bytes from Start to End; no white space at either side, never empty
-	Tokens int    // Count(Text)
+	Text string // the text's bytes from Start to End; no white space at either side, never empty
+	// Context has what stands above the chunk, a line each: the headings that it is
+	// under, as "## Heading", and the header of the table that it begins within. It
+	// takes a quarter of Limit at the most: the outermost headings are left out first.
+	Context string
+	Tokens  int // Count(Under(Context, Text))
 	// Start and End are byte offsets in the text, on borders of characters.
 	// They ascend from chunk to chunk, both of them. The next chunk's Start may
 	// lie before this one's End (the overlap); where it lies after, only white
@@ -72,6 +76,7 @@ const (
 	defaultTarget  = 400
 	defaultOverlap = 60
 	slack          = 52 // what makes the default Limit 512
+	contextShare   = 4  // of the Limit, one part is the context's at the most
 	minLimit       = 8  // a character has at most 4 tokens: one a byte
 )
 

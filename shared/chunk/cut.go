@@ -22,14 +22,19 @@ func (s *splitter) cut(begin, at int) (Chunk, border) {
 	// The meter is not exact, the limit is: what comes out too long is cut again
 	// with less, without its overlap once that takes too much of it, and with a
 	// single character at the end, which always fits.
-	for hard := s.o.Limit; ; hard = hard * 7 / 8 {
+	context := s.scan.outline.context(begin, s.o.Limit/contextShare)
+	limit := s.o.Limit - Count(context)
+	for hard := limit; ; hard = hard * 7 / 8 {
 		if begin < at && (hard < s.o.Limit/2 || s.meter.reach(begin, hard) <= at) {
-			begin, hard = at, s.o.Limit
+			begin = at
+			context = s.scan.outline.context(begin, s.o.Limit/contextShare)
+			limit = s.o.Limit - Count(context)
+			hard = limit
 		}
 		b := s.choose(begin, at, hard)
 		text := s.text[begin:b.end]
-		if n := Count(text); n <= s.o.Limit || hard == 0 {
-			return Chunk{Text: text, Tokens: n, Start: begin, End: b.end}, b
+		if n := Count(Under(context, text)); n <= s.o.Limit || hard == 0 {
+			return Chunk{Text: text, Context: context, Tokens: n, Start: begin, End: b.end}, b
 		}
 	}
 }

@@ -75,6 +75,7 @@ func (s *scanner) startLine(lineAt int, blank bool) {
 	default:
 		s.kind = plain
 	}
+	s.note(text, rest, blank)
 }
 
 // isHeading reports whether a line is a heading of 1 to 6 marks.

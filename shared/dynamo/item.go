@@ -142,6 +142,9 @@ func chunkItem(tenant string, d rag.Document, c rag.Chunk) item {
 	i["tenant"] = str(tenant)
 	i["document_id"], i["version"], i["n"] = str(d.ID), str(d.Version), num(int64(c.N))
 	i["text"], i["hash"], i["tokens"] = str(c.Text), str(c.Hash), num(int64(c.Tokens))
+	if c.Context != "" {
+		i["context"] = str(c.Context)
+	}
 	i["embedding"] = &types.AttributeValueMemberL{Value: numbers(c.Embedding)}
 	if d.Collection != "" {
 		i["collection"] = str(d.Collection) // a key of the index: must not be empty

@@ -50,9 +50,9 @@ func (t *Table) Chunks(ctx context.Context, tenant, id string, limit int, cursor
 	more := false
 	err = t.query(ctx, &dynamodb.QueryInput{
 		KeyConditionExpression: aws.String("#pk = :pk AND #sk BETWEEN :first AND :last"),
-		ProjectionExpression:   aws.String("#sk, #n, #text, #tokens, #hash"),
+		ProjectionExpression:   aws.String("#sk, #n, #text, #context, #tokens, #hash"),
 		ExpressionAttributeNames: map[string]string{"#pk": "pk", "#sk": "sk", "#n": "n", "#text": "text",
-			"#tokens": "tokens", "#hash": "hash"},
+			"#context": "context", "#tokens": "tokens", "#hash": "hash"},
 		ExpressionAttributeValues: item{":pk": str(chunkPartition(tenant, id)), ":first": str(first), ":last": str(s.version() + "~")},
 		ConsistentRead:            aws.Bool(true),
 		Limit:                     aws.Int32(int32(limit) + 1),
@@ -61,7 +61,8 @@ func (t *Table) Chunks(ctx context.Context, tenant, id string, limit int, cursor
 			more = true
 			return false, nil
 		}
-		page = append(page, rag.Chunk{N: int(integer(i, "n")), Text: text(i, "text"), Tokens: int(integer(i, "tokens")), Hash: text(i, "hash")})
+		page = append(page, rag.Chunk{N: int(integer(i, "n")), Text: text(i, "text"), Context: text(i, "context"),
+			Tokens: int(integer(i, "tokens")), Hash: text(i, "hash")})
 		last = text(i, "sk")
 		return true, nil
 	})

@@ -70,9 +70,9 @@ func (t *Table) nearest(ctx context.Context, tenant string, v []float32, k int, 
 	in := &dynamodb.SearchVectorsInput{
 		TableName: &t.name, IndexName: aws.String(Index), SearchVector: numbers(v), TopK: aws.Int32(int32(k)),
 		SearchConditionExpression: aws.String("#tenant = :tenant"),
-		ProjectionExpression:      aws.String("#document_id, #version, #n, #text"),
+		ProjectionExpression:      aws.String("#document_id, #version, #n, #text, #context"),
 		ExpressionAttributeNames: map[string]string{"#tenant": "tenant", "#document_id": "document_id",
-			"#version": "version", "#n": "n", "#text": "text"},
+			"#version": "version", "#n": "n", "#text": "text", "#context": "context"},
 		ExpressionAttributeValues: item{":tenant": str(tenant)},
 	}
 	if f.DocumentID != "" {
@@ -144,7 +144,7 @@ func counting(found []types.SearchResultItem, states map[string]state, f filter.
 		if !f.Match(d.Metadata) {
 			continue
 		}
-		passages = append(passages, rag.Passage{DocumentID: d.ID, Chunk: int(integer(r.Item, "n")), Text: text(r.Item, "text"),
+		passages = append(passages, rag.Passage{DocumentID: d.ID, Chunk: int(integer(r.Item, "n")), Text: text(r.Item, "text"), Context: text(r.Item, "context"),
 			Score: max(-1, min(1, 1-r.Score)), Title: d.Title, Metadata: d.Metadata})
 	}
 	slices.SortStableFunc(passages, func(a, b rag.Passage) int { return cmp.Compare(b.Score, a.Score) })

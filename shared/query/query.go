@@ -38,7 +38,8 @@ func (f Fields) Query(words string, topK int, merge bool) rag.Query {
 type Passage struct {
 	DocumentID     string       `json:"document_id"`
 	Chunk          int          `json:"chunk"`
-	Chunks         int          `json:"chunks,omitempty"` // with "merge": how many, from chunk on
+	Chunks         int          `json:"chunks,omitempty"`  // with "merge": how many, from chunk on
+	Context        string       `json:"context,omitempty"` // headings and a table's header that stand above the text
 	Text           string       `json:"text"`
 	Score          float64      `json:"score"`
 	SimilarityRank int          `json:"similarity_rank"`
@@ -56,6 +57,7 @@ func Show(found []rag.Passage) []Passage {
 			DocumentID:     p.DocumentID,
 			Chunk:          p.Chunk,
 			Chunks:         p.Chunks,
+			Context:        p.Context,
 			Text:           p.Text,
 			Score:          p.Score,
 			SimilarityRank: p.SimilarityRank,

@@ -130,8 +130,9 @@ func (out *Embedded) embed(ctx context.Context, pieces []chunk.Chunk, known map[
 	vectors := make(map[string][]float32, len(pieces))
 	var texts, hashes []string
 	for i, p := range pieces {
-		h := chunkHash(e.Model(), p.Text)
-		chunks[i] = Chunk{N: i, Text: p.Text, Hash: h, Tokens: p.Tokens}
+		whole := chunk.Under(p.Context, p.Text)
+		h := chunkHash(e.Model(), whole)
+		chunks[i] = Chunk{N: i, Text: p.Text, Context: p.Context, Hash: h, Tokens: p.Tokens}
 		if _, seen := vectors[h]; seen {
 			out.Reused++
 		} else if v, ok := known[h]; ok {
@@ -139,7 +140,7 @@ func (out *Embedded) embed(ctx context.Context, pieces []chunk.Chunk, known map[
 			out.Reused++
 		} else {
 			vectors[h] = nil
-			texts, hashes = append(texts, p.Text), append(hashes, h)
+			texts, hashes = append(texts, whole), append(hashes, h)
 		}
 	}
 	out.Embedded = len(texts)
@@ -175,7 +176,7 @@ func Delete(ctx context.Context, tenant, id string, w Writer) error {
 
 // cutting names the way in which texts are cut: a document that was cut in
 // another way is cut again by its next put, changed or not.
-const cutting = "2"
+const cutting = "3"
 
 // contentHash is equal for what makes equal chunks with equal embeddings.
 func contentHash(model, text string) string {
@@ -184,6 +185,7 @@ func contentHash(model, text string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// chunkHash is of a text with its context.
 func chunkHash(model, text string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00%s", model, text)

@@ -26,10 +26,13 @@ type Document struct {
 
 // Chunk is a piece of a document's version, with its embedding.
 type Chunk struct {
-	N         int // from 0, in the order of the text
-	Text      string
-	Hash      string // of the text and the embedding model: equal hashes have equal embeddings
-	Tokens    int
+	N    int // from 0, in the order of the text
+	Text string
+	// Context is what stands above the text in the document, a line each: headings,
+	// and a table's header. It is embedded with it.
+	Context   string
+	Hash      string    // of context, text and the embedding model: equal hashes have equal embeddings
+	Tokens    int       // of the text and its context
 	Embedding []float32 // Embedder's dimensions
 }
 
@@ -38,6 +41,7 @@ type Passage struct {
 	DocumentID string
 	Chunk      int
 	Text       string
+	Context    string  // of the chunk
 	Score      float64 // cosine similarity, -1 to 1
 	Title      string
 	// A search leaves these empty; Retrieve fills them in.

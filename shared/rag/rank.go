@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+
+	"ragtime/shared/chunk"
 )
 
 // Ranking says by what passages are ordered.
@@ -62,13 +64,14 @@ func Rank(query string, passages []Passage, by Ranking) []Passage {
 	return ranked
 }
 
-// distinct gives a copy without passages whose text was there before.
+// distinct gives a copy without passages whose text was there before, under the
+// same headings.
 func distinct(passages []Passage) []Passage {
 	out := make([]Passage, 0, len(passages))
 	seen := make(map[string]bool, len(passages))
 	for _, p := range passages {
-		if !seen[p.Text] {
-			seen[p.Text] = true
+		if whole := chunk.Under(p.Context, p.Text); !seen[whole] {
+			seen[whole] = true
 			out = append(out, p)
 		}
 	}
@@ -76,7 +79,7 @@ func distinct(passages []Passage) []Passage {
 }
 
 // score gives each passage's BM25 score for the query, and fills in its words.
-// Its title is part of it.
+// Its title and its context are part of it.
 func score(query string, passages []Passage) []float64 {
 	terms := newTerms(query)
 	counts := make([][]int, len(passages))
@@ -86,7 +89,7 @@ func score(query string, passages []Passage) []float64 {
 	for i := range passages {
 		p := &passages[i]
 		counts[i] = make([]int, terms.len())
-		lengths[i] = float64(terms.count(p.Title, counts[i]) + terms.count(p.Text, counts[i]))
+		lengths[i] = float64(terms.count(p.Title, counts[i]) + terms.count(p.Context, counts[i]) + terms.count(p.Text, counts[i]))
 		mean += lengths[i] / float64(len(passages))
 		for t, n := range counts[i] {
 			if n > 0 {

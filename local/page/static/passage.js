@@ -7,7 +7,7 @@ import { openDocument } from "./library.js";
 // passage shows the n-th passage of an answer, from 1.
 export function passage(p, n) {
   const title = p.title || p.document_id;
-  const text = element("div", { class: "text", id: `passage-${n}-text` }, ...markdown(p.text));
+  const text = element("div", { class: "text", id: `passage-${n}-text` }, ...markdown(tableHeader(p) + p.text));
   mark(text, p.words);
   return element(
     "article",
@@ -20,7 +20,7 @@ export function passage(p, n) {
         "div",
         { class: "from" },
         element("h3", { id: `passage-${n}-title` }, element("button", { type: "button", class: "link", click: () => openDocument(p.document_id, p.chunk) }, title)),
-        element("p", { class: "muted" }, `${p.document_id} · ${chunks(p)}`),
+        element("p", { class: "muted" }, [p.document_id, chunks(p), ...headings(p)].join(" · ")),
       ),
       score(p.score),
     ),
@@ -28,6 +28,22 @@ export function passage(p, n) {
     text,
     folding(text),
   );
+}
+
+// headings are those that the passage is under, as one path.
+function headings(p) {
+  const path = above(p).filter((line) => !line.startsWith("|"));
+  return path.length > 0 ? [path.map((line) => line.replace(/^#+ /, "")).join(" › ")] : [];
+}
+
+// tableHeader is that of the table which the passage begins within: with it the
+// rows are a table again.
+function tableHeader(p) {
+  return above(p).filter((line) => line.startsWith("|")).map((line) => line + "\n").join("");
+}
+
+function above(p) {
+  return p.context ? p.context.split("\n") : [];
 }
 
 // chunks tells which ones of its document a passage is: from 0, as the API counts.

@@ -174,6 +174,9 @@ func fill(d rag.Document, text string, n int) (rag.Document, []rag.Chunk) {
 	for i := range chunks {
 		said := fmt.Sprintf("%s, part %d of %s", text, i, d.ID)
 		chunks[i] = rag.Chunk{N: i, Text: said, Hash: "hash of " + said, Tokens: i + 1, Embedding: randomVector()}
+		if i%2 > 0 {
+			chunks[i].Context = "# Heading\n| a | table's |"
+		}
 	}
 	return d, chunks
 }
