@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"ragtime/shared/attempt"
@@ -54,8 +55,9 @@ type walk struct {
 	host    int
 
 	strayIn, failsIn fault.Phase
-	moved            bool    // to another connection; wired only
-	fails, normal    float64 // how it fails, and how slow it is
+	moved            bool         // to another connection; wired only
+	dialing          atomic.Int32 // sockets that are being opened; wired only
+	fails, normal    float64      // how it fails, and how slow it is
 }
 
 // try is an attempt of a call: what attempt.Do calls. Its value is its number.

@@ -87,8 +87,11 @@ func (p *process) request(random *rand.Rand, name [2]int, c caller) {
 	if random.Float64() < c.leaves {
 		after := time.Duration(random.Int64N(int64(10 * time.Second)))
 		leaves = start.Add(after)
-		ctx, cancel = context.WithCancel(ctx)
-		timer := time.AfterFunc(after, cancel)
+		var leave context.CancelCauseFunc
+		ctx, leave = context.WithCancelCause(ctx)
+		why := pick(random, nil, error(fault.New(fault.Unavailable, "a call beside it failed")))
+		timer := time.AfterFunc(after, func() { leave(why) })
+		defer leave(nil)
 		defer timer.Stop()
 	}
 	wished := c.wish > 0 && c.wish < budget
@@ -109,6 +112,9 @@ func (p *process) request(random *rand.Rand, name [2]int, c caller) {
 	}
 	ctx, record := evidence.With(ctx)
 	for i, s := range steps {
+		if i > 0 && random.IntN(8) == 0 { // the process is busy
+			time.Sleep(time.Duration(random.Int64N(int64(5 * time.Second))))
+		}
 		g := &stage{start: time.Now()}
 		for range 1 + random.IntN(3)/2*random.IntN(4) { // most steps make one call
 			k := &call{network: p.networks[i], seed: random.Uint64(), name: name, step: s, policy: p.policies[i],
@@ -164,7 +170,7 @@ func (p *process) step(ctx context.Context, g *stage, end time.Time, keep time.D
 	})
 	stop()
 	if !called {
-		if f := fault.From(err); share >= deadline.Least && !gone || f == nil || f.Kind != fault.Timeout && f.Kind != fault.Canceled {
+		if f := fault.From(err); share >= deadline.Least && !gone || f == nil || !gone && f.Kind != fault.Timeout {
 			p.broken(first, "budget: the step was not tried, with %v left of %v: %v", share, left, err)
 		}
 		return false

@@ -24,6 +24,7 @@ var rules = []struct {
 	{"gave up", (*call).gaveUp},
 	{"in vain", (*call).inVain},
 	{"told", (*call).told},
+	{"given up", (*call).givenUp},
 	{"blame", (*call).blame},
 	{"asked to wait", (*call).askedToWait},
 	{"no second attempt", (*call).noSecond},
@@ -225,6 +226,25 @@ func (c *call) told() string {
 			c.index > 0 && i >= len(before) && got.Call != c.index+1 {
 			return fmt.Sprintf("attempt %d is told as %+v", t.number, got)
 		}
+	}
+	return ""
+}
+
+// givenUp: what ended because its client went away, or a call beside it failed, is
+// no failure of the service's.
+func (c *call) givenUp() string {
+	f := fault.From(c.err)
+	if f == nil || !c.end.Equal(c.left) || c.end.Equal(c.limit) {
+		return ""
+	}
+	views := c.views()
+	for i, t := range c.trials {
+		if kind := fault.From(views[i].Err).Kind; t.cut && t.end.Equal(c.end) && kind != fault.Canceled {
+			return fmt.Sprintf("attempt %d is recorded as %v", t.number, kind)
+		}
+	}
+	if f.Kind != fault.Canceled && !c.policy.options.Patient {
+		return fmt.Sprintf("it is told as %v", f.Kind)
 	}
 	return ""
 }

@@ -87,6 +87,11 @@ func (w *wired) try(ctx context.Context, k *walk) error {
 	}
 	r.Header.Set(mark, name)
 	k.call.entered(k.trial, fault.PhaseBlocked)
+	defer func() {
+		if n := k.dialing.Load(); n > 0 {
+			w.process.broken(k.call, "left dialing: %d sockets are being opened when attempt %d ends", n, k.trial.number)
+		}
+	}()
 	resp, err := w.transport.RoundTrip(r)
 	if err != nil {
 		return classified(err)
@@ -127,6 +132,10 @@ func (w *wired) dial(ctx context.Context, network, address string) (net.Conn, er
 	what, i := numberOf(address)
 	k, _ := w.byRecord.Load(evidence.Current(ctx))
 	by, _ := k.(*walk)
+	if by != nil {
+		by.dialing.Add(1)
+		defer by.dialing.Add(-1)
+	}
 	refused := &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 	if what == aServer {
 		by.entered(fault.PhaseDNS)
