@@ -1,8 +1,8 @@
 // Command mutate breaks the rules of the engine, one at a time, and tells what notices:
-// the simulation, else a test of the package. It prints the table of docs/timeouts.md,
+// the simulation, else a test of the package. It prints the table of docs/rules.md,
 // and exits 1 when nothing noticed or when the code to break is not there any more.
 //
-//	go run ./local/simulation/mutate [-schedules 20000] [-only word]
+//	go run ./local/simulation/mutate [-schedules 10000] [-only word]
 //
 // The tree stays as it is: go test gets the broken file as an overlay.
 package main
@@ -26,7 +26,7 @@ type mutant struct {
 }
 
 var (
-	schedules = flag.Int("schedules", 20000, "how many schedules a broken rule has to show in")
+	schedules = flag.Int("schedules", 10000, "how many schedules a broken rule has to show in")
 	only      = flag.String("only", "", "break only the rules with this word")
 )
 
