@@ -12,6 +12,11 @@ import (
 // once after one that came quickly.
 func (c *call) askedToWait() string {
 	for _, t := range c.trials[1:] {
+		for _, b := range c.trials {
+			if b.failed() && b.kind().Retryable() && b.end.Before(t.start) && b.end.Add(b.retryAfter()).After(t.start) {
+				return fmt.Sprintf("attempt %d began %v after attempt %d, which was asked to wait %v", t.number, t.start.Sub(b.end), b.number, b.retryAfter())
+			}
+		}
 		last, _ := lastFailure(c.trials[:t.number-1], t.start)
 		if last == nil || last.kind() == fault.Timeout || !last.kind().Retryable() {
 			continue
@@ -160,11 +165,11 @@ func (c *call) pausedInVain() string {
 		pause := until.Sub(t.end)
 		switch left := c.limit.Sub(t.end); {
 		case pause == 0:
-		case t.retryAfter() > left-deadline.Least:
-			return fmt.Sprintf("attempt %d was asked to wait %v, with %v left, and the call waited for %v", t.number, t.retryAfter(), left, pause)
+		case c.asked(t.end) > left-deadline.Least:
+			return fmt.Sprintf("after attempt %d it was asked to wait %v, with %v left, and the call waited for %v", t.number, c.asked(t.end), left, pause)
 		case i+1 == len(c.trials) && len(c.trials)-c.waits() >= c.policy.options.Max && !(c.policy.options.Patient && t.kind() == fault.RateLimited):
 			return fmt.Sprintf("attempt %d was the last, and the call waited for %v", t.number, pause)
-		case t.kind() == fault.Timeout && c.account.least(t.end, until) >= 1:
+		case t.kind() == fault.Timeout && c.asked(t.end) == 0 && c.account.least(t.end, until) >= 1:
 			return fmt.Sprintf("attempt %d had waited, and the call paused for %v", t.number, pause)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // network is a service's, and the memory that a client has of it. It stands for
-// wire, which wire_test.go drives itself.
+// wire, which wired_test.go drives itself.
 type network struct {
 	*service
 	start   time.Time

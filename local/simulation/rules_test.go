@@ -146,10 +146,10 @@ func (c *call) gaveUp() string {
 		}
 	}
 	o, waits := c.policy.options, c.waits()
-	pause := max(last.retryAfter()*11/10, o.Backoff<<max(0, failures-1-waits)*3/2)
+	pause := max(c.asked(last.end)*11/10, o.Backoff<<max(0, failures-1-waits)*3/2)
 	patient := o.Patient && last.kind() == fault.RateLimited
 	if patient {
-		pause = last.retryAfter() + time.Second + time.Second/2
+		pause = c.asked(last.end) + time.Second + time.Second/2
 	}
 	switch left := c.limit.Sub(last.end); {
 	case left < pause+deadline.Least:
@@ -177,6 +177,16 @@ func lastFailure(of []*trial, at time.Time) (last *trial, failures int) {
 		}
 	}
 	return last, failures
+}
+
+// asked is how long the service still asked to wait at a moment.
+func (c *call) asked(at time.Time) (wait time.Duration) {
+	for _, t := range c.trials {
+		if t.failed() && !t.end.After(at) {
+			wait = max(wait, t.end.Add(t.retryAfter()).Sub(at))
+		}
+	}
+	return wait
 }
 
 func (t *trial) retryAfter() time.Duration {

@@ -69,6 +69,8 @@ type call[T any] struct {
 	extra    int           // how many attempts are made when it is
 	waits    int           // attempts that met a rate limit which is waited out
 	waiting  bool          // the next attempt follows such a one
+
+	notBefore time.Time // until when the service asks to wait
 }
 
 type result[T any] struct {
@@ -209,7 +211,7 @@ func (c *call[T]) again() bool {
 	}
 	pause := c.pause()
 	if c.last.fault.Kind == fault.Timeout {
-		pause = 0 // it has waited already
+		pause = c.asked() // nothing more: it has waited already
 	}
 	if c.rationed() >= c.policy.options.Max || !c.policy.affordable(c.ration) || c.left() < pause+deadline.Least {
 		c.timer.Stop()
@@ -228,12 +230,21 @@ func (c *call[T]) again() bool {
 // together: up to a tenth is added, as far as there is time for it.
 func (c *call[T]) pause() time.Duration {
 	own := jitter(c.policy.options.Backoff << (c.failures - 1 - c.waits))
-	asked := c.last.fault.RetryAfter
+	asked := c.asked()
 	if asked <= 0 {
 		return own
 	}
 	spread := rand.N(asked/spreadOver + 1)
 	return max(own, asked+min(spread, max(0, c.left()-deadline.Least-asked)))
+}
+
+// asked is how long the service still asks to wait, whichever attempt it told. A failure
+// of another one beside that does not lift it.
+func (c *call[T]) asked() time.Duration {
+	if until := time.Now().Add(c.last.fault.RetryAfter); until.After(c.notBefore) {
+		c.notBefore = until
+	}
+	return max(0, time.Until(c.notBefore))
 }
 
 // spreadOver is which part of a pause that a service asks for is added to it at the most.

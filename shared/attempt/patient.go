@@ -18,7 +18,7 @@ func (c *call[T]) patient() bool {
 func (c *call[T]) waitOut() bool {
 	own := min(c.policy.options.Backoff<<min(c.waits, 10), longestPause)
 	pause := jitter(own)
-	if asked := c.last.fault.RetryAfter; asked > 0 {
+	if asked := c.asked(); asked > 0 {
 		pause = asked + rand.N(own) // those who were asked to wait together do not come back together
 	}
 	c.waits++
