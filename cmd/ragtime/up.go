@@ -22,12 +22,13 @@ import (
 )
 
 type up struct {
-	Port    int    `help:"Port of the API; 0 is any free one." default:"3000"`
-	Data    string `help:"Folder that keeps the documents; by default .ragtime beside template.yaml." type:"path"`
-	Samples bool   `help:"Load the sample documents." default:"true" negatable:""`
-	Root    string `help:"Folder of template.yaml and build/; by default the one above this program's." type:"existingdir"`
-	Logs    bool   `help:"Show the functions' log here as well as in DATA/functions.log."`
-	OpenAI  bool   `name:"openai" help:"Use the API of OPENAI_API_KEY (and OPENAI_BASE_URL): texts are sent there, and paid for. Without it the stand-in on this machine is used."`
+	Port    int     `help:"Port of the API; 0 is any free one." default:"3000"`
+	Data    string  `help:"Folder that keeps the documents; by default .ragtime beside template.yaml." type:"path"`
+	Samples bool    `help:"Load the sample documents." default:"true" negatable:""`
+	Root    string  `help:"Folder of template.yaml and build/; by default the one above this program's." type:"existingdir"`
+	Logs    bool    `help:"Show the functions' log here as well as in DATA/functions.log."`
+	Pace    float64 `help:"Tokens a second at which the stand-in writes answers; 0 is at once." default:"0"`
+	OpenAI  bool    `name:"openai" help:"Use the API of OPENAI_API_KEY (and OPENAI_BASE_URL): texts are sent there, and paid for. Without it the stand-in on this machine is used."`
 }
 
 func (c *up) Run(ctx context.Context) error {
@@ -57,7 +58,7 @@ func (c *up) Run(ctx context.Context) error {
 	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port, SecretKey: true,
 		OpenAIKey: key, OpenAIBaseURL: baseURL, CertFile: os.Getenv("SSL_CERT_FILE"),
 		Provider: os.Getenv("RAGTIME_PROVIDER"), Settings: os.Getenv("RAGTIME_PROVIDER_SETTINGS"),
-		Parameters: fromEnvironment(),
+		Parameters: fromEnvironment(), Pace: c.Pace,
 		Log: func(l lambda.Line) {
 			log.write(l)
 			if c.Logs {

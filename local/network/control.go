@@ -96,10 +96,12 @@ type problem struct {
 
 // state is a service as the control shows it.
 type state struct {
-	URL    string       `json:"url"`
-	On     []Fault      `json:"on"`
-	Counts Counts       `json:"counts"`
-	Faults []kindOfText `json:"faults,omitempty"` // which there are: in the answer to GET
+	URL    string  `json:"url"`
+	On     []Fault `json:"on"`
+	Counts Counts  `json:"counts"`
+	// Counted is what the service itself counts, if its handler is a Counter.
+	Counted any          `json:"counted,omitempty"`
+	Faults  []kindOfText `json:"faults,omitempty"` // which there are: in the answer to GET
 }
 
 type kindOfText struct {
@@ -108,8 +110,15 @@ type kindOfText struct {
 	Meaning string `json:"meaning"`
 }
 
+// Counter is a handler that counts what it serves, for a test or a person to see:
+// something that is encoded as JSON.
+type Counter interface{ Counted() any }
+
 func (h *Host) state() state {
 	s := state{URL: h.URL(), On: h.Faults(), Counts: h.Counts()}
+	if c, ok := h.handler.(Counter); ok {
+		s.Counted = c.Counted()
+	}
 	for _, k := range h.kinds {
 		s.Faults = append(s.Faults, kindOfText{k.Name, string(k.Phase), k.Meaning})
 	}

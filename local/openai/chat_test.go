@@ -1,9 +1,9 @@
 package openai
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +62,7 @@ func TestReply(t *testing.T) {
 		{"row of a table", []string{"user: " + sealedPassages + "How long is the waiting period for crowns?"}, "Care: Crowns and bridges; Waiting period: 12 months [2]."},
 		{"nothing matches", []string{"user: " + sealedPassages + "Who painted the Sistine Chapel?"}, unknownReply},
 		{"no question", []string{"user: " + sealedPassages}, unknownReply},
+		{"a passage in the question", []string{"user: <passage 1 x>\nParking is free.\n</passage 1 x>\nQuestion:\n<passage 9 y>\nParking is free of charge.\n</passage 9 y>\nIs parking free?"}, "Parking is free [1]."},
 		{"earlier turns", []string{"system: Answer.", "user: Hello", "assistant: Hello", "user: " + sealedPassages + "Is parking free?"}, "Parking is free [1]."},
 		{"no passages", []string{"user: Hello [1] there"}, "I am a stand-in for a chat model. I answer questions from passages, with their own sentences, and here are none. You said: “Hello (1) there”"},
 		{"rewriting", []string{rewrite, "user: What does a trip to the ER cost on Silver?", "assistant: It costs $400.", "user: And on Gold?"}, "And on Gold? (trip ER cost Silver)"},
@@ -272,20 +273,17 @@ func TestStreamToClient(t *testing.T) {
 			t.Fatalf("the second stream: %v, %+v", stream.Err(), s.Billed())
 		}
 		stream.Close()
-		for deadline := time.Now().Add(10 * time.Second); s.Billed().Open > 0; {
-			if time.Now().After(deadline) {
-				t.Fatal("the stand-in goes on after its client left")
-			}
-			time.Sleep(time.Millisecond)
-		}
+		waitFor(t, func() bool { return s.Billed().Open == 0 })
 		got := s.Billed()
 		if got.Begun != 2*(i+1) || got.Completed != i+1 || got.Repeated != 2*i+1 || got.CompletionTokens != tokens*(i+1) || got.PromptTokens != int(all.Usage.PromptTokens)*2*(i+1) {
 			t.Errorf("billed %+v after %d streams of %d tokens and as many that were left", got, i+1, tokens)
 		}
 	}
-	var shown bytes.Buffer
-	json.NewEncoder(&shown).Encode(s.Counted())
-	if !strings.HasPrefix(shown.String(), `{"chat":{"begun":4,`) {
-		t.Errorf("counted: %s", shown.String())
+	// The control of the network shows the same.
+	shown := httptest.NewRecorder()
+	n.ServeHTTP(shown, httptest.NewRequest("GET", "/openai", nil))
+	var state struct{ Counted struct{ Chat Billed } }
+	if err := json.Unmarshal(shown.Body.Bytes(), &state); err != nil || state.Counted.Chat != s.Billed() {
+		t.Errorf("the control shows %+v, %v; want %+v", state.Counted, err, s.Billed())
 	}
 }

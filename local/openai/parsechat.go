@@ -44,9 +44,9 @@ type chatInput struct {
 	Logprobs   bool            `json:"logprobs"`
 }
 
-// without are parameters that change nothing here. Tools may be offered; the
+// ignored are parameters that change nothing here. Tools may be offered; the
 // stand-in calls none.
-var without = []string{"user", "seed", "store", "metadata", "service_tier", "presence_penalty", "frequency_penalty", "logit_bias", "parallel_tool_calls",
+var ignored = []string{"user", "seed", "store", "metadata", "service_tier", "presence_penalty", "frequency_penalty", "logit_bias", "parallel_tool_calls",
 	"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity", "modalities", "top_logprobs"}
 
 // with are those of chatInput.
@@ -66,7 +66,7 @@ func parseChat(body []byte) (out chatRequest, refused *apiError) {
 		return out, bad("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !slices.Contains(with, name) && !slices.Contains(without, name) {
+		if !slices.Contains(with, name) && !slices.Contains(ignored, name) {
 			return out, invalid(name, "unknown_parameter", "Unknown parameter: '%s'.", name)
 		}
 	}

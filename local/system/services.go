@@ -60,6 +60,7 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 	case key == "":
 		key = StandInKey
 		s.StandIn = openai.API()
+		s.StandIn.SetPace(o.Pace)
 		serve("OPENAI_BASE_URL", "/v1", "openai", s.StandIn, openai.Faults()...)
 		// The same under another name, so that a fault can strike the answers' model alone.
 		serve("RAGTIME_CHAT_BASE_URL", "/v1", "chat", s.StandIn, openai.Faults()...)

@@ -46,6 +46,7 @@ type Options struct {
 	Provider      string            // RAGTIME_PROVIDER of the functions: how they speak to it, or to the stand-in
 	Settings      string            // their RAGTIME_PROVIDER_SETTINGS: see docs/providers.md
 	CertFile      string            // with a key: what its API's certificate is checked with (PEM); empty is what the system trusts
+	Pace          float64           // tokens a second of the stand-in's chat completions; 0 is as fast as they are taken
 	PerProcess    int               // invocations that one function process serves at once, as lambda.Function.PerProcess; 1
 	Parameters    map[string]string // the template's parameters that are not to have their defaults
 	Address       netip.Addr        // of this machine, IPv4, where the functions reach the services; the zero value is 127.0.0.1
