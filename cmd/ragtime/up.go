@@ -182,7 +182,8 @@ try:
   curl -s -X PUT %[1]s%[3]s/%[4]s -d '{"fault":"wait-silent"}'  # %[4]s hangs from now on:
   curl -s %[1]s/retrieve -H 'content-type: application/json' -H 'prefer: wait=6' -d '{"query":"does my plan cover glasses?"}'
   curl -s -X DELETE %[1]s%[3]s/%[4]s  # and no more
-  %[2]s retrieve "when does the front desk open?"
+  %[2]s answer "when does the front desk open?"
+  curl -sN %[1]s/answer -H 'content-type: application/json' -H 'accept: text/event-stream' -d '{"question":"does my plan cover glasses?"}'
 `, url, program, system.ControlPath, hangs)
 	return nil
 }
