@@ -67,7 +67,7 @@ func (c *chat) requests() int {
 }
 
 // converse starts a server and makes a generator of it, with each name a model.
-func converse(t *testing.T, preset string, talk func(say func(string), n int, r *http.Request), names ...string) (*chat, *openai.Generator) {
+func converse(t testing.TB, preset string, talk func(say func(string), n int, r *http.Request), names ...string) (*chat, *openai.Generator) {
 	c := &chat{talk: talk}
 	c.Server = httptest.NewServer(c)
 	transport := wire.New(wire.Options{Limits: wire.Limits{Receive: deadline.Cap}})
