@@ -45,7 +45,18 @@ func generates() (out []Scenario) {
 		lacks("quota-exhausted", "quota-exhausted", fault.PhaseReceive)
 		lacks("unauthorized", "upstream", fault.PhaseReceive)
 		lacks("server-error-hangs", "unavailable", fault.PhaseReceive)
-		lacks("chat-silent-start", "timeout", fault.PhaseReceive)
+		for _, name := range []string{"chat-silent-start", "chat-silent-middle", "chat-keep-alive", "chat-keep-alive-middle", "chat-empty-deltas", "chat-slow"} {
+			lacks(name, "timeout", fault.PhaseReceive)
+		}
+		for _, name := range []string{"chat-cut", "chat-broken", "chat-error-start", "chat-error-middle"} {
+			lacks(name, "unavailable", fault.PhaseReceive)
+		}
+		for _, name := range []string{"chat-endless", "chat-garbage", "chat-tool-call", "chat-empty", "chat-other-form"} {
+			lacks(name, "upstream", fault.PhaseReceive)
+		}
+		for _, name := range []string{"chat-no-done", "chat-no-finish", "chat-refusal", "chat-content-filter", "chat-length", "chat-usage-missing"} {
+			out = append(out, s(name, Want{Status: http.StatusOK})) // an answer, as far as it goes
+		}
 		for _, name := range []string{"answer-503 once", "server-error once", "tls-silent once", "wait-silent once", "connection-dead"} {
 			survived := s(name, Want{Status: http.StatusOK})
 			survived.pooled = name == "connection-dead"

@@ -140,6 +140,7 @@ func TestGenerate(t *testing.T) {
 		{"filtered", []string{delta("Hi"), stopped("content_filter"), done}, "Hi", rag.FinishFilter, nil},
 		{"a refusal", []string{refusing, stopped("stop"), done}, "I cannot.", rag.FinishRefusal, nil},
 		{"a reason that nobody knows", []string{delta("Hi"), stopped("eos"), done}, "Hi", rag.FinishStop, nil},
+		{"without a reason", []string{delta("Hi"), done}, "Hi", rag.FinishStop, nil},
 		{"usage in every event", []string{strings.Replace(delta("Hi"), "{", `{"usage":{"prompt_tokens":70,"completion_tokens":7},`, 1), stopped("stop"), counted, done}, "Hi", rag.FinishStop, paid},
 		{"usage that is none", []string{delta("Hi"), stopped("stop"), `data: {"choices":[],"usage":{"prompt_tokens":"many","completion_tokens":-1}}` + "\n\n", done}, "Hi", rag.FinishStop, []rag.Paid{{Model: "m"}}},
 	}
@@ -196,6 +197,9 @@ func TestGenerateFails(t *testing.T) {
 		{"a tool call", []string{`data: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"HUSH"}}]}}]}` + "\n\n"}, fault.Upstream, "called a tool", "", 1},
 		{"no JSON", []string{"data: HUSH\n\n"}, fault.Upstream, "cannot be read", "", 1},
 		{"no stream", []string{`status 200 {"choices":[{"message":{"content":"HUSH"}}]}`}, fault.Upstream, "no event stream", "", 1},
+		{"no text", []string{delta(""), stopped("stop"), done}, fault.Upstream, "ended (stop) without a word (model m)", "", 1},
+		{"thoughts alone", []string{stopped("length"), counted, done}, fault.Upstream, "thought for all of answer_tokens", "", 1},
+		{"more than was allowed", []string{delta(strings.Repeat("word ", 500)), delta(strings.Repeat("word ", 500)), stopped("stop"), done}, fault.Upstream, "longer than", strings.Repeat("word ", 500), 1},
 		{"401", []string{`status 401 {"error":{"message":"HUSH"}}`}, fault.Upstream, "key was refused", "", 1},
 		{"404", []string{`status 404 {"error":{"code":"model_not_found"}}`}, fault.Upstream, "RAGTIME_CHAT_MODEL (model m)", "", 1},
 		{"500", []string{`status 500 {"error":"HUSH"}`}, fault.Unavailable, "answered 500", "", 4},
@@ -350,7 +354,7 @@ func TestGenerateAbandoned(t *testing.T) {
 	ctx, _ = evidence.With(ctx)
 	ctx, _ = evidence.Enter(ctx, fault.StepGenerate)
 	left := fault.New(fault.Canceled, "the client left")
-	_, err := g.Generate(ctx, rag.Prompt{}, func(string) error { return left })
+	_, err := g.Generate(ctx, rag.Prompt{MaxTokens: 100}, func(string) error { return left })
 	if !errors.Is(err, left) && fault.From(err).Kind != fault.Canceled {
 		t.Errorf("got %v, want %v", err, left)
 	}

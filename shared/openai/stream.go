@@ -27,8 +27,9 @@ const (
 	// epilogue is how long the rest of the stream is waited for once the model has
 	// said that it is done: the count of tokens comes after that.
 	epilogue = time.Second
-	// mostText bounds an answer, in bytes: many times what any limit of tokens allows.
-	mostText = 1 << 20
+	// perToken is the most bytes of text for each token that was allowed; few tokens
+	// have more than 16.
+	perToken = 32
 )
 
 // event is a chunk of a streamed completion, as far as it is used.
@@ -86,7 +87,7 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 		return rag.Generated{}, fault.New(fault.Upstream, "%s", m.named("openai: the answer is no event stream"))
 	}
 	c.begins(ctx, i)
-	r := reading{call: c, model: m, ctx: ctx, emit: emit}
+	r := reading{call: c, model: m, ctx: ctx, emit: emit, most: perToken * p.MaxTokens}
 	r.timer = time.AfterFunc(time.Hour, func() {
 		cancel(fault.New(fault.Timeout, "the model said nothing for %.0f s", silence.Seconds()))
 	})
@@ -112,7 +113,8 @@ type reading struct {
 
 	out    rag.Generated
 	began  bool
-	size   int
+	size   int  // of the text so far, in bytes
+	most   int  // that it may have
 	counts bool // the tokens were counted
 }
 
@@ -123,6 +125,9 @@ func (r *reading) read(resp *http.Response) error {
 		data := decoder.Event().Data
 		if string(trimmed(data)) == "[DONE]" {
 			io.Copy(io.Discard, io.LimitReader(resp.Body, 4096)) // so that the connection can be used again
+			if r.out.Finish == "" && r.out.Text != "" {
+				r.out.Finish = rag.FinishStop // some servers do not say why
+			}
 			break
 		}
 		var e event
@@ -139,7 +144,19 @@ func (r *reading) read(resp *http.Response) error {
 	if r.out.Finish == "" {
 		return fault.New(fault.Unavailable, "%s", r.model.named("openai: the stream ended before the text did"))
 	}
+	if strings.TrimSpace(r.out.Text) == "" {
+		return r.wordless()
+	}
 	return nil
+}
+
+// wordless is the fault of a model that ended without an answer.
+func (r *reading) wordless() error {
+	detail := "openai: the model ended (" + string(r.out.Finish) + ") without a word"
+	if r.out.Finish == rag.FinishLength {
+		detail += "; it may have thought for all of answer_tokens: see RAGTIME_CHAT_SETTINGS"
+	}
+	return fault.New(fault.Upstream, "%s", r.model.named(detail))
 }
 
 func trimmed(data []byte) []byte {
@@ -195,7 +212,7 @@ func (r *reading) say(piece string) error {
 	}
 	r.timer.Stop()
 	r.size += len(piece)
-	if r.size > mostText {
+	if r.size > r.most {
 		return fault.New(fault.Upstream, "%s", r.model.named("openai: the text is longer than any limit that was given"))
 	}
 	r.out.Text += piece
