@@ -22,7 +22,7 @@ func (c *call) askedToWait() string {
 			continue
 		}
 		least := max(last.retryAfter(), c.policy.options.Backoff/2)
-		if asked := last.retryAfter(); c.policy.options.Patient && asked > 0 {
+		if asked := c.asked(last.end); c.policy.options.Patient && asked > 0 {
 			least = asked
 		}
 		pause := t.start.Sub(last.end)

@@ -282,16 +282,17 @@ func (c *call) blame() string {
 		return ""
 	}
 	var longest time.Duration
-	phases := map[fault.Phase]int{}
+	phases, alike := map[fault.Phase]int{}, 0
 	for _, t := range c.trials {
 		if !t.cut || t.end.Before(c.end) {
 			continue
 		}
 		switch at := t.last(); {
 		case len(phases) == 0 || c.end.Sub(at.since) > longest:
-			longest, phases = c.end.Sub(at.since), map[fault.Phase]int{at.phase: t.number}
+			longest, phases, alike = c.end.Sub(at.since), map[fault.Phase]int{at.phase: t.number}, 1
 		case c.end.Sub(at.since) == longest:
 			phases[at.phase] = t.number
+			alike++
 		}
 	}
 	if len(phases) == 0 {
@@ -313,7 +314,7 @@ func (c *call) blame() string {
 	}
 	// Ties aside, the sentence names the attempt and how long it was there.
 	want := fmt.Sprintf("attempt %d of %d%s was in phase %s (%s) for %.1f s", number, len(c.trials), of, f.Phase, f.Phase.Meaning(), longest.Seconds())
-	if f.Kind == fault.Timeout && len(phases) == 1 && !strings.Contains(f.Detail, want) {
+	if f.Kind == fault.Timeout && alike == 1 && !strings.Contains(f.Detail, want) {
 		return fmt.Sprintf("%q, want %q", f.Detail, want)
 	}
 	return ""

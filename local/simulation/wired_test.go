@@ -243,7 +243,7 @@ func (k *walk) uses(host int) {
 }
 
 func (k *walk) hasSent() (sent bool) {
-	k.call.set(func() { sent = !k.trial.sent.IsZero() })
+	k.call.set(func() { sent = !k.trial.sent.IsZero() && !k.moved })
 	return sent
 }
 

@@ -39,6 +39,9 @@ func (k *walk) dialed(host int) {
 	for _, t := range k.call.trials {
 		if t != k.trial && t.end.IsZero() && t.host >= 0 {
 			used[t.host] = true
+			for _, h := range t.dialed { // a connection beside its own may wait there
+				used[h] = true
+			}
 			earlier = earlier || t.number < k.trial.number && t.host == host
 		}
 	}
