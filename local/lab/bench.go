@@ -406,7 +406,7 @@ func (b *bench) trace(s Scenario, id string) Place {
 	for range 100 { // a datagram may come a little after the answer
 		roots, err := b.XRay.Tree(id)
 		i := slices.IndexFunc(roots, func(n *xray.Node) bool { return n.Kind == xray.Operation && n.State != xray.InProgress })
-		if err != nil || i < 0 {
+		if err != nil || i < 0 || slices.ContainsFunc(roots, open) {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
@@ -425,7 +425,12 @@ func (b *bench) trace(s Scenario, id string) Place {
 		}
 		return at
 	}
-	return Place{Step: "no trace"}
+	return Place{Step: "no whole trace"}
+}
+
+// open tells whether a node, or one below it, is in progress for all that X-Ray knows.
+func open(n *xray.Node) bool {
+	return n.State == xray.InProgress || slices.ContainsFunc(n.Children, open)
 }
 
 // blames tells whether a phase of that name ended badly in the step.

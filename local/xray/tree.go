@@ -74,7 +74,9 @@ type document struct {
 
 // Tree puts the documents of a trace together, as X-Ray does: of an id's
 // documents the complete one counts, whatever the order they came in, and a
-// document sent on its own belongs where its parent_id says. It returns the
+// document sent on its own belongs where its parent_id says. What was announced in
+// a document of its own is complete once such a document says so: of one that comes
+// as part of another document X-Ray promises nothing. It returns the
 // nodes whose parent nobody sent, which are the operations unless datagrams were
 // lost.
 func (d *Daemon) Tree(traceID string) ([]*Node, error) {
@@ -84,14 +86,19 @@ func (d *Daemon) Tree(traceID string) ([]*Node, error) {
 	if len(documents) == 0 {
 		return nil, fmt.Errorf("no trace %s: it was not sampled, or is not among the last %d", traceID, keep)
 	}
-	m := merger{byID: map[string]*Node{}}
-	for _, r := range documents {
-		var doc document
-		if err := json.Unmarshal(r.document, &doc); err != nil {
+	m := merger{byID: map[string]*Node{}, announced: map[string]bool{}}
+	all := make([]document, len(documents))
+	for i, r := range documents {
+		if err := json.Unmarshal(r.document, &all[i]); err != nil {
 			return nil, fmt.Errorf("trace %s has a document that is none: %w", traceID, err)
 		}
-		m.add(&doc, doc.ParentID)
+		if all[i].InProgress {
+			m.announced[all[i].ID] = true
+		}
 		m.latest = r.at // if nothing else is known of what is in progress, it was then
+	}
+	for i := range all {
+		m.add(&all[i], all[i].ParentID, true)
 	}
 	return m.tree(), nil
 }
@@ -99,24 +106,27 @@ func (d *Daemon) Tree(traceID string) ([]*Node, error) {
 type merger struct {
 	byID map[string]*Node
 	all  []*Node // in the order of their first arrival
+	// announced are the ids of which a document of their own said that they are in progress.
+	announced map[string]bool
 	// latest is the last time that the trace tells of.
 	latest time.Time
 }
 
-func (m *merger) add(d *document, parent string) {
+// add adds a document; own if it is not part of another one.
+func (m *merger) add(d *document, parent string, own bool) {
 	n := m.byID[d.ID]
 	if n == nil {
 		n = &Node{ID: d.ID, State: InProgress}
 		m.byID[d.ID] = n
 		m.all = append(m.all, n)
 	}
-	if n.State == InProgress {
+	if n.State == InProgress && (own || !m.announced[d.ID]) {
 		n.ParentID, n.Name, n.Start, n.End = parent, d.Name, seconds(d.Start), seconds(d.End)
 		n.State, n.Reason = state(d)
 		n.Detail, n.Annotations = detail(d), d.Annotations
 	}
 	for i := range d.Subsegments {
-		m.add(&d.Subsegments[i], d.ID)
+		m.add(&d.Subsegments[i], d.ID, false)
 	}
 }
 

@@ -90,7 +90,7 @@ type Trace struct {
 	parent   string // the id of the segment that the operation is below
 	seed     uint64 // of the ids below
 	record   *evidence.Record
-	waiting  map[string]bool // ids that were sent in progress
+	waiting  map[string]bool // ids that were sent in progress; true for those that began a document
 	less     *fault.Error    // see Degraded
 }
 
@@ -117,7 +117,11 @@ func (t *Trace) Waiting() {
 	if t.waiting == nil {
 		t.waiting = map[string]bool{}
 	}
-	t.send(t.open(t.view(ending{})))
+	open := t.open(t.view(ending{}))
+	for _, s := range open {
+		t.waiting[s.id] = true
+	}
+	t.send(open)
 }
 
 // open picks what is under way and was not sent: the topmost such spans, each with
@@ -130,10 +134,10 @@ func (t *Trace) open(s *span) []*span {
 	for _, c := range s.children {
 		unsent = append(unsent, t.open(c)...)
 	}
-	if t.waiting[s.id] {
+	if _, sent := t.waiting[s.id]; sent {
 		return unsent
 	}
-	t.waiting[s.id] = true
+	t.waiting[s.id] = false
 	s.children = unsent
 	return []*span{s}
 }
@@ -147,12 +151,34 @@ func (t *Trace) Degraded(why *fault.Error) {
 }
 
 // End sends the whole trace of an operation that took the given time and ended
-// with f; nil for success. It is complete: it replaces what was in progress.
+// with f; nil for success. It is complete: it replaces what was in progress, each
+// document by one with the same id. That a subsegment which was announced in a document of its own
+// may be completed inside its parent's, X-Ray does not promise.
 func (t *Trace) End(elapsed time.Duration, f *fault.Error) {
 	if t == nil {
 		return
 	}
-	t.send([]*span{t.view(ending{after: elapsed, fault: f, less: t.less, over: true})})
+	t.send(t.apart(t.view(ending{after: elapsed, fault: f, less: t.less, over: true})))
+}
+
+// apart takes those out of a span and all below it that were announced in documents
+// of their own. The span itself comes first.
+func (t *Trace) apart(s *span) []*span {
+	all := []*span{s}
+	if len(t.waiting) == 0 {
+		return all
+	}
+	within := s.children[:0]
+	for _, c := range s.children {
+		some := t.apart(c)
+		if !t.waiting[c.id] {
+			within = append(within, c)
+			some = some[1:]
+		}
+		all = append(all, some...)
+	}
+	s.children = within
+	return all
 }
 
 // send sends each span with all below it, in as many documents as it takes. A

@@ -68,11 +68,13 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		step.End(nil)
 		tr.End(3*time.Second, nil)
 		docs = sent.take(t)
-		if len(docs) != 1 {
-			t.Fatalf("%d documents at the end, want 1", len(docs))
+		// What was announced in a document of its own is completed in one: the operation, with the
+		// first attempt, and the second.
+		if len(docs) != 2 || len(docs[0].Subsegments[0].Subsegments) != 1 || docs[1].ParentID != ids[1] {
+			t.Fatalf("at the end %+v, want the operation's document, and attempt 2 alone below %s", docs, ids[1])
 		}
 		op := docs[0]
-		attempts := op.Subsegments[0].Subsegments
+		attempts := append(op.Subsegments[0].Subsegments, docs[1])
 		if op.ID != ids[0] || op.Subsegments[0].ID != ids[1] || attempts[0].ID != ids[2] || attempts[0].Subsegments[1].ID != ids[3] || attempts[1].ID != secondID {
 			t.Errorf("ids changed from %v, %s: %+v", ids, secondID, op)
 		}
