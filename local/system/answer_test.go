@@ -48,7 +48,7 @@ func askFor(ctx context.Context, s *system.System, question string, events bool)
 		return nil, err
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Prefer", "wait=4")
+	r.Header.Set("Prefer", "wait=6")
 	if events {
 		r.Header.Set("Accept", "text/event-stream")
 	}
@@ -192,6 +192,9 @@ func streamOnce(ctx context.Context, s *system.System, question string, how, aft
 		return "refused", err
 	}
 	defer resp.Body.Close()
+	if resp.StatusCode == 504 { // a busy machine may need all of the time to find
+		return "timed out", nil
+	}
 	if resp.StatusCode != 200 {
 		body, _ := io.ReadAll(resp.Body)
 		return "refused", fmt.Errorf("%d %s", resp.StatusCode, body)

@@ -22,8 +22,8 @@ func TestControl(t *testing.T) {
 	var all struct {
 		Services map[string]struct{ URL string }
 	}
-	if status := call(t, "GET", faults, "", &all); status != 200 || len(all.Services) != 3 {
-		t.Errorf("GET answered %d %v, want three services", status, all)
+	if status := call(t, "GET", faults, "", &all); status != 200 || len(all.Services) != 4 {
+		t.Errorf("GET answered %d %v, want four services", status, all)
 	}
 	if status := call(t, "PUT", faults+"/openai", `{"fault":"unauthorized"}`, nil); status != 200 {
 		t.Fatalf("PUT answered %d", status)

@@ -87,7 +87,7 @@ func TestToolsReachTheServices(t *testing.T) {
 	if len(out.Streamed.Passages) != 1 || !out.Complete {
 		t.Errorf("got %s, want the passage streamed", raw)
 	}
-	if out.Warm != 202 || !strings.Contains(out.Missing, "no such function: nobody; there are diagnose, embed, retrieve") {
+	if out.Warm != 202 || !strings.Contains(out.Missing, "no such function: nobody; there are answer, diagnose, embed, retrieve") {
 		t.Errorf("an asynchronous invocation got %d; a missing function %q", out.Warm, out.Missing)
 	}
 }
