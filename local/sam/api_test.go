@@ -124,8 +124,7 @@ var exchanges = []struct {
 
 // Every route through `sam local start-api`, and hangs named through it. Ctrl-C
 // ends sam, its containers and the stand-ins.
-func TestStartAPI(t *testing.T) {
-	p := build(t)
+func testStartAPI(t *testing.T, p project) {
 	a := serve(t, p)
 	left := map[string]bool{}
 	for _, r := range p.template.Routes {

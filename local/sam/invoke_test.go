@@ -10,8 +10,7 @@ import (
 
 // Every file in events/ goes through `sam local invoke`, in an order in which what
 // is read was put, and is answered as it is by the functions' processes.
-func TestInvoke(t *testing.T) {
-	p := build(t)
+func testInvoke(t *testing.T, p project) {
 	samples, err := gateway.Samples(p.template)
 	if err != nil {
 		t.Fatal(err)
@@ -42,8 +41,7 @@ func TestInvoke(t *testing.T) {
 }
 
 // An event of another name needs to be told whose it is.
-func TestInvokeNeedsAFunction(t *testing.T) {
-	p := build(t)
+func testNeedsAFunction(t *testing.T, p project) {
 	file := filepath.Join(t.TempDir(), "question.json")
 	if err := os.WriteFile(file, []byte(`{"source": "serverless-plugin-warmup"}`), 0o600); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,13 @@ type project struct {
 	template            *gateway.Template
 }
 
+func TestContainers(t *testing.T) {
+	p := build(t)
+	t.Run("invoke", func(t *testing.T) { testInvoke(t, p) })
+	t.Run("invoke needs a function", func(t *testing.T) { testNeedsAFunction(t, p) })
+	t.Run("start-api", func(t *testing.T) { testStartAPI(t, p) })
+}
+
 // build builds it, where RAGTIME_TEST_SAM asks for that: containers, and half a
 // minute or more, are not for every run. On CI what is missing is a failure.
 func build(t *testing.T) project {
