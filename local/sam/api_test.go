@@ -117,6 +117,7 @@ var exchanges = []struct {
 	{"GET /documents", "/documents?limit=5", "", 200, `"document_id":"note"`},
 	{"POST /retrieve", "/retrieve", `{"query": "When does the front desk open?"}`, 200, "half past seven"},
 	{"POST /retrieve", "/retrieve", `{"query": "When does`, 400, "urn:ragtime:problem:"},
+	{"POST /answer", "/answer", `{"question": "When does the front desk open?"}`, 200, "half past seven"},
 	{"POST /diagnose", "/diagnose", "", 200, `"ok":true`},
 	{"DELETE /documents/{document_id}", "/documents/note", "", 204, ""},
 	{"GET /documents/{document_id}", "/documents/note", "", 404, "urn:ragtime:problem:"},
