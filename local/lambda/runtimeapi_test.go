@@ -1,6 +1,7 @@
 package lambda
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -93,5 +94,61 @@ func TestNextAgain(t *testing.T) {
 	got, failure := e.await(inv, func(answer) {})
 	if failure != nil || got == nil || string(got.payload) != "1" {
 		t.Errorf("got %+v, %v, want the answer 1", got, failure)
+	}
+}
+
+// A process that breaks its protocol: a response has one beginning and one end.
+func TestStreamProtocol(t *testing.T) {
+	a, err := newRuntimeAPI()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.close)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	post := func(what string, body io.Reader) int {
+		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+a.address+"/2018-06-01/runtime/invocation/1/"+what, body)
+		if err != nil {
+			t.Error(err)
+			return 0
+		}
+		resp, err := client.Do(r)
+		if err != nil {
+			return 0
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	begin := func() (*invocation, *io.PipeWriter, <-chan int) {
+		inv := &invocation{job: &job{requestID: "1", flow: newFlow()}, answers: make(chan answer, 1)}
+		a.begin(inv)
+		body, w := io.Pipe()
+		status := make(chan int, 1)
+		go func() { status <- post("response", body) }()
+		io.WriteString(w, "begun")
+		io.ReadFull(inv.flow.reader, make([]byte, 5))
+		return inv, w, status
+	}
+
+	inv, body, status := begin()
+	if got := post("response", strings.NewReader("another")); got != http.StatusForbidden {
+		t.Errorf("a second response: got %d, want 403", got)
+	}
+	body.Close()
+	if got := <-status; got != http.StatusAccepted {
+		t.Errorf("the first: got %d, want 202", got)
+	}
+	if got := <-inv.answers; got.fault != nil {
+		t.Errorf("got %v", got.fault)
+	}
+
+	// One that breaks off may still say why.
+	inv, body, status = begin()
+	body.CloseWithError(errors.New("broken off"))
+	<-status
+	if got := post("error", strings.NewReader(`{"errorType":"Late"}`)); got != http.StatusAccepted {
+		t.Errorf("the error: got %d, want 202", got)
+	}
+	if got := <-inv.answers; got.fault == nil || got.fault.Type != "Late" {
+		t.Errorf("got %+v, want the error", got)
 	}
 }
