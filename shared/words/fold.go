@@ -26,14 +26,20 @@ func fold(to []byte, word string, plain bool) []byte {
 		return to
 	}
 	start := len(to)
-	composes := false
+	composes := false // composing costs more than all the rest
+	t := table()
+	before := uint8(0)
 	for _, r := range word {
 		switch {
 		case r < tabled:
-			to = append(to, table().folded[r]...)
-			composes = composes || table().kinds[r] == mark || r >= 0x1100 && r <= 0x11FF // parts of Korean syllables
+			if len(t.folded[r]) > 0 {
+				to = append(to, t.folded[r]...)
+				composes = composes || t.joins[r] || t.first[r] != 0 && t.first[r] < before
+				before = t.last[r]
+			}
 		case common(r):
 			to = utf8.AppendRune(to, r)
+			before = 0
 		default:
 			to = append(to, foldRune(r)...)
 			composes = true
@@ -52,6 +58,10 @@ const tabled = 0x2000
 type characters struct {
 	kinds  [tabled]kind
 	folded [tabled][]byte
+	joins  [tabled]bool // it may become one with what is before it: parts of Korean syllables, some Indic signs
+	// The combining classes of the folded form's first and last character, by which
+	// marks after one letter are ordered.
+	first, last [tabled]uint8
 }
 
 // table is made on first use: it takes some milliseconds.
@@ -59,7 +69,13 @@ var table = sync.OnceValue(func() *characters {
 	t := new(characters)
 	for r := range rune(tabled) {
 		t.kinds[r] = findKind(r)
-		t.folded[r] = foldRune(r)
+		f := foldRune(r)
+		t.folded[r] = f
+		t.joins[r] = norm.NFC.QuickSpan(f) < len(f)
+		if len(f) > 0 {
+			_, n := utf8.DecodeLastRune(f)
+			t.first[r], t.last[r] = norm.NFC.Properties(f).CCC(), norm.NFC.Properties(f[len(f)-n:]).CCC()
+		}
 	}
 	return t
 })
