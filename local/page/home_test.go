@@ -91,6 +91,18 @@ func TestHome(t *testing.T) {
 				fits(t, ctx, "the page")
 
 				run(t, ctx, "ask", fill("#query", "does my plan cover glasses?"), press("#ask button.main"))
+				until(t, ctx, shows(".answer-text", "glasses"))
+				until(t, ctx, `document.querySelector(".answer").getAttribute("aria-busy") === "false"`)
+				until(t, ctx, `[...document.querySelectorAll(".answer-text .marker")].every((m) => document.querySelector(m.getAttribute("href")))`)
+				until(t, ctx, `document.querySelectorAll(".answer .sources .marker").length > 0`)
+				until(t, ctx, shows("#said", " passages in "))
+				fits(t, ctx, "the answer")
+				for _, l := range evaluate[[]string](t, ctx, contrast) {
+					t.Error(l)
+				}
+
+				run(t, ctx, "want no answer", press("#options summary"), press(`#options [name="write"]`), press("#options summary"), press("#ask button.main"))
+				until(t, ctx, `!document.querySelector(".answer")`)
 				until(t, ctx, shows("#said", "5 passages in "))
 				until(t, ctx, shows("#passage-1", "Dental and Vision Coverage"))
 				until(t, ctx, shows("#passage-1 .why", "1st by meaning · 1st by words: plan cover glasses"))

@@ -1,4 +1,6 @@
-// The question box: what was found, why, and how long it took.
+// The question box: the answer, what was found, why, and how long it took.
+import { answer } from "./answer.js";
+import { answered } from "./answered.js";
 import { newTraceID, Problem } from "./api.js";
 import { byID, element, milliseconds, several } from "./element.js";
 import { passage } from "./passage.js";
@@ -8,7 +10,6 @@ import { waterfall } from "./waterfall.js";
 const form = byID("ask");
 const said = byID("said");
 const results = byID("results");
-const answer = retrieve;
 let asking = null; // what ends the question before
 
 form.addEventListener("submit", (event) => {
@@ -32,34 +33,43 @@ async function ask() {
   const headers = { "X-Amzn-Trace-Id": `Root=${trace};Sampled=1` };
   if (fields.wait.value.trim()) headers.Prefer = "wait=" + fields.wait.value.trim();
   const begun = performance.now();
-  const parts = [];
+  const written = fields.write.checked ? answered() : null;
   const show = {
     passages(list, incomplete) {
-      parts.push(...list.map((p, i) => passage(p, i + 1)));
+      const parts = list.map((p, i) => passage(p, i + 1));
       if (incomplete) parts.push(element("p", { class: "muted" }, "There may be more passages than these."));
-      results.replaceChildren(...parts);
-      said.textContent = list.length ? several(list.length, "passage") : "Nothing was found";
+      results.replaceChildren(...(written ? [written.card] : []), ...parts);
+      found = list.length ? several(list.length, "passage") : "Nothing was found";
+      said.textContent = written ? "Writing…" : found;
     },
+    text: (piece) => written.text(piece),
+    citations: (list) => written.citations(list),
   };
+  let found = "";
 
   results.setAttribute("aria-busy", "true");
   results.replaceChildren();
   said.textContent = "Searching…";
   const stop = watch(trace);
   try {
-    await answer({ question, topK: Number(fields.top_k.value), rank: fields.rank.value, headers, signal: mine.signal }, show);
+    const way = written ? answer : retrieve;
+    await way({ question, topK: Number(fields.top_k.value), rank: fields.rank.value, headers, signal: mine.signal }, show);
     stop();
+    said.textContent = found;
     said.append(` in ${milliseconds(performance.now() - begun)}`);
   } catch (error) {
     stop();
     if (mine.signal.aborted) return;
     if (!(error instanceof Problem)) throw error;
     said.textContent = "";
+    written?.broken();
     results.prepend(element("div", { class: "problem", role: "alert" }, element("h3", {}, error.title), element("p", {}, error.message)));
   } finally {
     if (!mine.signal.aborted) results.setAttribute("aria-busy", "false");
   }
-  results.prepend(waterfall(trace));
+  const drawn = waterfall(trace);
+  if (written?.card.isConnected) written.card.after(drawn);
+  else results.prepend(drawn);
 }
 
 // watch says where a question waits that is not answered at once, and returns
