@@ -2,9 +2,11 @@ package gateway
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -70,6 +72,12 @@ func TestProjectTemplate(t *testing.T) {
 	}
 	if len(got.Table.VectorIndexes) != 1 || got.Table.VectorIndexes[0].Dimensions != 1536 || got.Table.TTLAttribute == "" {
 		t.Errorf("table: got %+v", got.Table)
+	}
+	for n := range 8 { // as many as FilterKeys and RAGTIME_FILTER_KEYS may name
+		filter := KeyElement{fmt.Sprintf("filter_%d", n+1), "INLINE_FILTER"}
+		if !slices.Contains(got.Table.VectorIndexes[0].SearchSchema, filter) {
+			t.Errorf("the vector index has no inline filter %s", filter.Attribute)
+		}
 	}
 }
 
