@@ -111,10 +111,10 @@ func (g *Gateway) refuseStream(ctx context.Context, log *slog.Logger, w http.Res
 // silence. A client that reads slowly is waited for.
 func (g *Gateway) pass(ctx context.Context, cancel context.CancelCauseFunc, w http.ResponseWriter, source io.Reader) error {
 	control := http.NewResponseController(w)
+	control.Flush()
 	unhand := context.AfterFunc(ctx, func() { control.SetWriteDeadline(time.Unix(1, 0)) })
 	idle := time.AfterFunc(g.idleTimeout, func() { cancel(errIdle) })
 	defer idle.Stop()
-	control.Flush()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := source.Read(buf)

@@ -252,7 +252,7 @@ func TestStreamBroken(t *testing.T) {
 		end  func(g *Gateway, c call)
 	}{
 		{"function", Options{}, func(_ *Gateway, c call) { c.response.CloseWithError(errors.New("exit status 1")) }},
-		{"integration timeout", Options{IntegrationTimeout: 500 * time.Millisecond}, func(*Gateway, call) {}},
+		{"integration timeout", Options{IntegrationTimeout: 3 * time.Second}, func(*Gateway, call) {}},
 		{"idle", Options{IdleTimeout: 50 * time.Millisecond}, func(*Gateway, call) {}},
 		{"close", Options{}, func(g *Gateway, _ call) { g.Close() }},
 	} {
@@ -271,7 +271,7 @@ func TestStreamBroken(t *testing.T) {
 
 // A stream is not idle while it has something to say.
 func TestStreamNotIdle(t *testing.T) {
-	const limit = time.Second
+	const limit = 3 * time.Second
 	f := newFunction()
 	_, server := stream(t, f, Options{IdleTimeout: limit})
 	c, response := begun(t, t.Context(), f, server)
@@ -280,7 +280,7 @@ func TestStreamNotIdle(t *testing.T) {
 		_, err := io.Copy(io.Discard, response.Body)
 		read <- err
 	}()
-	for began := time.Now(); time.Since(began) < limit*3/2; time.Sleep(limit / 50) {
+	for began := time.Now(); time.Since(began) < limit*4/3; time.Sleep(limit / 100) {
 		c.write(t, ": still here\n")
 	}
 	c.response.Close()

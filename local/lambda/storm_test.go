@@ -26,7 +26,7 @@ func TestStreamStorm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, Function{Concurrency: atOnce / perProcess, PerProcess: perProcess, Wait: time.Minute}, Options{})
 			awake(t, s, atOnce)
-			goroutines, files := used()
+			goroutines, files := used(s)
 			turns := make(chan uint64, *streamCount)
 			for seed := range *streamCount {
 				turns <- uint64(seed)
@@ -46,10 +46,10 @@ func TestStreamStorm(t *testing.T) {
 			all.Wait()
 			awake(t, s, atOnce)
 			// What may differ does not depend on the number of streams: calls for the next invocation (two
-			// goroutines each), idle connections (two a process), and the gates.
+			// goroutines each), idle connections (two a process, at both ends), and the gates.
 			const few = 4 * atOnce
 			eventually(t, "goroutines and files as before", func() bool {
-				g, f := used()
+				g, f := used(s)
 				return g <= goroutines+few && f <= files+few
 			})
 		})
@@ -79,10 +79,17 @@ func awake(t *testing.T, s *Service, atOnce int) {
 	g.Close()
 }
 
-// used counts goroutines and, where the system tells, open files.
-func used() (goroutines, files int) {
-	list, _ := os.ReadDir("/proc/self/fd")
-	return runtime.NumGoroutine(), len(list)
+// used counts goroutines and, where the system tells, open files, those of the functions' processes too.
+func used(s *Service) (goroutines, files int) {
+	pids := []int{os.Getpid()}
+	for _, e := range s.Environments("f") {
+		pids = append(pids, e.PID)
+	}
+	for _, pid := range pids {
+		list, _ := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+		files += len(list)
+	}
+	return runtime.NumGoroutine(), files
 }
 
 // storm runs one stream, to its end or not, and returns when its function is done with it.

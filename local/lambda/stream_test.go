@@ -87,7 +87,7 @@ func TestStreamBroken(t *testing.T) {
 		{"exit", func(_ *Service, conn net.Conn) { io.WriteString(conn, "!") }, "Runtime.ExitError", 0},
 		{"error", func(_ *Service, conn net.Conn) { io.WriteString(conn, "#") }, "errorString", 0},
 		{"kill", func(s *Service, _ net.Conn) { s.Environments("f")[0].Kill() }, "Runtime.ExitError", 0},
-		{"timeout", func(*Service, net.Conn) {}, "Sandbox.Timedout", time.Second},
+		{"timeout", func(*Service, net.Conn) {}, "Sandbox.Timedout", 3 * time.Second},
 		{"close", func(s *Service, _ net.Conn) { s.Close() }, "", 0},
 	}
 	for name, perProcess := range modes {

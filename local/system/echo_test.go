@@ -145,7 +145,7 @@ func TestEchoes(t *testing.T) {
 		{"whole, many at once", 60, 4, func(_ func(), conn net.Conn) { conn.Close() }, nil},
 		{"crash", 60, 1, func(_ func(), conn net.Conn) { io.WriteString(conn, "!") }, io.ErrUnexpectedEOF},
 		{"crash, many at once", 60, 4, func(_ func(), conn net.Conn) { io.WriteString(conn, "!") }, io.ErrUnexpectedEOF},
-		{"timeout", 2, 1, func(func(), net.Conn) {}, io.ErrUnexpectedEOF},
+		{"timeout", 4, 1, func(func(), net.Conn) {}, io.ErrUnexpectedEOF},
 		{"client leaves", 60, 1, func(leave func(), _ net.Conn) { leave() }, context.Canceled},
 		{"client leaves, many at once", 60, 4, func(leave func(), _ net.Conn) { leave() }, context.Canceled},
 	} {
