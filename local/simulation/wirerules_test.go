@@ -83,7 +83,7 @@ func (k *walk) asked(server int) {
 		return
 	}
 	for i := range k.servers {
-		if !lately(i) {
+		if at, silent := k.known.silent[i]; !lately(i) && !(silent && at.Equal(time.Now())) { // not that very moment
 			k.wrongly("same server: it asks DNS server %d first, which was silent %v ago", server+1, time.Since(k.known.silent[server]))
 		}
 	}
