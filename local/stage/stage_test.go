@@ -130,5 +130,6 @@ var mutations = []struct{ name, old, new, want string }{
 	{"a route beside the body", "      Description: Walks", "      Events: { Open: { Type: Api, Properties: { Path: /open, Method: get } } }\n      Description: Walks",
 		"get /open: nobody is asked for"},
 	{"a function past its alias", "${EmbedFunction.Arn}:live", "${EmbedFunction.Arn}", "the integration invokes no alias"},
+	{"a streaming function past its alias", "${AnswerFunction.Arn}:live", "${AnswerFunction.Arn}", "post /answer: the integration invokes no alias"},
 	{"a function URL", "      Description: Finds the passages", "      FunctionUrlConfig: { AuthType: NONE }\n      Description: Finds the passages", "a function URL"},
 }
