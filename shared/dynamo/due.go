@@ -91,6 +91,7 @@ func (t *Table) settle(ctx context.Context, tenant string, e entry) error {
 	if s.item[putMark+e.version] != nil && e.version > s.version() {
 		c := newChange(tenant, e.id)
 		c.drop(putMark + e.version)
+		c.assign(outMark+e.version, num(e.due)) // so that it stays dead if the sweep fails
 		s, err = t.update(ctx, c.when(c.before(e.version), c.has("pk")))
 		if f := fault.From(err); f != nil && f.Kind != fault.Conflict {
 			return err
