@@ -77,6 +77,7 @@ var errLeft = fault.New(fault.Canceled, "the client left")
 // goroutine reads; any may write.
 type stream struct {
 	left context.CancelCauseFunc // ends the work
+	over chan struct{}           // closed when the work has ended
 
 	mu     sync.Mutex
 	wake   chan struct{} // has room for one; filled when there is something new to read
@@ -86,7 +87,7 @@ type stream struct {
 }
 
 func newStream(left context.CancelCauseFunc) *stream {
-	return &stream{left: left, wake: make(chan struct{}, 1)}
+	return &stream{left: left, over: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
 // begin writes status and headers.
@@ -147,15 +148,26 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 // Close is called by the Lambda runtime when it reads no more: at the end, or
-// because whoever it passed the answer to has left.
+// because whoever it passed the answer to has left. Then it waits a moment for the work
+// to end: the process may be frozen afterwards, with the call of the model open.
 func (s *stream) Close() error {
 	s.mu.Lock()
 	s.gone = true
+	early := s.end == nil
 	s.mu.Unlock()
 	s.left(errLeft)
 	s.finish(io.ErrClosedPipe)
+	if early {
+		select {
+		case <-s.over:
+		case <-time.After(longestGoodbye):
+		}
+	}
 	return nil
 }
+
+// longestGoodbye is how long Close waits.
+const longestGoodbye = time.Second
 
 // ContentType tells the Lambda runtime that the answer has a prelude.
 func (s *stream) ContentType() string { return "application/vnd.awslambda.http-integration-response" }
@@ -179,6 +191,7 @@ func (a API) stream(ctx context.Context, c call, mistake error) *stream {
 		context.AfterFunc(working, func() { timer.Stop() })
 	}
 	go func() {
+		defer close(s.over)
 		defer cancel(nil)
 		reply, op := a.run(working, c, mistake, events)
 		events.end()
