@@ -204,3 +204,26 @@ func TestEmptyAnswersOfTheSpace(t *testing.T) {
 		}
 	}
 }
+
+// A tombstone that is about to expire stays while a put is under way: its mark would go with it.
+func TestMarkKeepsItem(t *testing.T) {
+	db := passagesDB(t)
+	c := serve(t, db)
+	put(t, c, "ragtime", attrs{"pk": str("doc#t"), "sk": str("a"), "document_id": str("a"), "status": str("deleted"),
+		"version": str(rag.NewVersion("")), "expires_at": num(fmt.Sprint(time.Now().Add(time.Minute).Unix()))})
+	var expires atomic.Int32
+	s := storeAt(t, serveURL(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if item := get(t, c, "ragtime", "doc#t", "a"); operation(r) == "BatchWriteItem" && item["expires_at"] != nil {
+			expires.Add(1)
+		}
+		db.ServeHTTP(w, r)
+	})), "ragtime")
+	v := version(t, rag.NewVersion(rag.NewVersion("")), 3)
+	if err := s.Replace(t.Context(), "t", v.Document, v.chunks); err != nil {
+		t.Fatal(err)
+	}
+	if n := expires.Load(); n != 1 {
+		t.Errorf("%d batches met an item that expires, want that of the entry only", n)
+	}
+	v.wantCurrent(t, s)
+}

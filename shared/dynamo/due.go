@@ -92,7 +92,7 @@ func (t *Table) settle(ctx context.Context, tenant string, e entry) error {
 		c := newChange(tenant, e.id)
 		c.drop(putMark + e.version)
 		c.assign(outMark+e.version, num(e.due)) // so that it stays dead if the sweep fails
-		s, err = t.update(ctx, c.when(c.before(e.version), c.has("pk")))
+		s, err = t.update(ctx, c.when(c.before(e.version), c.has(putMark+e.version)))
 		if f := fault.From(err); f != nil && f.Kind != fault.Conflict {
 			return err
 		}

@@ -206,20 +206,19 @@ func (p put) tidy(ctx context.Context, before, after state) {
 	p.table.settleDue(ctx, p.tenant)
 }
 
-// putOut sees to it that a version never becomes current, unless it is. Neither
-// of the two is true where no answer came.
+// putOut sees to it that a marked version never becomes current, unless it is.
+// Without its mark it is out already, or overtaken. Neither of the two is true
+// where no answer came.
 func (t *Table) putOut(ctx context.Context, tenant, id, version string) (made, out bool) {
 	c := newChange(tenant, id)
 	c.assign(outMark+version, num(time.Now().Add(linger).Unix()))
 	c.drop(putMark + version)
-	s, err := t.update(ctx, c.when(c.before(version), c.has("pk")))
-	if f := fault.From(err); f != nil {
-		if f.Kind != fault.Conflict {
-			return false, false
-		}
-		return s.of(version, time.Now()) == current, s.item == nil || s.of(version, time.Now()) == dead
+	s, err := t.update(ctx, c.when(c.before(version), c.has(putMark+version)))
+	if f := fault.From(err); f != nil && f.Kind != fault.Conflict {
+		return false, false
 	}
-	return false, true
+	made = s.of(version, time.Now()) == current
+	return made, !made
 }
 
 // Delete implements rag.Writer. Where there never was a document nothing is
