@@ -97,7 +97,8 @@ func (t *Table) settle(ctx context.Context, tenant string, e entry) error {
 			return err
 		}
 	}
-	if err := t.sweep(ctx, tenant, e.id, s, e.version); err != nil {
+	done, err := t.sweep(ctx, tenant, e.id, s, e.version)
+	if err != nil || !done && s.item != nil { // another put or delete was quicker: the entry is due still
 		return err
 	}
 	return t.cross(ctx, tenant, e)

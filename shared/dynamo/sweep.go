@@ -25,7 +25,8 @@ func (t *Table) repair(ctx context.Context, tenant, id string, s state) error {
 			return err
 		}
 	}
-	return t.sweep(ctx, tenant, id, s, "")
+	_, err := t.sweep(ctx, tenant, id, s, "")
+	return err
 }
 
 func warnOfLeftOvers(ctx context.Context, id string, err error) {
@@ -34,8 +35,9 @@ func warnOfLeftOvers(ctx context.Context, id string, err error) {
 
 // sweep deletes the chunks of the document's dead versions, and takes from the item
 // what that has settled. A version that is over, if one is given, has nobody who puts
-// it any more: it is dead unless it is current.
-func (t *Table) sweep(ctx context.Context, tenant, id string, s state, over string) error {
+// it any more: it is dead unless it is current. done tells whether the item was still
+// as s has it: what has become of it meanwhile settles its marks another time.
+func (t *Table) sweep(ctx context.Context, tenant, id string, s state, over string) (done bool, err error) {
 	now := time.Now()
 	first, after := "", ""
 	if s.status() == ready {
@@ -62,18 +64,18 @@ func (t *Table) sweep(ctx context.Context, tenant, id string, s state, over stri
 			ConsistentRead:            aws.Bool(true),
 		}, collect)
 		if err != nil {
-			return err
+			return false, err
 		}
 	}
 	if err := t.batch(ctx, writes); err != nil {
-		return err
+		return false, err
 	}
 	return t.swept(ctx, tenant, id, s, over, now)
 }
 
 // swept takes from the item the marks that are settled, and has it expire if it
-// tells of no document.
-func (t *Table) swept(ctx context.Context, tenant, id string, s state, over string, now time.Time) error {
+// tells of no document. done is false where it is another document's by now, or has expired.
+func (t *Table) swept(ctx context.Context, tenant, id string, s state, over string, now time.Time) (done bool, err error) {
 	c := newChange(tenant, id)
 	for v := range s.marks(putMark) {
 		if v <= s.version() {
@@ -89,11 +91,11 @@ func (t *Table) swept(ctx context.Context, tenant, id string, s state, over stri
 		c.assign("expires_at", num(now.Add(tombstone).Unix()))
 	}
 	if len(c.removes)+len(c.sets) == 0 {
-		return nil
+		return true, nil
 	}
-	_, err := t.update(ctx, c.when(c.name("status")+" = "+c.value(str(s.status()))))
+	_, err = t.update(ctx, c.when(c.name("status")+" = "+c.value(str(s.status()))))
 	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
-		return nil // it is another document's by now, or has expired
+		return false, nil
 	}
-	return err
+	return err == nil, err
 }

@@ -241,7 +241,7 @@ func (t *Table) Delete(ctx context.Context, tenant, id string) error {
 			return err
 		}
 	}
-	if err := t.sweep(ctx, tenant, id, s, ""); err != nil {
+	if _, err := t.sweep(ctx, tenant, id, s, ""); err != nil {
 		return err
 	}
 	if e.version != "" && lone {
