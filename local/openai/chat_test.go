@@ -267,7 +267,8 @@ func TestStreamToClient(t *testing.T) {
 			t.Errorf("%d tokens at 100 a second took %v, want at least %v", tokens, took, least)
 		}
 
-		s.SetPace(0.001) // the first token would come after 17 minutes
+		waitFor(t, func() bool { return s.Billed().Open == 0 }) // the handler ends after its client has all
+		s.SetPace(0.001)                                        // the first token would come after 17 minutes
 		stream = service.NewStreaming(t.Context(), params)
 		if !stream.Next() || s.Billed().Open != 1 {
 			t.Fatalf("the second stream: %v, %+v", stream.Err(), s.Billed())
