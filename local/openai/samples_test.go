@@ -22,7 +22,8 @@ type stored struct {
 func storedSamples() (out []stored) {
 	for _, d := range samples.Documents() {
 		for c := range chunk.All(d.Text, chunk.Options{}) {
-			out = append(out, stored{d.ID, d.Title, c.Text, Embed(c.Text, 256)})
+			text := chunk.Under(c.Context, c.Text)
+			out = append(out, stored{d.ID, d.Title, text, Embed(text, 256)})
 		}
 	}
 	return out
