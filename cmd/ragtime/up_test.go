@@ -230,14 +230,14 @@ func testCommands(t *testing.T, root, url string) {
 func TestUpWelcomes(t *testing.T) {
 	r := start(t, systemtest.Build(t), t.TempDir())
 	var out strings.Builder
-	for !strings.Contains(out.String(), "ragtime retrieve") {
+	for !strings.Contains(out.String(), "accept: text/event-stream") {
 		line, err := r.out.ReadString('\n')
 		if err != nil {
 			t.Fatalf("up ended: %v\n%s", err, out.String())
 		}
 		out.WriteString(line)
 	}
-	for _, want := range []string{"loaded: 25 sample documents", "appeals, chunk", "curl -s " + r.url, "-X PUT " + r.url + "/_ragtime/faults/openai"} {
+	for _, want := range []string{"loaded: 25 sample documents", "appeals, chunk", "curl -s " + r.url, "ragtime answer", "-X PUT " + r.url + "/_ragtime/faults/openai"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the welcome lacks %q:\n%s", want, out.String())
 		}
