@@ -102,6 +102,14 @@ func (a *Attempt) OnSend(ask func() error) {
 	a.onSend = ask
 }
 
+// Alone tells whether the attempt asks before it sends: no other one may take its
+// place once it has.
+func (a *Attempt) Alone() bool {
+	a.step.record.mu.Lock()
+	defer a.step.record.mu.Unlock()
+	return a.onSend != nil
+}
+
 // Send notes that the attempt begins to send its request, unless it must not.
 func (a *Attempt) Send() error {
 	a.step.record.mu.Lock()

@@ -94,7 +94,7 @@ func (x *exchange) do(first bool) (*http.Response, error) {
 
 // acquire gets a connection: one of the pool, or a new one.
 func (x *exchange) acquire(first bool) error {
-	x.conn = x.transport.pool.lend(x.host, first)
+	x.conn = x.transport.pool.lend(x.host, first, first && !x.attempt.Alone())
 	if x.conn != nil {
 		x.attach(x.conn.socket)
 		if x.conn.rested(x.start) {

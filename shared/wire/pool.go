@@ -26,14 +26,15 @@ type pool struct {
 }
 
 // lend gives the connection to the host that was used last, or none. For a call's
-// later attempts it must be as good as new: opened a moment ago, and never used.
-func (p *pool) lend(host string, first bool) *conn {
+// later attempts it must be as good as new: opened a moment ago, and never used. rested
+// allows one that may be dead, where another attempt can take this one's place.
+func (p *pool) lend(host string, first, rested bool) *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()
 	for i := len(p.idle[host]) - 1; i >= 0; i-- {
 		c := p.idle[host][i]
-		if !first && (c.carried || c.rested(now)) {
+		if !first && c.carried || !rested && c.rested(now) {
 			continue
 		}
 		p.idle[host] = slices.Delete(p.idle[host], i, i+1)

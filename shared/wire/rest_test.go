@@ -124,6 +124,32 @@ func TestRestedConnectionIsUsed(t *testing.T) {
 	}
 }
 
+// What must not be sent twice is not sent over a connection that may be dead: no
+// other attempt could take its place in time.
+func TestWhatIsSentOnceRestsOnNothing(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello") }))
+	defer s.Close()
+	tr := New(Options{})
+	defer tr.CloseIdleConnections()
+	for _, tt := range []struct {
+		rest time.Duration
+		want string
+	}{{0, "new"}, {time.Second, "reused"}, {10 * time.Second, "new"}} {
+		rest(tr, tt.rest)
+		ctx, a := evidence.NewAttempt(t.Context(), 1)
+		a.OnSend(func() error { return nil })
+		resp, err := tr.RoundTrip(must(http.NewRequestWithContext(ctx, "GET", s.URL, nil)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		if got := a.End(nil).Connection; got != tt.want {
+			t.Errorf("after a rest of %v: a %s connection, want a %s one", tt.rest, got, tt.want)
+		}
+	}
+}
+
 // When the connection that rested turns out to be dead, the second attempt has one
 // that was opened beside it: it need not connect.
 func TestSpareIsReadyForTheSecondAttempt(t *testing.T) {
