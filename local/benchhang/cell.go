@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,12 +98,25 @@ func (b bench) cell(ctx context.Context, r row, client string) (_ cell, err erro
 	if err != nil {
 		return cell{}, err
 	}
-	t := task{Client: client, URL: h.URL() + "/v1", Resolver: n.Resolver(), Deadline: b.deadline, Warm: r.warm, Calls: 1, AtOnce: 1}
+	t := task{Client: client, URL: h.URL() + "/v1", Resolver: n.Resolver(), Deadline: b.deadline, Warm: r.warm, Rest: r.rest, Calls: 1, AtOnce: 1}
+	if r.roundTrip > 0 {
+		u, err := url.Parse(t.URL)
+		if err != nil {
+			return cell{}, err
+		}
+		l, err := newLine(net.JoinHostPort("127.0.0.1", u.Port()), r.roundTrip)
+		if err != nil {
+			return cell{}, err
+		}
+		defer l.close()
+		u.Host = net.JoinHostPort(u.Hostname(), l.port())
+		t.URL = u.String()
+	}
 	if r.load {
 		t.Calls, t.AtOnce = b.calls, callers
 	}
 	// Far more than the calls may take: a client that does not return at all must not stop the bench.
-	ctx, cancel := context.WithTimeout(ctx, time.Minute+3*b.deadline*time.Duration((t.Calls+t.AtOnce-1)/t.AtOnce))
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+r.rest+3*b.deadline*time.Duration((t.Calls+t.AtOnce-1)/t.AtOnce))
 	defer cancel()
 	w, err := startWorker(ctx, n, t, r.http1)
 	if err != nil {

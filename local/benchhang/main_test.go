@@ -88,6 +88,37 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
+// After a rest a call takes the one round trip that it takes right after others; with the
+// connection dead it is answered all the same. The round trips are long here, so that
+// a busy machine does not make two of one.
+func TestFar(t *testing.T) {
+	t.Parallel()
+	const trip = 400 * time.Millisecond
+	b := bench{deadline: 10 * time.Second}
+	rested := row{unit: requests, warm: 2, rest: 2500 * time.Millisecond, roundTrip: trip}
+	first, dead := rested, rested
+	first.warm, first.rest = 0, 0
+	dead.faults = all("connection-dead")
+	for _, tt := range []struct {
+		name        string
+		row         row
+		least, most time.Duration
+		attempts    int
+	}{
+		{"the first", first, 3 * trip, 5 * trip, 1}, // TCP, TLS, request
+		{"after a rest", rested, trip, 2 * trip, 1},
+		{"after a rest, dead", dead, 2 * trip, 0, 2},
+	} {
+		c, err := b.cell(t.Context(), tt.row, "Ragtime")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if took := c.Elapsed[0]; c.OK != 1 || took < tt.least || tt.most > 0 && took >= tt.most || c.Attempts < tt.attempts {
+			t.Errorf("%s: %s, %v; want %v to %v", tt.name, c.show(tt.row, b.deadline), took, tt.least, tt.most)
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	b := bench{deadline: 10 * time.Second, calls: 40}
@@ -127,7 +158,7 @@ func TestTable(t *testing.T) {
 	done := func(ok int, text string) outcome {
 		return outcome{OK: ok, Elapsed: []time.Duration{time.Second}, Attempts: 2, Error: text}
 	}
-	r := row{name: "x", truth: "dns", unit: lookups, warm: true}
+	r := row{name: "x", truth: "dns", unit: lookups, warm: 1}
 	for want, c := range map[string]cell{
 		"**ok** 0.50 / 2; left nothing":                                  {outcome: done(1, ""), seen: 2, http2: true},
 		"no 0.50 / 2 (1 lookup); dns not named; HTTP/1.1; left 3 + 1":    {outcome: done(0, "context deadline exceeded"), seen: 1, left: held{3, 1}},

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"ragtime/local/network"
 	"ragtime/local/openai"
@@ -17,10 +18,12 @@ type row struct {
 	// hung, or the status that was answered. Empty where it is not one call.
 	truth string
 	// unit is what the service can see of an attempt, at the layer that fails.
-	unit  unit
-	warm  bool // a healthy call goes before, and leaves its connection in the pool
-	http1 bool // net/http may not speak HTTP/2
-	load  bool // many calls instead of one
+	unit      unit
+	warm      int           // so many healthy calls go before, one after the other, and leave their connection in the pool
+	rest      time.Duration // between them and the call
+	roundTrip time.Duration // to the service; 0 is none, and a time in the table is a share of D
+	http1     bool          // net/http may not speak HTTP/2
+	load      bool          // many calls instead of one
 }
 
 // unit is what the service counts.
@@ -36,6 +39,12 @@ var (
 	requests    = unit{"request", func(c network.Counts) int { return c.Requests }}
 )
 
+// far begins the names of rows whose service is not beside the client.
+const (
+	roundTrip = 20 * time.Millisecond
+	far       = "20 ms round trips, "
+)
+
 var rows = []row{
 	{name: "dns silent", faults: all("dns-silent"), truth: "dns", unit: lookups},
 	{name: "connect silent", faults: all("connect-silent"), truth: "connect", unit: lookups},
@@ -43,8 +52,12 @@ var rows = []row{
 	{name: "wait silent", faults: all("wait-silent"), truth: "wait", unit: requests},
 	{name: "body stops half-way", faults: all("receive-half"), truth: "receive", unit: requests},
 	{name: "body drips", faults: all("receive-drip"), truth: "receive", unit: requests},
-	{name: "pooled connection dead, HTTP/2 where spoken", faults: all("connection-dead"), truth: "wait", unit: requests, warm: true},
-	{name: "pooled connection dead, HTTP/1.1", faults: all("connection-dead"), truth: "wait", unit: requests, warm: true, http1: true},
+	{name: "pooled connection dead, HTTP/2 where spoken", faults: all("connection-dead"), truth: "wait", unit: requests, warm: 1},
+	{name: "pooled connection dead, HTTP/1.1", faults: all("connection-dead"), truth: "wait", unit: requests, warm: 1, http1: true},
+	{name: far + "right after others", truth: "wait", unit: requests, warm: 10, roundTrip: roundTrip},
+	{name: far + "after 10 s of rest", truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip},
+	{name: far + "after 10 s of rest, the connection dead", faults: all("connection-dead"), truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip},
+	{name: far + "after 10 s of rest, the connection dead, HTTP/1.1", faults: all("connection-dead"), truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip, http1: true},
 	{name: "first attempt hangs", faults: []network.Fault{{Name: "wait-silent", Times: 1}}, truth: "wait", unit: requests},
 	{name: "429, Retry-After 20 s", faults: all(retryAfter20.Name), truth: "429", unit: requests},
 	{name: "always 500", faults: all("server-error"), truth: "500", unit: requests},

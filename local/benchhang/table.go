@@ -37,7 +37,7 @@ func table(d time.Duration, rows []row, clients []client, cells [][]cell) string
 	return s.String()
 }
 
-const legend = `A cell: whether an embedding came; the time until the call returned, as a share of D / the attempts,
+const legend = `A cell: whether an embedding came; the time until the call returned, as a share of D (in ms where the row names round trips) / the attempts,
 as the client handed them to its transport, and in parentheses what the service saw of them where that is another
 number (a lookup is two queries); whether the error's text names the phase that hung or the status that was answered;
 what was left 1 s after the return, idle connections closed, in goroutines + sockets. Under load: of all calls, by 8 at once.
@@ -76,7 +76,11 @@ func (c cell) show(r row, d time.Duration) string {
 	if c.OK == len(c.Elapsed) {
 		s = "**ok**"
 	}
-	s += fmt.Sprintf(" %s / %d", short(float64(c.Elapsed[0])/float64(d)), c.Attempts)
+	took := short(float64(c.Elapsed[0]) / float64(d))
+	if r.roundTrip > 0 {
+		took = fmt.Sprintf("%d ms", c.Elapsed[0].Milliseconds())
+	}
+	s += fmt.Sprintf(" %s / %d", took, c.Attempts)
 	if c.seen != c.Attempts {
 		s += fmt.Sprintf(" (%s)", count(c.seen, r.unit.name))
 	}
@@ -87,7 +91,7 @@ func (c cell) show(r row, d time.Duration) string {
 			s += "; " + r.truth + " not named"
 		}
 	}
-	if r.warm && !r.http1 && !c.http2 {
+	if r.warm > 0 && !r.http1 && !c.http2 {
 		s += "; HTTP/1.1"
 	}
 	return s + "; " + c.left.String()

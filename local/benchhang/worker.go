@@ -22,7 +22,8 @@ type task struct {
 	URL      string
 	Resolver string // of the network, host:port
 	Deadline time.Duration
-	Warm     bool
+	Warm     int           // healthy calls before
+	Rest     time.Duration // between them and the others
 	Calls    int
 	AtOnce   int
 }
@@ -66,11 +67,12 @@ func work(in io.Reader, out io.Writer) error {
 		return fmt.Errorf("there is no client %q", t.Client)
 	}
 	call := clients[i].start(t, over)
-	if t.Warm {
+	for range t.Warm {
 		if err := call(); err != nil {
 			return fmt.Errorf("a call of a healthy service: %w", err)
 		}
 	}
+	time.Sleep(t.Rest)
 	if err := to.Encode("ready"); err != nil {
 		return err
 	}
