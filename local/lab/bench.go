@@ -354,6 +354,16 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 		b.disconnect()
 	}
 	host := b.host(s.Service)
+	if s.hurried > 0 {
+		if err := host.Set(on("wait-silent")...); err != nil {
+			return Row{}, err
+		}
+	}
+	for range s.hurried {
+		if _, err := b.ask(ctx, s, time.Second); err != nil {
+			return Row{}, err
+		}
+	}
 	if err := host.Set(s.Faults...); err != nil {
 		return Row{}, err
 	}
@@ -474,6 +484,9 @@ func (w Want) compare(a answer, row Row, usual, slack time.Duration, promptly bo
 	}
 	if w.Over > 0 && a.elapsed > usual+w.Over {
 		miss("took %v more than a healthy one's %v, want %v", (a.elapsed - usual).Round(time.Millisecond), usual.Round(time.Millisecond), w.Over)
+	}
+	if w.Within > 0 && promptly && a.elapsed > usual+w.Within {
+		miss("took %v more than a healthy one's %v, want %v", (a.elapsed - usual).Round(time.Millisecond), usual.Round(time.Millisecond), w.Within)
 	}
 	if w.Promptly && promptly && a.elapsed > budget*3/4 {
 		miss("took %v of %v to say so", a.elapsed.Round(time.Millisecond), budget)

@@ -39,7 +39,10 @@ type Scenario struct {
 	repeat bool          // the service takes requests and answers none, so that one more is paid for
 	long   bool          // a document or query larger than the connection's windows
 	full   bool          // a document of 1 MiB
-	load   *load         // many requests instead of one
+	// hurried clients come before, with Prefer: wait=1 each, and hang; nothing that they did
+	// may be felt.
+	hurried int
+	load    *load // many requests instead of one
 }
 
 // Want is what is promised. A zero field is not looked at, but for Problem.
@@ -50,6 +53,8 @@ type Want struct {
 	Phases  []fault.Phase // any of these
 	// Over is the most that a survived fault may add to the time of a healthy request.
 	Over time.Duration
+	// Within is the same where a busy machine does not spoil it: such scenarios run beside others.
+	Within time.Duration
 	// Promptly is for failures that must not wait for the budget.
 	Promptly bool
 }

@@ -117,6 +117,10 @@ func survived(function, service string) []Scenario {
 	}
 	out := []Scenario{
 		s("connect-first-silent", on("connect-first-silent"), ok),
+		s("first of two addresses stopped", on("first-stopped"), Want{Status: http.StatusOK, Within: time.Second}),
+		s("first of two addresses silent", on("first-silent"), Want{Status: http.StatusOK, Within: 1200 * time.Millisecond}),
+		s("first of two DNS servers silent", on("dns-first-silent"), Want{Status: http.StatusOK, Within: 1200 * time.Millisecond}),
+		s("no answer for IPv6", on("dns-ipv6-silent"), Want{Status: http.StatusOK, Within: 500 * time.Millisecond}),
 		s("goaway once", once("goaway"), ok),
 		s("reset once", once("reset"), ok),
 		s("answer-503 once", once("answer-503"), ok),
@@ -128,9 +132,13 @@ func survived(function, service string) []Scenario {
 	}
 	dead := s("connection dead", on("connection-dead"), Want{Status: http.StatusOK, Over: 600 * time.Millisecond})
 	dead.pooled = true
+	rested := s("connection dead after 10 s of rest", on("connection-dead"), ok)
+	rested.freeze = 10 * time.Second
+	hurried := s("first attempt hangs, after 4 clients in a hurry whose requests hung", once("wait-silent"), Want{Status: http.StatusOK, Within: 1200 * time.Millisecond})
+	hurried.hurried, hurried.wait = 4, 0 // a client with a wish of its own has their ration
 	frozen := s("connection dead after a freeze of 3 s", on("connection-dead"), Want{Status: http.StatusOK, Over: 150 * time.Millisecond})
 	frozen.freeze = 3200 * time.Millisecond
-	return append(out, dead, frozen)
+	return append(out, rested, hurried, dead, frozen)
 }
 
 // answers are what OpenAI and DynamoDB may say.

@@ -16,6 +16,7 @@ import (
 
 // nameServer is a DNS server at one port of UDP and TCP.
 type nameServer struct {
+	second bool // clients ask it after the other one
 	find   func(func(*Host) bool) *Host
 	udp    net.PacketConn
 	tcp    net.Listener
@@ -24,8 +25,8 @@ type nameServer struct {
 	tasks  sync.WaitGroup
 }
 
-func startNameServer(address netip.Addr, find func(func(*Host) bool) *Host) (*nameServer, error) {
-	s := &nameServer{find: find}
+func startNameServer(address netip.Addr, find func(func(*Host) bool) *Host, second bool) (*nameServer, error) {
+	s := &nameServer{find: find, second: second}
 	var err error
 	for range 10 { // TCP's port is taken by chance, now and then
 		if s.udp, err = net.ListenPacket("udp4", netip.AddrPortFrom(address, 0).String()); err != nil {
@@ -148,7 +149,7 @@ func (s *nameServer) answer(query []byte) []byte {
 
 func (s *nameServer) resolve(name string, t dnsmessage.Type) reply {
 	if h := s.find(func(h *Host) bool { return name == h.domain()+"." }); h != nil {
-		return h.resolve(t)
+		return h.resolve(t, s.second)
 	}
 	// A resolver that goes on through the system's search domains finds nothing there.
 	if h := s.find(func(h *Host) bool { return strings.HasPrefix(name, h.domain()+".") }); h != nil {
@@ -193,8 +194,9 @@ var (
 
 // resolve answers a query for the service's name. It has no address but IPv4's.
 // A lookup asks for both families in two queries that nothing ties together: a
-// fault with Times or Share meets the one for IPv4, else it meets every query.
-func (h *Host) resolve(t dnsmessage.Type) reply {
+// fault with Times or Share meets the one for IPv4, else it meets every query. second
+// tells which of the DNS servers is asked.
+func (h *Host) resolve(t dnsmessage.Type, second bool) reply {
 	h.mu.Lock()
 	h.counts.Queries++
 	h.mu.Unlock()
@@ -203,7 +205,7 @@ func (h *Host) resolve(t dnsmessage.Type) reply {
 		name = a.kind.Name
 	}
 	switch {
-	case name == "dns-silent":
+	case name == "dns-silent", name == "dns-first-silent" && !second, name == "dns-ipv6-silent" && t == dnsmessage.TypeAAAA:
 		return reply{silent: true}
 	case name == "dns-fails":
 		return reply{code: dnsmessage.RCodeServerFailure}
@@ -215,6 +217,8 @@ func (h *Host) resolve(t dnsmessage.Type) reply {
 		return reply{addresses: []netip.Addr{silentAddress}}
 	case "connect-first-silent":
 		return reply{addresses: []netip.Addr{silentAddress, h.address}}
+	case "first-stopped", "first-silent":
+		return reply{addresses: []netip.Addr{badAddress, h.address}}
 	case "connect-refused":
 		return reply{addresses: []netip.Addr{refusedAddress}}
 	}

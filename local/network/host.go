@@ -34,7 +34,7 @@ type Host struct {
 
 	mu     sync.Mutex
 	on     []*active
-	silent io.Closer // the address where SYNs are dropped, while a fault needs it
+	silent io.Closer // what is at the service's other address, while a fault needs one
 	conns  []*conn   // in the order of accepting
 	counts Counts
 	over   bool // closed

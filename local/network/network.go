@@ -43,7 +43,7 @@ type Network struct {
 
 	ca    authority
 	wrong tls.Certificate // of a name that no service has
-	names *nameServer
+	names [2]*nameServer
 
 	mu     sync.Mutex
 	hosts  []*Host // in the order of Serve
@@ -64,15 +64,31 @@ func At(address netip.Addr) (*Network, error) {
 	if n.wrong, err = n.ca.issue("wrong.test"); err != nil {
 		return nil, err
 	}
-	if n.names, err = startNameServer(address, n.find); err != nil {
-		return nil, err
+	for i := range n.names {
+		if n.names[i], err = startNameServer(address, n.find, i > 0); err != nil {
+			return nil, errors.Join(err, n.closeNames())
+		}
 	}
 	return n, nil
 }
 
 // Resolver is the address, host:port, of the network's DNS server, over UDP and
 // TCP. Names that are not the network's own it answers through the system's resolver.
-func (n *Network) Resolver() string { return n.names.address() }
+func (n *Network) Resolver() string { return n.names[0].address() }
+
+// Resolvers are the addresses of both DNS servers, with a comma between. The second one
+// answers as the first one does, except where a fault tells them apart.
+func (n *Network) Resolvers() string { return n.names[0].address() + "," + n.names[1].address() }
+
+func (n *Network) closeNames() error {
+	var errs []error
+	for _, s := range n.names {
+		if s != nil {
+			errs = append(errs, s.close())
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // CertPEM is the certificate of the CA, as a file for SSL_CERT_FILE.
 func (n *Network) CertPEM() []byte { return n.ca.pem }
@@ -167,5 +183,5 @@ func (n *Network) Close() error {
 	for _, h := range n.services() {
 		errs = append(errs, h.close())
 	}
-	return errors.Join(append(errs, n.names.close())...)
+	return errors.Join(append(errs, n.closeNames())...)
 }

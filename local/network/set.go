@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -72,11 +73,19 @@ func (h *Host) prepare(need map[string]bool) error {
 		}
 		h.narrow = stalls
 	}
-	if !need["connect-silent"] && !need["connect-first-silent"] {
-		return nil
+	var silent io.Closer
+	var err error
+	switch {
+	case need["connect-silent"], need["connect-first-silent"]:
+		silent, err = dropSYNs(silentAddress, h.port())
+	case need["first-stopped"]:
+		silent, err = stop(h.port())
+	case need["first-silent"] && h.plain:
+		silent, err = mute(h.port(), nil)
+	case need["first-silent"]:
+		silent, err = mute(h.port(), h.right)
 	}
-	silent, err := dropSYNs(silentAddress, h.port())
-	if err != nil {
+	if err != nil || silent == nil {
 		return err
 	}
 	h.mu.Lock()

@@ -39,7 +39,7 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 	s.close = append(s.close, s.Network.Close)
 	s.Network.Plain = plain || o.Plain
 	env = map[string]string{
-		"RAGTIME_RESOLVER":          s.Network.Resolver(),
+		"RAGTIME_RESOLVER":          s.Network.Resolvers(),
 		"RAGTIME_PROVIDER":          o.Provider,
 		"RAGTIME_PROVIDER_SETTINGS": o.Settings,
 	}

@@ -1,0 +1,89 @@
+package network
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// badAddress is where a service's name leads first, as long as a fault gives it two addresses
+// of which one accepts connections and does nothing good with them.
+var badAddress = netip.AddrFrom4([4]byte{127, 0, 0, 4})
+
+// bad is a server at badAddress.
+type bad struct {
+	listener *net.TCPListener
+	tasks    sync.WaitGroup
+	mu       sync.Mutex
+	conns    []net.Conn
+	over     bool
+}
+
+// stop starts a server that is stopped: the kernel takes connections for it.
+func stop(port int) (*bad, error) {
+	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: badAddress.AsSlice(), Port: port})
+	if err != nil {
+		return nil, err
+	}
+	return &bad{listener: l}, nil
+}
+
+// mute starts a server that reads and never answers. A nil configuration is none of TLS.
+func mute(port int, config *tls.Config) (*bad, error) {
+	b, err := stop(port)
+	if err != nil {
+		return nil, err
+	}
+	b.tasks.Go(func() {
+		for {
+			c, err := b.listener.Accept()
+			if err != nil {
+				return
+			}
+			if !b.remember(c) {
+				c.Close()
+				return
+			}
+			if config != nil {
+				c = tls.Server(c, config)
+			}
+			b.tasks.Go(func() { io.Copy(io.Discard, c) })
+		}
+	})
+	return b, nil
+}
+
+// remember keeps a connection to be closed; false if all are closed already.
+func (b *bad) remember(c net.Conn) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.over {
+		b.conns = append(b.conns, c)
+	}
+	return !b.over
+}
+
+// Close ends the connections, and gives their clients a moment to notice.
+func (b *bad) Close() error {
+	err := b.listener.Close()
+	b.mu.Lock()
+	b.over = true
+	for _, c := range b.conns {
+		c.(*net.TCPConn).CloseWrite()
+	}
+	b.mu.Unlock()
+	ended := make(chan struct{})
+	go func() { b.tasks.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(notice):
+	}
+	for _, c := range b.conns { // nobody adds one any more
+		c.Close()
+	}
+	<-ended
+	return err
+}
