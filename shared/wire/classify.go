@@ -28,6 +28,8 @@ func Classify(service string, err error) *fault.Error {
 		kind, detail = fault.Upstream, "its certificate is not valid for it"
 	case is[tls.RecordHeaderError](err):
 		kind, detail = fault.Upstream, "it does not speak TLS"
+	case dns != nil && dns.IsTimeout:
+		kind, detail = fault.Timeout, "no DNS server answered" // after all of them were asked, twice
 	case dns != nil:
 		detail = "its name cannot be resolved"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):

@@ -57,3 +57,15 @@ func TestClassifyByWhatIsKnown(t *testing.T) {
 		})
 	}
 }
+
+// A resolver that says nothing is a hang, one that says no is none.
+func TestSilentResolverIsATimeout(t *testing.T) {
+	for kind, err := range map[fault.Kind]*net.DNSError{
+		fault.Timeout:     {Err: "i/o timeout", Name: "example.com", IsTimeout: true, IsTemporary: true},
+		fault.Unavailable: {Err: "server misbehaving", Name: "example.com", IsTemporary: true},
+	} {
+		if f := wire.Classify("openai", err); f.Kind != kind {
+			t.Errorf("%v is %v: %s, want %v", err, f.Kind, f.Detail, kind)
+		}
+	}
+}
