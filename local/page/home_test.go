@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/chromedp/cdproto/input"
@@ -143,7 +144,7 @@ func TestHome(t *testing.T) {
 				for _, l := range evaluate[[]string](t, ctx, contrast) {
 					t.Error(l)
 				}
-				for _, id := range []string{"front~~20desk.md", "handbook~parking~rules.md"} {
+				for i, id := range []string{"front~~20desk.md", "handbook~parking~rules.md"} {
 					if !evaluate[bool](t, ctx, `document.querySelector('details[data-id="`+id+`"]').open`) {
 						run(t, ctx, "open the document", press(chromedp.CSS(`details[data-id="`+id+`"] summary`)))
 					}
@@ -151,6 +152,7 @@ func TestHome(t *testing.T) {
 					until(t, ctx, `!document.querySelector("#delete").open`)
 					run(t, ctx, "delete it", press(chromedp.CSS(`details[data-id="`+id+`"] .danger`)), press("#delete .danger"))
 					until(t, ctx, shows("#library-said", id+" was deleted."))
+					until(t, ctx, shows("#count", strconv.Itoa(26-i))) // the list is drawn anew
 				}
 				until(t, ctx, shows("#count", "25"))
 				until(t, ctx, `document.activeElement.id === "library-title"`)

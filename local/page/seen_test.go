@@ -27,7 +27,7 @@ func TestHangIsSeen(t *testing.T) {
 		press(`form[action$="/on"] button`))
 	until(t, ctx, shows("header .on", "openai · wait-silent"))
 	until(t, ctx, shows("#library-said", "Nothing is here yet")) // the scripts are there
-	run(t, ctx, "ask", fill("#query", "who pays?"), press("#options > summary"), fill(`#ask input[name=wait]`, "6"), press("#ask button.main"))
+	run(t, ctx, "ask", fill("#query", "who pays?"), press("#options > summary"), press(`#options [name="write"]`), fill(`#ask input[name=wait]`, "6"), press("#ask button.main"))
 
 	// Half of the 6 s are the step's, so it is in progress for 3 s.
 	until(t, ctx, shows("#said", "retrieve is waiting in step embed, phase wait (no response byte) · watch it"))

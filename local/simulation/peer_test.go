@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
@@ -26,7 +27,7 @@ type peer struct {
 	by       *walk // who opened it; nil if nobody knows
 	host     int
 	requests int
-	idle     time.Time     // since when it rests, or rested before its present request; zero before the first
+	idle     moment        // since when it rests, or rested before its present request; zero before the first
 	gone     chan struct{} // closed when the client closed its end
 }
 
@@ -146,7 +147,7 @@ func (w *wired) serve(c *peer) {
 		if !w.answer(c, k, r.Header.Get(mark), dead) {
 			return
 		}
-		c.idle = time.Now()
+		c.idle.since(time.Now())
 	}
 }
 
@@ -200,4 +201,17 @@ func (w *wired) answer(c *peer, k *walk, name string, dead bool) bool {
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale")
 	}
 	return true
+}
+
+// moment is a time that one goroutine notes and another one reads.
+type moment struct{ at atomic.Pointer[time.Time] }
+
+func (m *moment) since(t time.Time) { m.at.Store(&t) }
+
+// get is the zero time before the first.
+func (m *moment) get() time.Time {
+	if t := m.at.Load(); t != nil {
+		return *t
+	}
+	return time.Time{}
 }

@@ -219,7 +219,7 @@ func (c *nearEnd) Write(b []byte) (int, error) {
 func (k *walk) begins(c *peer) {
 	k.entered(fault.PhaseSend)
 	k.uses(c.host)
-	k.lent(c.idle)
+	k.lent(c.idle.get())
 	k.call.sent(k.trial)
 }
 
