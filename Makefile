@@ -44,7 +44,7 @@ sam-invoke: build $(FUNCTIONS:%=build/sam/%/bootstrap) ## give a function an eve
 
 test: ## run every test
 	$(if $(RACE),,@echo "no C compiler found: testing without the race detector")
-	go test $(RACE) -count=1 ./...
+	go test $(RACE) -count=1 -timeout 20m ./...
 
 simulate: ## run ten million random schedules of the engine in virtual time (half an hour on two cores); SCHEDULES=n SEED=n
 	go test -count=1 -timeout 0 -v -run TestSimulate ./local/simulation -schedules $(or $(SCHEDULES),10000000) -seed $(or $(SEED),0)
