@@ -148,7 +148,11 @@ func TestStreams(t *testing.T) {
 	ends := map[string]int{}
 	const atOnce = 20
 	for begun := 0; begun < *streams; begun += atOnce {
-		if err := s.Network.Host("chat").Set(faults[random.IntN(len(faults))]...); err != nil {
+		fault := faults[random.IntN(len(faults))]
+		if begun == 0 {
+			fault = nil
+		}
+		if err := s.Network.Host("chat").Set(fault...); err != nil {
 			t.Fatal(err)
 		}
 		var all sync.WaitGroup
@@ -168,7 +172,7 @@ func TestStreams(t *testing.T) {
 	}
 	s.Network.Host("chat").Set()
 	t.Logf("seed %d: streams ended with %v", seed, ends)
-	if ends["done"] == 0 || ends["left"] == 0 {
+	if ends["done"] == 0 || ends["left"] == 0 && *streams >= 200 {
 		t.Errorf("seed %d: streams ended with %v, want some that are whole and some that were left", seed, ends)
 	}
 	gone := time.Now()
