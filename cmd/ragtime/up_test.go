@@ -26,6 +26,8 @@ type running struct {
 	out *bufio.Reader
 }
 
+func TestMain(m *testing.M) { systemtest.Clean(m.Run()) }
+
 func start(t *testing.T, root, data string, args ...string) *running {
 	t.Helper()
 	c := exec.Command(filepath.Join(root, "build/ragtime"), append([]string{"up", "--port=0", "--data=" + data}, args...)...)

@@ -20,7 +20,7 @@ import (
 	"ragtime/local/xray/xraytest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(systemtest.Clean)) }
 
 // Every fault against real function processes: the answer comes in time, with
 // the right status and problem, the true step and phase, and leaves nothing open.

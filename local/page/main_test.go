@@ -18,10 +18,11 @@ import (
 	"ragtime/local/lambda"
 	"ragtime/local/network"
 	"ragtime/local/page"
+	"ragtime/local/system/systemtest"
 	"ragtime/local/xray"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.Cleanup(systemtest.Clean)) }
 
 // site is a page over services and an API of its own, without functions.
 type site struct {

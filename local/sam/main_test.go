@@ -21,6 +21,8 @@ type project struct {
 	template            *gateway.Template
 }
 
+func TestMain(m *testing.M) { systemtest.Clean(m.Run()) }
+
 func TestContainers(t *testing.T) {
 	p := build(t)
 	t.Run("invoke", func(t *testing.T) { testInvoke(t, p) })

@@ -33,7 +33,7 @@ func TestMain(m *testing.M) {
 		deaf(url)
 		return
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(m, goleak.Cleanup(systemtest.Clean))
 }
 
 // call sends a request and decodes the JSON answer into out, if that is not nil.
