@@ -148,8 +148,8 @@ func (r *reader) vectors() ([][]float32, error) {
 	return out, nil
 }
 
-// usage reads the tokens that were paid for. What is none does not spoil a good
-// answer: a number with a point, or in a string, is one; anything else is 0.
+// usage reads the tokens that were paid for. What is no count does not spoil a good
+// answer: it is 0.
 func (r *reader) usage() (int, error) {
 	var raw json.RawMessage
 	if err := r.Decode(&raw); err != nil {
@@ -163,12 +163,20 @@ func (r *reader) usage() (int, error) {
 		return 0, nil
 	}
 	for _, field := range []json.RawMessage{said.Prompt, said.Total} {
-		n, err := strconv.ParseFloat(strings.Trim(string(field), `"`), 64)
-		if err == nil && n >= 0 && n <= math.MaxInt32 {
-			return int(n), nil
+		if n, ok := count(field); ok {
+			return n, nil
 		}
 	}
 	return 0, nil
+}
+
+// count reads a count of tokens: a number with a point, or in a string, is one.
+func count(raw json.RawMessage) (n int, ok bool) {
+	x, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
+	if err != nil || !(x >= 0 && x <= math.MaxInt32) {
+		return 0, false
+	}
+	return int(x), true
 }
 
 func check(v []float32, dimensions int) error {

@@ -113,10 +113,10 @@ func (c *call) begins(ctx context.Context, i int) {
 	}
 }
 
-func (c *call) pays(model string, prompt, completion tokens) {
+func (c *call) pays(p rag.Paid) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.paid = append(c.paid, rag.Paid{Model: model, Prompt: int(prompt), Completion: int(completion)})
+	c.paid = append(c.paid, p)
 }
 
 func (c *call) allPaid() []rag.Paid {

@@ -119,14 +119,23 @@ func (n *name) UnmarshalJSON(b []byte) error {
 // for no more (https://platform.openai.com/docs/guides/error-codes): waiting does not help.
 var outOfFunds = []string{"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
 
+func (r *refusal) outOfFunds() bool {
+	return slices.Contains(outOfFunds, r.code) || slices.Contains(outOfFunds, r.kind)
+}
+
+const (
+	outOfFundsDetail  = "openai: the account's quota is exhausted, or it is not active: see its billing page"
+	rateLimitedDetail = "openai: rate limit reached"
+)
+
 // fault says what the refusal means for the caller and for another attempt.
 func (r *refusal) fault() *fault.Error {
 	f := &fault.Error{Kind: fault.Upstream, Detail: "openai: answered " + strconv.Itoa(r.status), Cause: r}
 	switch s := r.status; {
-	case slices.Contains(outOfFunds, r.code) || slices.Contains(outOfFunds, r.kind) || s == http.StatusPaymentRequired:
-		f.Kind, f.Detail = fault.QuotaExhausted, "openai: the account's quota is exhausted, or it is not active: see its billing page"
+	case r.outOfFunds() || s == http.StatusPaymentRequired:
+		f.Kind, f.Detail = fault.QuotaExhausted, outOfFundsDetail
 	case s == http.StatusTooManyRequests:
-		f.Kind, f.Detail = fault.RateLimited, "openai: rate limit reached"
+		f.Kind, f.Detail = fault.RateLimited, rateLimitedDetail
 		f.RetryAfter = wire.RetryAfter(r.header)
 	case s == http.StatusUnauthorized || s == http.StatusForbidden:
 		f.Detail = "openai: the API key was refused (" + strconv.Itoa(s) + "): check OPENAI_API_KEY or the secret behind OPENAI_API_KEY_SECRET"

@@ -1,13 +1,12 @@
 package openai
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
-	"math"
 	"mime"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -44,25 +43,10 @@ type event struct {
 		FinishReason string `json:"finish_reason"`
 	} `json:"choices"`
 	Usage *struct {
-		PromptTokens     tokens `json:"prompt_tokens"`
-		CompletionTokens tokens `json:"completion_tokens"`
+		PromptTokens     json.RawMessage `json:"prompt_tokens"`
+		CompletionTokens json.RawMessage `json:"completion_tokens"`
 	} `json:"usage"`
-	Error *struct {
-		Code any    `json:"code"`
-		Type string `json:"type"`
-	} `json:"error"`
-}
-
-// tokens is a count of tokens. What is no number is none: a wrong one does not
-// spoil a good answer.
-type tokens int
-
-func (n *tokens) UnmarshalJSON(b []byte) error {
-	x, err := strconv.ParseFloat(strings.Trim(string(b), `"`), 64)
-	if err == nil && x >= 0 && x <= math.MaxInt32 {
-		*n = tokens(x)
-	}
-	return nil
+	Error json.RawMessage `json:"error"` // null where there is none, as some servers write it
 }
 
 // stream asks a model once, and passes the text on as it comes.
@@ -94,6 +78,7 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 	r.timer.Stop() // until the first piece of text, the attempt's own limit holds
 	defer r.timer.Stop()
 	err = r.read(resp)
+	r.out.Text = r.text.String()
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
@@ -111,11 +96,10 @@ type reading struct {
 	emit  func(string) error
 	timer *time.Timer // fires when nothing was said for too long
 
-	out    rag.Generated
-	began  bool
-	size   int  // of the text so far, in bytes
-	most   int  // that it may have
-	counts bool // the tokens were counted
+	out     rag.Generated // but for its text
+	text    strings.Builder
+	most    int  // bytes that the text may have
+	counted bool // the tokens were
 }
 
 // read reads the stream to its end. An error that the client's end caused is the client's.
@@ -123,9 +107,9 @@ func (r *reading) read(resp *http.Response) error {
 	decoder := ssestream.NewDecoder(resp)
 	for decoder.Next() {
 		data := decoder.Event().Data
-		if string(trimmed(data)) == "[DONE]" {
+		if string(bytes.TrimSpace(data)) == "[DONE]" {
 			io.Copy(io.Discard, io.LimitReader(resp.Body, 4096)) // so that the connection can be used again
-			if r.out.Finish == "" && r.out.Text != "" {
+			if r.out.Finish == "" && r.text.Len() > 0 {
 				r.out.Finish = rag.FinishStop // some servers do not say why
 			}
 			break
@@ -133,6 +117,9 @@ func (r *reading) read(resp *http.Response) error {
 		var e event
 		if err := json.Unmarshal(data, &e); err != nil {
 			return &fault.Error{Kind: fault.Upstream, Detail: r.model.named("openai: an event of the stream cannot be read"), Cause: err}
+		}
+		if len(e.Error) > 0 && string(e.Error) != "null" {
+			return r.model.refused(data)
 		}
 		if err := r.take(e); err != nil {
 			return err
@@ -144,7 +131,7 @@ func (r *reading) read(resp *http.Response) error {
 	if r.out.Finish == "" {
 		return fault.New(fault.Unavailable, "%s", r.model.named("openai: the stream ended before the text did"))
 	}
-	if strings.TrimSpace(r.out.Text) == "" {
+	if strings.TrimSpace(r.text.String()) == "" {
 		return r.wordless()
 	}
 	return nil
@@ -159,28 +146,20 @@ func (r *reading) wordless() error {
 	return fault.New(fault.Upstream, "%s", r.model.named(detail))
 }
 
-func trimmed(data []byte) []byte {
-	for len(data) > 0 && (data[len(data)-1] == '\n' || data[len(data)-1] == ' ') {
-		data = data[:len(data)-1]
-	}
-	return data
-}
-
 // finishes are the provider's words for how a text ended. Others are new to us:
 // the text is whole all the same.
 var finishes = map[string]rag.Finish{"length": rag.FinishLength, "content_filter": rag.FinishFilter}
 
 // take takes an event.
 func (r *reading) take(e event) error {
-	if e.Error != nil {
-		return r.model.refused(e)
-	}
 	if e.Model != "" {
 		r.out.Model = e.Model
 	}
-	if e.Usage != nil && !r.counts {
-		r.counts = true
-		r.call.pays(r.model.Model, e.Usage.PromptTokens, e.Usage.CompletionTokens)
+	if e.Usage != nil && !r.counted {
+		r.counted = true
+		prompt, _ := count(e.Usage.PromptTokens)
+		completion, _ := count(e.Usage.CompletionTokens)
+		r.call.pays(rag.Paid{Model: r.model.Model, Prompt: prompt, Completion: completion})
 	}
 	if len(e.Choices) == 0 {
 		return nil
@@ -206,16 +185,14 @@ func (r *reading) say(piece string) error {
 	if piece == "" {
 		return nil
 	}
-	if !r.began {
-		r.began = true
+	if r.text.Len() == 0 {
 		attempt.Commit(r.ctx)
 	}
 	r.timer.Stop()
-	r.size += len(piece)
-	if r.size > r.most {
+	if r.text.Len()+len(piece) > r.most {
 		return fault.New(fault.Upstream, "%s", r.model.named("openai: the text is longer than any limit that was given"))
 	}
-	r.out.Text += piece
+	r.text.WriteString(piece)
 	if err := r.emit(piece); err != nil {
 		return err
 	}
@@ -234,15 +211,15 @@ func (r *reading) end(reason string) {
 	r.timer.Reset(epilogue)
 }
 
-// refused makes a fault of an error that came in the stream's middle. Its text is
-// the provider's, and may quote the prompt.
-func (m model) refused(e event) error {
-	code, _ := e.Error.Code.(string)
+// refused makes a fault of an event with an error, which comes in the stream's middle.
+func (m model) refused(event []byte) error {
+	var why refusal
+	why.read(event)
 	switch {
-	case code == "insufficient_quota" || e.Error.Type == "insufficient_quota":
-		return fault.New(fault.QuotaExhausted, "%s", m.named("openai: the account's quota is exhausted: see its billing page"))
-	case code == "rate_limit_exceeded":
-		return fault.New(fault.RateLimited, "%s", m.named("openai: rate limit reached"))
+	case why.outOfFunds():
+		return fault.New(fault.QuotaExhausted, "%s", m.named(outOfFundsDetail))
+	case why.code == "rate_limit_exceeded":
+		return fault.New(fault.RateLimited, "%s", m.named(rateLimitedDetail))
 	}
 	return fault.New(fault.Unavailable, "%s", m.named("openai: the stream ended with an error"))
 }
