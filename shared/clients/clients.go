@@ -33,18 +33,17 @@ type Clients struct {
 	Table    *dynamo.Table
 
 	config config.Config
-	client *http.Client
-	key    openai.Key // of the embedder
+	keys   keys
 }
 
 // New builds the clients. Redirects are not followed: none of these services
 // sends any, and a credential must not travel to where a redirect points.
 func New(c config.Config) Clients {
 	client := over(wire.Options{Resolver: c.Resolver})
-	key := keyOf(c, client, c.OpenAIKey, c.OpenAIKeySecret)
-	embedder := openai.New(c.Provider, client, key, c.EmbeddingModel, c.Dimensions)
+	keys := keys{aws: awsConfig(c, bounded.New(client, mostOfSecrets), c.SecretsURL), secrets: map[string]openai.Key{}}
+	embedder := openai.New(c.Provider, client, keys.get(c.OpenAIKey, c.OpenAIKeySecret), c.EmbeddingModel, c.Dimensions)
 	table := dynamo.New(awsConfig(c, bounded.New(client, mostOfDynamoDB), c.DynamoDBURL), c.Table)
-	return Clients{Embedder: embedder, Table: table.In(embedder.Model()).Declare(c.FilterKeys...), config: c, client: client, key: key}
+	return Clients{Embedder: embedder, Table: table.In(embedder.Model()).Declare(c.FilterKeys...), config: c, keys: keys}
 }
 
 // Generator builds the client of the chat models, over a transport of its own: a
@@ -53,11 +52,7 @@ func (c Clients) Generator(chat config.Chat) *openai.Generator {
 	client := over(wire.Options{Resolver: c.config.Resolver, Limits: wire.Limits{Receive: deadline.Cap, Body: mostOfChat}})
 	var models []openai.Chat
 	for _, m := range chat.Models {
-		key := c.key
-		if m.Key != c.config.OpenAIKey || m.KeySecret != c.config.OpenAIKeySecret {
-			key = keyOf(c.config, c.client, m.Key, m.KeySecret)
-		}
-		models = append(models, openai.Chat{API: m.API, Key: key, Model: m.Name,
+		models = append(models, openai.Chat{API: m.API, Key: c.keys.get(m.Key, m.KeySecret), Model: m.Name,
 			Temperature: chat.Settings.Temperature, ReasoningEffort: chat.Settings.ReasoningEffort})
 	}
 	return openai.NewGenerator(client, chat.Settings.Window, models[0], models[1:]...)
@@ -69,12 +64,21 @@ func over(o wire.Options) *http.Client {
 	}}
 }
 
-// keyOf is the fixed key, or the one in the secret.
-func keyOf(c config.Config, client *http.Client, fixed, arn string) openai.Key {
+// keys has a key for each secret, which is fetched once, however many use it.
+type keys struct {
+	aws     aws.Config
+	secrets map[string]openai.Key // by ARN
+}
+
+// get is the fixed key, or the one in the secret.
+func (k keys) get(fixed, arn string) openai.Key {
 	if fixed != "" {
 		return openai.Fixed(fixed)
 	}
-	return secret.New(awsConfig(c, bounded.New(client, mostOfSecrets), c.SecretsURL), arn)
+	if k.secrets[arn] == nil {
+		k.secrets[arn] = secret.New(k.aws, arn)
+	}
+	return k.secrets[arn]
 }
 
 // awsConfig is what config.LoadDefaultConfig would find in Lambda, without its

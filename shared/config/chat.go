@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strconv"
-	"strings"
 
 	"ragtime/shared/price"
 	"ragtime/shared/provider"
+	"ragtime/shared/settings"
 )
 
 // Chat is what the function needs to know that writes answers.
@@ -52,7 +50,9 @@ func ReadChat(getenv func(string) string, c Config) (Chat, error) {
 		}
 	}
 	out := Chat{System: getenv("RAGTIME_SYSTEM_PROMPT"), Settings: ChatSettings{AnswerTokens: 1024, PassageTokens: 6000, Window: 128_000, LeastScore: 0.1}}
-	note(out.Settings.read(getenv("RAGTIME_CHAT_SETTINGS")))
+	if err := out.Settings.read(getenv("RAGTIME_CHAT_SETTINGS")); err != nil {
+		note(fmt.Errorf("RAGTIME_CHAT_SETTINGS: %w", err))
+	}
 	first := ChatModel{Name: "gpt-4.1-mini", API: c.Provider, Key: c.OpenAIKey, KeySecret: c.OpenAIKeySecret}
 	first, err := first.read(getenv, "RAGTIME_CHAT_")
 	note(err)
@@ -109,7 +109,7 @@ func (m ChatModel) read(getenv func(string) string, prefix string) (ChatModel, e
 }
 
 func (s *ChatSettings) read(text string) error {
-	settings := map[string]func(string) error{
+	err := settings.Read(text, map[string]func(string) error{
 		"temperature": func(v string) error {
 			s.Temperature = new(float64)
 			return between(s.Temperature, v, 0, 2)
@@ -119,25 +119,11 @@ func (s *ChatSettings) read(text string) error {
 		"passage_tokens":   func(v string) error { return atLeast(&s.PassageTokens, v, 256) },
 		"window":           func(v string) error { return atLeast(&s.Window, v, 2048) },
 		"least_score":      func(v string) error { return between(&s.LeastScore, v, -1, 1) },
-	}
-	var mistakes []error
-	for entry := range strings.SplitSeq(text, ",") {
-		name, value, _ := strings.Cut(entry, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if name == "" && value == "" {
-			continue
-		}
-		set := settings[name]
-		if set == nil {
-			mistakes = append(mistakes, fmt.Errorf("RAGTIME_CHAT_SETTINGS: %q is no setting: use %s", name, strings.Join(slices.Sorted(maps.Keys(settings)), ", ")))
-		} else if err := set(value); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("RAGTIME_CHAT_SETTINGS: %s=%q %w", name, value, err))
-		}
-	}
+	})
 	if s.AnswerTokens+s.PassageTokens > s.Window {
-		mistakes = append(mistakes, fmt.Errorf("RAGTIME_CHAT_SETTINGS: answer_tokens and passage_tokens do not fit into the window of %d", s.Window))
+		err = errors.Join(err, fmt.Errorf("answer_tokens and passage_tokens do not fit into the window of %d", s.Window))
 	}
-	return errors.Join(mistakes...)
+	return err
 }
 
 func between(field *float64, value string, least, most float64) error {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"ragtime/shared/settings"
 )
 
 // API is what is known of one provider's API. A parameter that it is not known
@@ -70,56 +72,38 @@ func Preset(name string) (API, error) {
 	return api, nil
 }
 
-// setting changes one field of an API to what is written.
-type setting func(api *API, value string) error
-
-var settings = map[string]setting{
-	"dimensions": func(api *API, v string) error { return yesNo(&api.Dimensions, v) },
-	"plaintext":  func(api *API, v string) error { return yesNo(&api.Plaintext, v) },
-	"inputs":     func(api *API, v string) error { return count(&api.Inputs, v) },
-	"tokens":     func(api *API, v string) error { return count(&api.Tokens, v) },
-	"encoding": func(api *API, v string) error {
-		if v != "base64" && v != "float" && v != "none" {
-			return errors.New("must be base64, float or none")
-		}
-		api.Encoding = strings.TrimSuffix(v, "none")
-		return nil
-	},
-	"stream_usage": func(api *API, v string) error { return yesNo(&api.StreamUsage, v) },
-	"max_tokens": func(api *API, v string) error {
-		if v != maxTokens && v != maxCompletionTokens {
-			return errors.New("must be " + maxTokens + " or " + maxCompletionTokens)
-		}
-		api.MaxTokens = v
-		return nil
-	},
-	"key_header": func(api *API, v string) error {
-		if strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" {
-			return errors.New("is not a header's name")
-		}
-		api.KeyHeader = v
-		return nil
-	},
-}
-
 // With is the API with single settings on top of it, such as
 // "inputs=10,encoding=float". Empty changes nothing. All mistakes are reported at once.
 func (api API) With(changes string) (API, error) {
-	var mistakes []error
-	for change := range strings.SplitSeq(changes, ",") {
-		name, value, _ := strings.Cut(change, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if name == "" && value == "" {
-			continue
-		}
-		set := settings[name]
-		if set == nil {
-			mistakes = append(mistakes, fmt.Errorf("%q is no setting: use %s", name, strings.Join(slices.Sorted(maps.Keys(settings)), ", ")))
-		} else if err := set(&api, value); err != nil {
-			mistakes = append(mistakes, fmt.Errorf("%s=%q %w", name, value, err))
-		}
-	}
-	return api, errors.Join(mistakes...)
+	err := settings.Read(changes, map[string]func(string) error{
+		"dimensions": func(v string) error { return yesNo(&api.Dimensions, v) },
+		"plaintext":  func(v string) error { return yesNo(&api.Plaintext, v) },
+		"inputs":     func(v string) error { return count(&api.Inputs, v) },
+		"tokens":     func(v string) error { return count(&api.Tokens, v) },
+		"encoding": func(v string) error {
+			if v != "base64" && v != "float" && v != "none" {
+				return errors.New("must be base64, float or none")
+			}
+			api.Encoding = strings.TrimSuffix(v, "none")
+			return nil
+		},
+		"stream_usage": func(v string) error { return yesNo(&api.StreamUsage, v) },
+		"max_tokens": func(v string) error {
+			if v != maxTokens && v != maxCompletionTokens {
+				return errors.New("must be " + maxTokens + " or " + maxCompletionTokens)
+			}
+			api.MaxTokens = v
+			return nil
+		},
+		"key_header": func(v string) error {
+			if strings.Trim(v, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+				return errors.New("is not a header's name")
+			}
+			api.KeyHeader = v
+			return nil
+		},
+	})
+	return api, err
 }
 
 func yesNo(field *bool, value string) error {

@@ -1,0 +1,31 @@
+// Package settings reads several settings out of one text, such as
+// "inputs=10,encoding=float".
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Read gives each setting of the text to what is known under its name. Empty
+// changes nothing. All mistakes are reported at once.
+func Read(text string, known map[string]func(value string) error) error {
+	var mistakes []error
+	for entry := range strings.SplitSeq(text, ",") {
+		name, value, _ := strings.Cut(entry, "=")
+		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		if name == "" && value == "" {
+			continue
+		}
+		set := known[name]
+		if set == nil {
+			mistakes = append(mistakes, fmt.Errorf("%q is no setting: use %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", ")))
+		} else if err := set(value); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s=%q %w", name, value, err))
+		}
+	}
+	return errors.Join(mistakes...)
+}
