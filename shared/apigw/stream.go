@@ -34,8 +34,11 @@ type Events struct {
 // what fails after it becomes the event "error", and no status. It does not wait
 // for the client. The error is a fault of kind Canceled: the client has left.
 func (e *Events) Send(name string, data any) error {
-	return e.send("event: " + name + "\ndata: " + marshal(data) + "\n\n")
+	return e.send(frame(name, marshal(data)))
 }
+
+// frame is an event as it is sent; the data is on one line.
+func frame(name, data string) string { return "event: " + name + "\ndata: " + data + "\n\n" }
 
 func (e *Events) send(text string) error {
 	e.mu.Lock()
@@ -186,13 +189,12 @@ func (a API) stream(ctx context.Context, c call, mistake error) *stream {
 	working, cancel := context.WithCancelCause(ctx)
 	s := newStream(cancel)
 	events := &Events{stream: s}
-	if end, ok := ctx.Deadline(); ok {
-		timer := time.AfterFunc(time.Until(end)-lastWords, func() { s.finish(io.ErrUnexpectedEOF) })
-		context.AfterFunc(working, func() { timer.Stop() })
-	}
 	go func() {
 		defer close(s.over)
 		defer cancel(nil)
+		if end, ok := ctx.Deadline(); ok {
+			defer time.AfterFunc(time.Until(end)-lastWords, func() { s.finish(io.ErrUnexpectedEOF) }).Stop()
+		}
 		reply, op := a.run(working, c, mistake, events)
 		events.end()
 		switch {
@@ -200,7 +202,7 @@ func (a API) stream(ctx context.Context, c call, mistake error) *stream {
 			s.begin(reply.StatusCode, reply.Headers)
 			s.write(reply.Body)
 		case op.Fault != nil:
-			s.write("event: error\ndata: " + reply.Body + "\n\n")
+			s.write(frame("error", reply.Body))
 		}
 		s.finish(io.EOF)
 	}()
