@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"log/slog"
 	"os"
 	"strings"
@@ -93,16 +92,7 @@ func send(t *testing.T, w *world, e apigwtest.Event, streams bool) apigw.Reply {
 // field, says nothing of the content, and that nothing was asked of the world.
 func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
 	t.Helper()
-	var p apigw.Problem
-	if err := json.Unmarshal([]byte(r.Body), &p); err != nil {
-		t.Fatalf("got %d %q, want a problem", r.StatusCode, r.Body)
-	}
-	if r.StatusCode != status || p.Field != field {
-		t.Errorf("got %d, field %q (%s); want %d, field %q", r.StatusCode, p.Field, p.Detail, status, field)
-	}
-	if !strings.HasPrefix(p.Detail, field) || strings.Contains(r.Body, marker) {
-		t.Errorf("got detail %q, want one that begins with the field and has no content", p.Detail)
-	}
+	apigwtest.Refused(t, r, status, field, marker)
 	if len(w.queries)+len(w.tenants)+len(w.prompts) > 0 {
 		t.Errorf("something was asked of the world: %+v", w)
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -56,6 +57,22 @@ func collect(t testing.TB, stream io.ReadCloser) apigw.Reply {
 	}
 	reply.Body = string(body)
 	return reply
+}
+
+// Refused checks that the reply is a problem of the status that names the field, and
+// says nothing of the request's content, by which content is told.
+func Refused(t testing.TB, r apigw.Reply, status int, field, content string) {
+	t.Helper()
+	var p apigw.Problem
+	if err := json.Unmarshal([]byte(r.Body), &p); err != nil {
+		t.Fatalf("got %d %q, want a problem", r.StatusCode, r.Body)
+	}
+	if r.StatusCode != status || p.Field != field {
+		t.Errorf("got %d, field %q (%s); want %d, field %q", r.StatusCode, p.Field, p.Detail, status, field)
+	}
+	if !strings.HasPrefix(p.Detail, field) || strings.Contains(r.Body, content) {
+		t.Errorf("got detail %q, want one that begins with the field and has no content", p.Detail)
+	}
 }
 
 // Send invokes the handler with an event of a gateway, anything that marshals to one.
