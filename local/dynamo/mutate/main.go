@@ -8,14 +8,13 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"ragtime/local/mutation"
 )
 
 func main() {
@@ -23,13 +22,13 @@ func main() {
 	schedules := flag.Int("schedules", 4000, "how many schedules TestModel runs at the most")
 	flag.Parse()
 	failed := false
-	for _, m := range mutations {
-		if !strings.Contains(m.rule, *part) {
+	for _, b := range breaches {
+		if !strings.Contains(b.rule, *part) {
 			continue
 		}
 		begin := time.Now()
-		seen, err := m.try(*schedules)
-		fmt.Printf("%-7s %5.1f s  %s\n", map[bool]string{true: "seen", false: "NOT SEEN"}[seen && err == nil], time.Since(begin).Seconds(), m.rule)
+		seen, err := b.try(*schedules)
+		fmt.Printf("%-7s %5.1f s  %s\n", map[bool]string{true: "seen", false: "NOT SEEN"}[seen && err == nil], time.Since(begin).Seconds(), b.rule)
 		if err != nil {
 			fmt.Println("       ", err)
 		}
@@ -41,39 +40,16 @@ func main() {
 }
 
 // try breaks the rule, and tells whether the tests fail for it.
-func (m mutation) try(schedules int) (seen bool, err error) {
-	text, err := os.ReadFile(m.file)
+func (b breach) try(schedules int) (seen bool, err error) {
+	broken, err := mutation.Break(b.file, b.old, b.new)
 	if err != nil {
 		return false, err
 	}
-	if n := strings.Count(string(text), m.old); n != 1 {
-		return false, fmt.Errorf("%s has %q %d times, want once", m.file, m.old, n)
+	defer broken.Close()
+	if out, ok := broken.Test("./local/dynamo", "-run", "^$"); !ok {
+		return false, fmt.Errorf("what is broken does not build:\n%s", out)
 	}
-	dir, err := os.MkdirTemp("", "mutate-")
-	if err != nil {
-		return false, err
-	}
-	defer os.RemoveAll(dir)
-	broken, overlay := filepath.Join(dir, "broken.go"), filepath.Join(dir, "overlay.json")
-	if err := os.WriteFile(broken, []byte(strings.Replace(string(text), m.old, m.new, 1)), 0o600); err != nil {
-		return false, err
-	}
-	whole, err := filepath.Abs(m.file)
-	if err != nil {
-		return false, err
-	}
-	list, err := json.Marshal(map[string]any{"Replace": map[string]string{whole: broken}})
-	if err != nil {
-		return false, err
-	}
-	if err := os.WriteFile(overlay, list, 0o600); err != nil {
-		return false, err
-	}
-	tests := "^(TestModel|TestMarkKeepsItem|TestLateSwitch|TestLostSwitch|TestDeletesAtOnce)$"
-	if out, err := exec.Command("go", "test", "-overlay", overlay, "-vet=off", "-count=1", "-run", "^$", "./local/dynamo").CombinedOutput(); err != nil {
-		return false, fmt.Errorf("what is broken does not build: %w\n%s", err, out)
-	}
-	err = exec.Command("go", "test", "-overlay", overlay, "-vet=off", "-count=1", "-run", tests, "./local/dynamo",
-		"-schedules", fmt.Sprint(schedules), "-seed", "1").Run()
-	return err != nil, nil
+	_, ok := broken.Test("./local/dynamo", "-run", "^(TestModel|TestMarkKeepsItem|TestLateSwitch|TestLostSwitch|TestDeletesAtOnce)$",
+		"-schedules", fmt.Sprint(schedules), "-seed", "1")
+	return !ok, nil
 }

@@ -8,22 +8,15 @@
 package main
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-)
 
-// mutant is a rule, and one edit that breaks it.
-type mutant struct {
-	rule     string
-	file     string // below shared
-	from, to string // from is there exactly once
-}
+	"ragtime/local/mutation"
+)
 
 var (
 	schedules = flag.Int("schedules", 10000, "how many schedules a broken rule has to show in")
@@ -66,21 +59,18 @@ func (m mutant) edit() string {
 
 // noticed runs the simulation with the rule broken, then the package's own tests.
 func (m mutant) noticed() (by string, err error) {
-	dir, err := os.MkdirTemp("", "mutate")
+	pkg := filepath.Dir(m.file)
+	broken, err := mutation.Break(m.file, m.from, m.to)
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir)
-	overlay, err := m.overlay(dir)
-	if err != nil {
-		return "", err
-	}
+	defer broken.Close()
 	args := []string{"-run", "TestSimulate", "-schedules", fmt.Sprint(*schedules), "-seed", "1"}
-	if strings.HasPrefix(m.file, "wire/") { // all of them over the wire, which is slower
+	if pkg == "shared/wire" { // all of them over the wire, which is slower
 		args = []string{"-run", "TestSimulate", "-schedules", fmt.Sprint(*schedules / 10), "-seed", "1", "-wire", "1"}
 	}
-	out, failed := test(overlay, "./local/simulation", args...)
-	if failed {
+	out, ok := broken.Test("./local/simulation", args...)
+	if !ok {
 		if rule := regexp.MustCompile(`BROKEN ([^:]+):`).FindStringSubmatch(out); rule != nil {
 			return "the simulation: " + rule[1], nil
 		}
@@ -92,42 +82,10 @@ func (m mutant) noticed() (by string, err error) {
 		}
 		return "", fmt.Errorf("it does not run: %.300s", strings.Join(strings.Fields(out), " "))
 	}
-	out, failed = test(overlay, "./"+filepath.Join("shared", filepath.Dir(m.file)))
-	if failed {
+	if out, ok = broken.Test("./" + pkg); !ok {
 		if name := regexp.MustCompile(`--- FAIL: (Test\w+)`).FindStringSubmatch(out); name != nil {
 			return name[1], nil
 		}
 	}
 	return "", fmt.Errorf("nobody")
-}
-
-// overlay writes the broken file, and what tells go test of it.
-func (m mutant) overlay(dir string) (string, error) {
-	file, err := filepath.Abs(filepath.Join("shared", m.file))
-	if err != nil {
-		return "", err
-	}
-	code, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	if n := strings.Count(string(code), m.from); n != 1 {
-		return "", fmt.Errorf("its code is there %d times", n)
-	}
-	broken := filepath.Join(dir, "broken.go")
-	if err := os.WriteFile(broken, []byte(strings.Replace(string(code), m.from, m.to, 1)), 0o600); err != nil {
-		return "", err
-	}
-	j, err := json.Marshal(map[string]any{"Replace": map[string]string{file: broken}})
-	if err != nil {
-		return "", err
-	}
-	name := filepath.Join(dir, "overlay.json")
-	return name, os.WriteFile(name, j, 0o600)
-}
-
-func test(overlay, pkg string, args ...string) (out string, failed bool) {
-	c := exec.Command("go", append([]string{"test", "-count=1", "-timeout=300s", "-vet=off", "-overlay", overlay, pkg}, args...)...)
-	b, err := c.CombinedOutput()
-	return string(b), err != nil
 }

@@ -1,7 +1,7 @@
 package main
 
-// mutation is a rule of the protocol, and how to break it: new in old's place.
-type mutation struct{ rule, file, old, new string }
+// breach is a rule of the protocol, and how to break it: new in old's place.
+type breach struct{ rule, file, old, new string }
 
 const (
 	write  = "shared/dynamo/write.go"
@@ -13,7 +13,7 @@ const (
 	embed  = "shared/rag/embed.go"
 )
 
-var mutations = []mutation{
+var breaches = []breach{
 	{"a put is marked only where no later version is", write,
 		"c.when(c.before(p.d.Version), c.lacks(outMark+p.d.Version))", "c.when(c.lacks(outMark+p.d.Version))"},
 	{"a put is marked only where it is not out", write,
@@ -68,7 +68,7 @@ var mutations = []mutation{
 	{"a search puts out what has lapsed", sweep,
 		"range s.lapsed(time.Now())", "range s.lapsed(time.Time{})"},
 	{"what has not lapsed is not put out", state,
-		"version > s.version() && now.After(end)", "version > s.version()"},
+		"version > s.version() && now.After(end)", "version > s.version() && now.After(end.Add(-time.Hour))"},
 	{"an earlier version is dead", state,
 		"case version <= s.version() || s.item[outMark+version] != nil:", "case s.item[outMark+version] != nil:"},
 	{"a version that is out is dead", state,
@@ -88,7 +88,7 @@ var mutations = []mutation{
 	{"what is due is swept before it is crossed out", due,
 		"done, err := t.sweep(ctx, tenant, e.id, s, e.version)\n	if err != nil || !done", "done, _ := t.sweep(ctx, tenant, e.id, s, e.version)\n	if err != nil || !done"},
 	{"what is due is crossed out only when its marks are gone", due,
-		"!done && s.item != nil", "false"},
+		"!done && s.item != nil", "!done && false"},
 	{"what is due is crossed out only when its mark is gone", due,
 		"f != nil && f.Kind != fault.Conflict {\n			return err\n		}", "f != nil && f.Kind != fault.Conflict {\n		}"},
 	{"what a batch left undone is asked for again", batch,

@@ -1,0 +1,64 @@
+// Package mutation breaks the project's code on purpose, one edit at a time, to see
+// which test notices. The tree stays as it is: go test gets the broken file as an
+// overlay.
+package mutation
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Broken is the code with an edit. Close it.
+type Broken struct{ dir string }
+
+// Break puts one piece of code in another's place, which the file has exactly once:
+// else it is an error, since the code to break is not there any more. The file is
+// relative to the working directory, the folder of go.mod.
+func Break(name, old, with string) (*Broken, error) {
+	file, err := filepath.Abs(name)
+	if err != nil {
+		return nil, err
+	}
+	code, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if n := strings.Count(string(code), old); n != 1 {
+		return nil, fmt.Errorf("%s has %q %d times, want once", name, old, n)
+	}
+	dir, err := os.MkdirTemp("", "mutation-")
+	if err != nil {
+		return nil, err
+	}
+	b := &Broken{dir}
+	edited := filepath.Join(dir, "edited.go")
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: edited}})
+	if err == nil {
+		err = os.WriteFile(edited, []byte(strings.Replace(string(code), old, with, 1)), 0o600)
+	}
+	if err == nil {
+		err = os.WriteFile(b.overlay(), overlay, 0o600)
+	}
+	if err != nil {
+		b.Close()
+		return nil, err
+	}
+	return b, nil
+}
+
+func (b *Broken) overlay() string { return filepath.Join(b.dir, "overlay.json") }
+
+// Close removes what Break has written.
+func (b *Broken) Close() { os.RemoveAll(b.dir) }
+
+// Test runs go test over the broken code, and gives what it printed and whether it
+// failed: with ok false the tests have noticed, or it does not build.
+func (b *Broken) Test(pkg string, args ...string) (output string, ok bool) {
+	c := exec.Command("go", append([]string{"test", "-count=1", "-timeout=300s", "-vet=off", "-overlay", b.overlay(), pkg}, args...)...)
+	out, err := c.CombinedOutput()
+	return string(out), err == nil
+}
