@@ -178,10 +178,7 @@ func (out *Answered) generate(ctx context.Context, q Question, o AnswerOptions, 
 		text.WriteString(piece)
 		return progress.Text(piece)
 	}
-	made, err := step.Run(ctx, fault.StepGenerate, keepForReply, func(ctx context.Context) (Generated, error) {
-		return g.Generate(ctx, asked, func(piece string) error { return show(c.write(piece)) })
-	})
-	out.Paid = append(out.Paid, made.Paid...)
+	made, err := out.ask(ctx, g, asked, keepForReply, func(piece string) error { return show(c.write(piece)) })
 	if err == nil {
 		err = show(c.close())
 	}
@@ -197,6 +194,15 @@ func (out *Answered) generate(ctx context.Context, q Question, o AnswerOptions, 
 	return nil
 }
 
+// ask asks the model, as a step. What was paid counts, however the step ends.
+func (out *Answered) ask(ctx context.Context, g Generator, p Prompt, keep time.Duration, emit func(string) error) (Generated, error) {
+	return step.Run(ctx, fault.StepGenerate, keep, func(ctx context.Context) (Generated, error) {
+		made, err := g.Generate(ctx, p, emit)
+		out.Paid = append(out.Paid, made.Paid...)
+		return made, err
+	})
+}
+
 // rewrite makes a question that stands alone of a conversation's last one. It is
 // worth a little time and no failure: without it the question is searched as it is.
 func (out *Answered) rewrite(ctx context.Context, q Question, g Generator) {
@@ -210,10 +216,7 @@ func (out *Answered) rewrite(ctx context.Context, q Question, g Generator) {
 	bounded, cancel := context.WithTimeoutCause(ctx, limitOfRewriting,
 		&fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate, Detail: "rewriting the question took too long"})
 	defer cancel()
-	made, err := step.Run(bounded, fault.StepGenerate, 0, func(ctx context.Context) (Generated, error) {
-		return g.Generate(ctx, p, func(string) error { return nil })
-	})
-	out.Paid = append(out.Paid, made.Paid...)
+	made, err := out.ask(bounded, g, p, 0, func(string) error { return nil })
 	text := strings.TrimSpace(made.Text)
 	switch {
 	case err != nil:

@@ -118,7 +118,7 @@ func TestAnswerDegrades(t *testing.T) {
 					}
 					return
 				}
-				if err != nil || got.Degraded == nil || got.Degraded.Step != fault.StepGenerate || len(got.Passages) != 3 || got.Finish != "" {
+				if err != nil || got.Degraded == nil || got.Degraded.Step != fault.StepGenerate || len(got.Passages) != 3 || got.Finish != "" || len(got.Paid) != 1 {
 					t.Errorf("got %+v and error %v, want the passages, and why there is no more", got, err)
 				}
 			})

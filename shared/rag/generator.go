@@ -41,7 +41,7 @@ type Generated struct {
 	Text   string // all that was emitted
 	Finish Finish
 	Model  string // that made it, as it names itself
-	Paid   []Paid // by all attempts, as far as the providers say
+	Paid   []Paid // by all attempts, as far as the providers say; also with an error
 }
 
 // Paid is the tokens that were paid for at one model.
