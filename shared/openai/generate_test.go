@@ -141,7 +141,7 @@ func TestGenerate(t *testing.T) {
 		{"a refusal", []string{refusing, stopped("stop"), done}, "I cannot.", rag.FinishRefusal, nil},
 		{"a reason that nobody knows", []string{delta("Hi"), stopped("eos"), done}, "Hi", rag.FinishStop, nil},
 		{"without a reason", []string{delta("Hi"), done}, "Hi", rag.FinishStop, nil},
-		{"usage in every event", []string{strings.Replace(delta("Hi"), "{", `{"usage":{"prompt_tokens":70,"completion_tokens":7},`, 1), stopped("stop"), counted, done}, "Hi", rag.FinishStop, paid},
+		{"usage in every event", []string{strings.Replace(delta("Hi"), "{", `{"usage":{"prompt_tokens":70,"completion_tokens":1},`, 1), stopped("stop"), counted, done}, "Hi", rag.FinishStop, paid},
 		{"usage that is none", []string{delta("Hi"), stopped("stop"), `data: {"choices":[],"usage":{"prompt_tokens":"many","completion_tokens":-1}}` + "\n\n", done}, "Hi", rag.FinishStop, []rag.Paid{{Model: "m"}}},
 	}
 	for _, tt := range tests {

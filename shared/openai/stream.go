@@ -71,7 +71,7 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 		return rag.Generated{}, fault.New(fault.Upstream, "%s", m.named("openai: the answer is no event stream"))
 	}
 	c.begins(ctx, i)
-	r := reading{call: c, model: m, ctx: ctx, emit: emit, most: perToken * p.MaxTokens}
+	r := reading{model: m, ctx: ctx, emit: emit, most: perToken * p.MaxTokens}
 	r.timer = time.AfterFunc(time.Hour, func() {
 		cancel(fault.New(fault.Timeout, "the model said nothing for %.0f s", silence.Seconds()))
 	})
@@ -79,6 +79,9 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 	defer r.timer.Stop()
 	err = r.read(resp)
 	r.out.Text = r.text.String()
+	if r.paid != nil {
+		c.pays(*r.paid)
+	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
@@ -90,16 +93,15 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 
 // reading is a stream while it is read.
 type reading struct {
-	call  *call
 	model model
 	ctx   context.Context
 	emit  func(string) error
 	timer *time.Timer // fires when nothing was said for too long
 
-	out     rag.Generated // but for its text
-	text    strings.Builder
-	most    int  // bytes that the text may have
-	counted bool // the tokens were
+	out  rag.Generated // but for its text
+	text strings.Builder
+	most int       // bytes that the text may have
+	paid *rag.Paid // as counted so far; nil where nobody has
 }
 
 // read reads the stream to its end. An error that the client's end caused is the client's.
@@ -155,11 +157,10 @@ func (r *reading) take(e event) error {
 	if e.Model != "" {
 		r.out.Model = e.Model
 	}
-	if e.Usage != nil && !r.counted {
-		r.counted = true
+	if e.Usage != nil { // some servers count in every event, up to there
 		prompt, _ := count(e.Usage.PromptTokens)
 		completion, _ := count(e.Usage.CompletionTokens)
-		r.call.pays(rag.Paid{Model: r.model.Model, Prompt: prompt, Completion: completion})
+		r.paid = &rag.Paid{Model: r.model.Model, Prompt: prompt, Completion: completion}
 	}
 	if len(e.Choices) == 0 {
 		return nil
