@@ -148,6 +148,7 @@ func TestHome(t *testing.T) {
 					if !evaluate[bool](t, ctx, `document.querySelector('details[data-id="`+id+`"]').open`) {
 						run(t, ctx, "open the document", press(chromedp.CSS(`details[data-id="`+id+`"] summary`)))
 					}
+					until(t, ctx, shows(`details[data-id="`+id+`"] .chunks`, "chunk 0")) // they move the button down
 					run(t, ctx, "think better of it", press(chromedp.CSS(`details[data-id="`+id+`"] .danger`)), press("#delete button:not(.danger)"))
 					until(t, ctx, `!document.querySelector("#delete").open`)
 					run(t, ctx, "delete it", press(chromedp.CSS(`details[data-id="`+id+`"] .danger`)), press("#delete .danger"))
