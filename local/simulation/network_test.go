@@ -55,7 +55,7 @@ type walk struct {
 	host    int
 
 	strayIn, failsIn fault.Phase
-	moved            bool         // to another connection; wired only
+	moved            atomic.Bool  // to another connection; wired only
 	dialing          atomic.Int32 // sockets that are being opened; wired only
 	fails, normal    float64      // how it fails, and how slow it is
 }

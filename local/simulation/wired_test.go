@@ -243,7 +243,7 @@ func (k *walk) uses(host int) {
 }
 
 func (k *walk) hasSent() (sent bool) {
-	k.call.set(func() { sent = !k.trial.sent.IsZero() && !k.moved })
+	k.call.set(func() { sent = !k.trial.sent.IsZero() && !k.moved.Load() })
 	return sent
 }
 
@@ -251,10 +251,9 @@ func (k *walk) hasSent() (sent bool) {
 // answered: it may take another one, once. It tells whether it does.
 func (k *walk) movesOn(from *peer) bool {
 	from.wired.dislike(from.host)
-	if k.moved {
+	if k.moved.Swap(true) {
 		return false
 	}
-	k.moved = true
 	k.entered(fault.PhaseBlocked)
 	return true
 }

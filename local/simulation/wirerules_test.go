@@ -139,7 +139,7 @@ func (k *walk) over(lost, cut bool) {
 	if k.trial.host >= 0 {
 		k.known.disliked[k.trial.host] = true
 	}
-	if cut && k.trial.rested > 0 && !k.moved {
+	if cut && k.trial.rested > 0 && !k.moved.Load() {
 		k.known.hung = append(k.known.hung, [2]time.Time{k.trial.start, time.Now()})
 	}
 }
