@@ -142,7 +142,7 @@ func limitOf(params map[string]string) (int, error) {
 	}
 	limit, err := strconv.Atoi(v)
 	if err != nil {
-		return 0, fault.Bad("limit", "must be an integer")
+		return 0, fault.InvalidField("limit", "must be an integer")
 	}
 	return limit, nil
 }

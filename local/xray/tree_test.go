@@ -119,7 +119,7 @@ func TestTree(t *testing.T) {
 		want      string
 	}{
 		{"nothing outside", 1, func(context.Context) error { return nil }, "operation embed ok"},
-		{"caller's mistake", 1, func(context.Context) error { return fault.Bad("text", "must not be empty") }, "operation embed failed"},
+		{"caller's mistake", 1, func(context.Context) error { return fault.InvalidField("text", "must not be empty") }, "operation embed failed"},
 		{"survived", 1, survived, "operation embed ok (step search ok (attempt attempt abandoned (phase blocked ok, phase connect ok, phase tls abandoned), " +
 			"phase backoff ok, attempt DynamoDB ok (phase blocked ok, phase wait ok)))"},
 		{"hung", 2, hung, "operation embed hung (step embed hung (attempt api.openai.com hung (phase blocked ok, phase wait hung)))"},

@@ -83,7 +83,7 @@ func (r *Request) Events() (*Events, error) {
 func (r *Request) Path(name string) (string, error) {
 	v, err := url.PathUnescape(r.call.params[name])
 	if err != nil || !utf8.ValidString(v) {
-		return "", fault.Bad(name, "is not validly percent-encoded")
+		return "", fault.InvalidField(name, "is not validly percent-encoded")
 	}
 	return v, nil
 }
@@ -94,10 +94,10 @@ func (r *Request) Query(known ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for name, values := range r.call.query {
 		if !slices.Contains(known, name) {
-			return nil, fault.Bad(exact.Printable(name), "is not a parameter of this request")
+			return nil, fault.InvalidField(exact.Printable(name), "is not a parameter of this request")
 		}
 		if len(values) != 1 {
-			return nil, fault.Bad(name, "must be given once")
+			return nil, fault.InvalidField(name, "must be given once")
 		}
 		out[name] = values[0]
 	}
@@ -129,12 +129,12 @@ func (r *Request) Text() (string, error) {
 	if r.call.encoded {
 		b, err := base64.StdEncoding.DecodeString(body)
 		if err != nil {
-			return "", fault.Bad("body", "is not valid base64")
+			return "", fault.InvalidField("body", "is not valid base64")
 		}
 		body = string(b)
 	}
 	if !utf8.ValidString(body) {
-		return "", fault.Bad("body", "must be valid UTF-8")
+		return "", fault.InvalidField("body", "must be valid UTF-8")
 	}
 	return body, nil
 }

@@ -118,10 +118,10 @@ func (rule) header(c call) (string, error) {
 	case len(values) == 0:
 		return "", fault.New(fault.Forbidden, "the request does not say in the header %s for which tenant it is", name)
 	case len(values) > 1:
-		return "", fault.Bad(name, "must be given once")
+		return "", fault.InvalidField(name, "must be given once")
 	}
 	if problem := unfit(values[0]); problem != "" {
-		return "", fault.Bad(name, "%s", problem)
+		return "", fault.InvalidField(name, "%s", problem)
 	}
 	return "tenant:" + values[0], nil
 }

@@ -142,7 +142,7 @@ func short(ctx context.Context) bool {
 	return ok && time.Until(end) < time.Second
 }
 
-var errCursor = fault.Bad("cursor", "is not one that a list returned")
+var errCursor = fault.InvalidField("cursor", "is not one that a list returned")
 
 func encodeCursor(key string) string { return base64.RawURLEncoding.EncodeToString([]byte(key)) }
 

@@ -21,10 +21,10 @@ type Reader interface {
 // or null, stays as it is.
 func Decode(body []byte, into any) error {
 	if strings.TrimSpace(string(body)) == "" {
-		return fault.Bad("body", "must not be empty")
+		return fault.InvalidField("body", "must not be empty")
 	}
 	if !json.Valid(body) {
-		return fault.Bad("body", "is not valid JSON, or nested too deep")
+		return fault.InvalidField("body", "is not valid JSON, or nested too deep")
 	}
 	return decodeStruct("", body, reflect.ValueOf(into).Elem())
 }
@@ -32,17 +32,17 @@ func Decode(body []byte, into any) error {
 func decodeStruct(path string, raw json.RawMessage, into reflect.Value) error {
 	members, twice, err := Members(raw)
 	if err != nil {
-		return fault.Bad(join(path, "", "body"), "must be a JSON object")
+		return fault.InvalidField(join(path, "", "body"), "must be a JSON object")
 	}
 	if twice != "" {
-		return fault.Bad(join(path, Printable(twice), ""), "must not be given twice")
+		return fault.InvalidField(join(path, Printable(twice), ""), "must not be given twice")
 	}
 	known := map[string]reflect.Value{}
 	fields(into, known)
 	for _, m := range members {
 		field, ok := known[m.Name]
 		if !ok {
-			return fault.Bad(join(path, Printable(m.Name), ""), "is not a field of this request")
+			return fault.InvalidField(join(path, Printable(m.Name), ""), "is not a field of this request")
 		}
 		if string(m.Raw) == "null" {
 			continue // as if it were absent
@@ -71,7 +71,7 @@ func fields(of reflect.Value, known map[string]reflect.Value) {
 func decodeList(path string, raw json.RawMessage, into reflect.Value) error {
 	var items []json.RawMessage
 	if json.Unmarshal(raw, &items) != nil {
-		return fault.Bad(path, "must be an array of objects")
+		return fault.InvalidField(path, "must be an array of objects")
 	}
 	into.Set(reflect.MakeSlice(into.Type(), len(items), len(items)))
 	for i, item := range items {
@@ -97,7 +97,7 @@ func decodeValue(path string, raw json.RawMessage, into reflect.Value) error {
 		return decodeList(path, raw, into)
 	}
 	if json.Unmarshal(raw, into.Addr().Interface()) != nil {
-		return fault.Bad(path, "must be %s", kindNames[into.Kind()])
+		return fault.InvalidField(path, "must be %s", kindNames[into.Kind()])
 	}
 	return nil
 }

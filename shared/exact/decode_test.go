@@ -16,7 +16,7 @@ type tags struct{ path, raw string }
 
 func (r *tags) ReadExact(path string, raw json.RawMessage) error {
 	if raw[0] != '{' {
-		return fault.Bad(path, "must be tags")
+		return fault.InvalidField(path, "must be tags")
 	}
 	*r = tags{path, string(raw)}
 	return nil

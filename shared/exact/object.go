@@ -43,9 +43,9 @@ func (o Object) Err() error { return *o.failed }
 // Fail says what is wrong with a name's value. The first mistake counts.
 func (o Object) Fail(name, problem string) {
 	if *o.failed == nil {
-		*o.failed = fault.Bad(join(o.path, Printable(name), ""), "%s", problem)
+		*o.failed = fault.InvalidField(join(o.path, Printable(name), ""), "%s", problem)
 		if name == "" {
-			*o.failed = fault.Bad(join(o.path, "", "event"), "%s", problem)
+			*o.failed = fault.InvalidField(join(o.path, "", "event"), "%s", problem)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 // caller may know of it.
 func ExampleFrom() {
 	for _, err := range []error{
-		fault.Bad("top_k", "must be from 1 to 100, not %d", 0),
+		fault.InvalidField("top_k", "must be from 1 to 100, not %d", 0),
 		fmt.Errorf("read the document: %w", context.DeadlineExceeded),
 		fmt.Errorf("a detail that no caller should see"),
 	} {

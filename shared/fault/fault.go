@@ -50,8 +50,8 @@ func New(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Bad makes an Invalid fault that names the field at fault.
-func Bad(field, format string, args ...any) *Error {
+// InvalidField makes an Invalid fault that names the field at fault.
+func InvalidField(field, format string, args ...any) *Error {
 	return &Error{Kind: Invalid, Field: field, Detail: field + " " + fmt.Sprintf(format, args...)}
 }
 

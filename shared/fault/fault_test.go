@@ -10,7 +10,7 @@ import (
 )
 
 func TestFrom(t *testing.T) {
-	known := fault.Bad("text", "must not be empty")
+	known := fault.InvalidField("text", "must not be empty")
 	tests := []struct {
 		name string
 		err  error

@@ -29,7 +29,7 @@ type reader struct {
 
 func (r *reader) filter(path string, raw json.RawMessage, depth int) (all, error) {
 	if depth > MaxDepth {
-		return nil, fault.Bad(path, "must not be nested deeper than %d filters", MaxDepth)
+		return nil, fault.InvalidField(path, "must not be nested deeper than %d filters", MaxDepth)
 	}
 	members, err := object(path, raw)
 	if err != nil {
@@ -55,9 +55,9 @@ func (r *reader) filter(path string, raw json.RawMessage, depth int) (all, error
 			inner, err = r.filter(at, m.Raw, depth+1)
 			c = not{inner}
 		case known(m.Name):
-			err = fault.Bad(at, "is for the outermost filter only")
+			err = fault.InvalidField(at, "is for the outermost filter only")
 		default:
-			err = fault.Bad(at, "is not a field of a filter: it has document_id, collection, metadata, and, or, not")
+			err = fault.InvalidField(at, "is not a field of a filter: it has document_id, collection, metadata, and, or, not")
 		}
 		if err != nil {
 			return nil, err
@@ -70,7 +70,7 @@ func (r *reader) filter(path string, raw json.RawMessage, depth int) (all, error
 	}
 	// A filter that lets all through is a mistake where it is one of several.
 	if depth > 1 && len(out) == 0 {
-		return nil, fault.Bad(path, "must have a condition")
+		return nil, fault.InvalidField(path, "must have a condition")
 	}
 	return out, nil
 }
@@ -82,10 +82,10 @@ func known(name string) bool {
 // name reads a string that is not empty: what an empty one should mean nobody can tell.
 func name(path string, raw json.RawMessage, into *string) error {
 	if json.Unmarshal(raw, into) != nil {
-		return fault.Bad(path, "must be a string")
+		return fault.InvalidField(path, "must be a string")
 	}
 	if *into == "" {
-		return fault.Bad(path, "must not be empty")
+		return fault.InvalidField(path, "must not be empty")
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func (r *reader) metadata(path string, raw json.RawMessage) (all, error) {
 				return nil, err
 			}
 			if len(wanted) == 0 {
-				return nil, fault.Bad(at, "must have an operator: %s", names)
+				return nil, fault.InvalidField(at, "must have an operator: %s", names)
 			}
 		}
 		for _, w := range wanted {
@@ -151,7 +151,7 @@ var names = strings.Join(slices.Sorted(maps.Keys(operators)), ", ")
 func (r *reader) comparison(path, key string, wanted exact.Member) (condition, error) {
 	op, ok := operators[wanted.Name]
 	if !ok {
-		return nil, fault.Bad(path, "is not an operator: there are %s", names)
+		return nil, fault.InvalidField(path, "is not an operator: there are %s", names)
 	}
 	c := comparison{key: key, operator: wanted.Name}
 	operands := []json.RawMessage{wanted.Raw}
@@ -180,7 +180,7 @@ func (r *reader) comparison(path, key string, wanted exact.Member) (condition, e
 
 func (r *reader) operand(path string, raw json.RawMessage, takes takes) (metadata.Value, error) {
 	if r.operands++; r.operands > MaxOperands {
-		return metadata.Value{}, fault.Bad(path, "is one too many: a filter may compare with %d values", MaxOperands)
+		return metadata.Value{}, fault.InvalidField(path, "is one too many: a filter may compare with %d values", MaxOperands)
 	}
 	v, err := metadata.Read(path, raw)
 	if err == nil {
@@ -190,11 +190,11 @@ func (r *reader) operand(path string, raw json.RawMessage, takes takes) (metadat
 	case err != nil:
 		return v, err
 	case takes == ordered && kind == metadata.Boolean:
-		return v, fault.Bad(path, "must be a string or a number")
+		return v, fault.InvalidField(path, "must be a string or a number")
 	case takes == aString && kind != metadata.Text:
-		return v, fault.Bad(path, "must be a string")
+		return v, fault.InvalidField(path, "must be a string")
 	case takes == aBoolean && kind != metadata.Boolean:
-		return v, fault.Bad(path, "must be true or false")
+		return v, fault.InvalidField(path, "must be true or false")
 	}
 	return v, nil
 }
@@ -202,10 +202,10 @@ func (r *reader) operand(path string, raw json.RawMessage, takes takes) (metadat
 func object(path string, raw json.RawMessage) ([]exact.Member, error) {
 	members, twice, err := exact.Members(raw)
 	if err != nil {
-		return nil, fault.Bad(path, "must be a JSON object")
+		return nil, fault.InvalidField(path, "must be a JSON object")
 	}
 	if twice != "" {
-		return nil, fault.Bad(exact.Path(path, twice), "must not be given twice")
+		return nil, fault.InvalidField(exact.Path(path, twice), "must not be given twice")
 	}
 	return members, nil
 }
@@ -213,7 +213,7 @@ func object(path string, raw json.RawMessage) ([]exact.Member, error) {
 func array(path string, raw json.RawMessage, of string) ([]json.RawMessage, error) {
 	var out []json.RawMessage
 	if json.Unmarshal(raw, &out) != nil || len(out) == 0 {
-		return nil, fault.Bad(path, "must be a list of %s, at least one", of)
+		return nil, fault.InvalidField(path, "must be a list of %s, at least one", of)
 	}
 	return out, nil
 }

@@ -31,10 +31,10 @@ type Map map[string]Value
 func (m *Map) ReadExact(path string, raw json.RawMessage) error {
 	members, twice, err := exact.Members(raw)
 	if err != nil {
-		return fault.Bad(path, "must be an object of strings, numbers and booleans")
+		return fault.InvalidField(path, "must be an object of strings, numbers and booleans")
 	}
 	if twice != "" {
-		return fault.Bad(path, "must not have a key twice")
+		return fault.InvalidField(path, "must not have a key twice")
 	}
 	*m = make(Map, len(members))
 	for _, member := range members {
@@ -55,7 +55,7 @@ func (m *Map) ReadExact(path string, raw json.RawMessage) error {
 // whose path is given.
 func (m Map) Check(path string) error {
 	if len(m) > MaxEntries {
-		return fault.Bad(path, "must have at most %d entries, not %d", MaxEntries, len(m))
+		return fault.InvalidField(path, "must have at most %d entries, not %d", MaxEntries, len(m))
 	}
 	for _, k := range slices.Sorted(maps.Keys(m)) {
 		if err := CheckKey(path, k); err != nil {
@@ -71,13 +71,13 @@ func (m Map) Check(path string) error {
 // CheckKey refuses what cannot be a key.
 func CheckKey(path, key string) error {
 	if key == "" {
-		return fault.Bad(path, "must not have an empty key")
+		return fault.InvalidField(path, "must not have an empty key")
 	}
 	if n := utf8.RuneCountInString(key); n > MaxKey {
-		return fault.Bad(path, "must not have a key of more than %d characters", MaxKey)
+		return fault.InvalidField(path, "must not have a key of more than %d characters", MaxKey)
 	}
 	if !isText(key) {
-		return fault.Bad(path, "must not have a key with a NUL character, or one that is not valid UTF-8")
+		return fault.InvalidField(path, "must not have a key with a NUL character, or one that is not valid UTF-8")
 	}
 	return nil
 }
@@ -88,10 +88,10 @@ func (v Value) Check(path string) error {
 		return nil
 	}
 	if n := utf8.RuneCountInString(v.text); n > MaxString {
-		return fault.Bad(path, "must have at most %d characters, not %d", MaxString, n)
+		return fault.InvalidField(path, "must have at most %d characters, not %d", MaxString, n)
 	}
 	if !isText(v.text) {
-		return fault.Bad(path, "must be valid UTF-8 without U+FFFD and NUL characters")
+		return fault.InvalidField(path, "must be valid UTF-8 without U+FFFD and NUL characters")
 	}
 	return nil
 }

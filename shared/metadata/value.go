@@ -82,11 +82,11 @@ func Read(path string, raw json.RawMessage) (Value, error) {
 	case text != "" && (text[0] == '-' || text[0] >= '0' && text[0] <= '9'):
 		v, ok := Decimal(text)
 		if !ok {
-			return Value{}, fault.Bad(path, "must be a number of at most %d digits, from 1e-130 to 1e126 or 0", maxDigits)
+			return Value{}, fault.InvalidField(path, "must be a number of at most %d digits, from 1e-130 to 1e126 or 0", maxDigits)
 		}
 		return v, nil
 	}
-	return Value{}, fault.Bad(path, "must be a string, a number or a boolean")
+	return Value{}, fault.InvalidField(path, "must be a string, a number or a boolean")
 }
 
 // MarshalJSON implements json.Marshaler.

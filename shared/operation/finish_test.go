@@ -62,7 +62,7 @@ func TestFinishLineIsMetrics(t *testing.T) {
 			[][]string{{"function"}, {"function", "step", "phase"}}},
 		{"timeout outside of a step", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 			map[string]float64{"timeouts": 1, "duration": 25000, "budget_used": 100}, [][]string{{"function"}}},
-		{"caller's mistake", func(context.Context) error { return fault.Bad("text", "must not be empty") }, nil, [][]string{{"function"}}},
+		{"caller's mistake", func(context.Context) error { return fault.InvalidField("text", "must not be empty") }, nil, [][]string{{"function"}}},
 		{"bug", func(context.Context) error { return errors.New("bug") }, map[string]float64{"errors": 1}, [][]string{{"function"}}},
 		{"quota", func(context.Context) error { return fault.New(fault.QuotaExhausted, "pay") }, map[string]float64{"errors": 1}, [][]string{{"function"}}},
 	}

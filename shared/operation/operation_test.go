@@ -65,7 +65,7 @@ func TestOneStartAndOneFinishWhateverHappens(t *testing.T) {
 		want string
 	}{
 		{"success", nil, func(context.Context) error { return nil }, "ok"},
-		{"fault", nil, func(context.Context) error { return fault.Bad("text", "must not be empty") }, "error"},
+		{"fault", nil, func(context.Context) error { return fault.InvalidField("text", "must not be empty") }, "error"},
 		{"bug", nil, func(context.Context) error { return errors.New("bug") }, "error"},
 		{"panic", nil, func(context.Context) error { panic("boom") }, "error"},
 		{"panic with nil", nil, func(context.Context) error { panic(nil) }, "error"},

@@ -235,30 +235,30 @@ func (q Question) validate(room int) error {
 		return asQuestion(err)
 	}
 	if len(q.Messages) > MaxMessages {
-		return fault.Bad("messages", "must have at most %d entries, not %d", MaxMessages, len(q.Messages))
+		return fault.InvalidField("messages", "must have at most %d entries, not %d", MaxMessages, len(q.Messages))
 	}
 	tokens := 0
 	for i, m := range q.Messages {
 		at := fmt.Sprintf("messages[%d]", i)
 		if m.Role != User && m.Role != Assistant {
-			return fault.Bad(at+".role", "must be user or assistant")
+			return fault.InvalidField(at+".role", "must be user or assistant")
 		}
 		if strings.TrimSpace(m.Content) == "" {
-			return fault.Bad(at+".content", "must not be empty")
+			return fault.InvalidField(at+".content", "must not be empty")
 		}
 		if err := clean(at+".content", m.Content); err != nil {
 			return err
 		}
 		if len(m.Content) > MaxMessageTokens*16 {
-			return fault.Bad(at+".content", "must have at most %d tokens", MaxMessageTokens)
+			return fault.InvalidField(at+".content", "must have at most %d tokens", MaxMessageTokens)
 		}
 		tokens += messageTokens + chunk.Count(m.Content)
 		if tokens > MaxMessageTokens {
-			return fault.Bad("messages", "must have at most %d tokens together", MaxMessageTokens)
+			return fault.InvalidField("messages", "must have at most %d tokens together", MaxMessageTokens)
 		}
 	}
 	if n := chunk.Count(q.Query.Text); n+tokens > room/2 {
-		return fault.Bad("question", "and messages have %d tokens together; this model takes at most %d, since half of its context is for passages", n+tokens, room/2)
+		return fault.InvalidField("question", "and messages have %d tokens together; this model takes at most %d, since half of its context is for passages", n+tokens, room/2)
 	}
 	return nil
 }
@@ -270,5 +270,5 @@ func asQuestion(err error) error {
 	if f == nil || f.Field != "query" {
 		return err
 	}
-	return fault.Bad("question", "%s", strings.TrimPrefix(f.Detail, "query "))
+	return fault.InvalidField("question", "%s", strings.TrimPrefix(f.Detail, "query "))
 }

@@ -99,7 +99,7 @@ type Page struct {
 // List shows a tenant's documents by ID; limit is 1 to 100.
 func List(ctx context.Context, tenant string, limit int, cursor string, c Catalog) (Page, error) {
 	if limit < 1 || limit > 100 {
-		return Page{}, fault.Bad("limit", "must be from 1 to 100, not %d", limit)
+		return Page{}, fault.InvalidField("limit", "must be from 1 to 100, not %d", limit)
 	}
 	return step.Run(ctx, fault.StepRead, 0, func(ctx context.Context) (Page, error) {
 		d, next, err := c.List(ctx, tenant, limit, cursor)
@@ -120,7 +120,7 @@ func Chunks(ctx context.Context, tenant, id string, limit int, cursor string, c 
 		return ChunkPage{}, err
 	}
 	if limit < 1 || limit > 100 {
-		return ChunkPage{}, fault.Bad("limit", "must be from 1 to 100, not %d", limit)
+		return ChunkPage{}, fault.InvalidField("limit", "must be from 1 to 100, not %d", limit)
 	}
 	return step.Run(ctx, fault.StepRead, 0, func(ctx context.Context) (ChunkPage, error) {
 		chunks, next, err := c.Chunks(ctx, tenant, id, limit, cursor)

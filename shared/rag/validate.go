@@ -22,15 +22,15 @@ const (
 // and not "." or "..", which HTTP clients take out of paths.
 func ValidID(field, id string) error {
 	if len(id) < 1 || len(id) > 128 {
-		return fault.Bad(field, "must have 1 to 128 characters, not %d", len(id))
+		return fault.InvalidField(field, "must have 1 to 128 characters, not %d", len(id))
 	}
 	if id == "." || id == ".." {
-		return fault.Bad(field, "must not be . or ..")
+		return fault.InvalidField(field, "must not be . or ..")
 	}
 	for _, r := range id {
 		ok := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._~-", r)
 		if !ok {
-			return fault.Bad(field, "must be of A-Z a-z 0-9 . _ ~ - only")
+			return fault.InvalidField(field, "must be of A-Z a-z 0-9 . _ ~ - only")
 		}
 	}
 	return nil
@@ -41,10 +41,10 @@ func (in Input) validate() error {
 		return err
 	}
 	if strings.TrimSpace(in.Text) == "" {
-		return fault.Bad("text", "must not be empty")
+		return fault.InvalidField("text", "must not be empty")
 	}
 	if len(in.Text) > MaxText {
-		return fault.Bad("text", "must have at most %d bytes, not %d", MaxText, len(in.Text))
+		return fault.InvalidField("text", "must have at most %d bytes, not %d", MaxText, len(in.Text))
 	}
 	if err := clean("text", in.Text); err != nil {
 		return err
@@ -62,22 +62,22 @@ func (in Input) validate() error {
 
 func (q Query) validate() error {
 	if strings.TrimSpace(q.Text) == "" {
-		return fault.Bad("query", "must not be empty")
+		return fault.InvalidField("query", "must not be empty")
 	}
 	if err := clean("query", q.Text); err != nil {
 		return err
 	}
 	if len(q.Text) > maxQueryBytes || len(q.Text) > MaxQuery && chunk.Count(q.Text) > MaxQuery {
-		return fault.Bad("query", "must have at most %d tokens", MaxQuery)
+		return fault.InvalidField("query", "must have at most %d tokens", MaxQuery)
 	}
 	if q.TopK < 1 || q.TopK > 100 {
-		return fault.Bad("top_k", "must be from 1 to 100, not %d", q.TopK)
+		return fault.InvalidField("top_k", "must be from 1 to 100, not %d", q.TopK)
 	}
 	if q.MinScore != nil && !(*q.MinScore >= -1 && *q.MinScore <= 1) { // so that NaN is refused too
-		return fault.Bad("min_score", "must be from -1 to 1, not %g", *q.MinScore)
+		return fault.InvalidField("min_score", "must be from -1 to 1, not %g", *q.MinScore)
 	}
 	if q.Rank != "" && q.Rank != Fused && q.Rank != Similarity {
-		return fault.Bad("rank", "must be %q or %q", Similarity, Fused)
+		return fault.InvalidField("rank", "must be %q or %q", Similarity, Fused)
 	}
 	if id := q.Filter.DocumentID; id != "" {
 		if err := ValidID("filter.document_id", id); err != nil {
@@ -92,7 +92,7 @@ func (q Query) validate() error {
 
 func short(field, s string, most int) error {
 	if n := utf8.RuneCountInString(s); n > most {
-		return fault.Bad(field, "must have at most %d characters, not %d", most, n)
+		return fault.InvalidField(field, "must have at most %d characters, not %d", most, n)
 	}
 	return clean(field, s)
 }
@@ -102,13 +102,13 @@ func short(field, s string, most int) error {
 // looks like by now; storing it would lose text without a word.
 func clean(field, s string) error {
 	if !utf8.ValidString(s) {
-		return fault.Bad(field, "must be valid UTF-8")
+		return fault.InvalidField(field, "must be valid UTF-8")
 	}
 	if strings.ContainsRune(s, utf8.RuneError) {
-		return fault.Bad(field, "must be valid UTF-8: it contains U+FFFD, the mark of bytes that were not (at byte %d)", strings.IndexRune(s, utf8.RuneError))
+		return fault.InvalidField(field, "must be valid UTF-8: it contains U+FFFD, the mark of bytes that were not (at byte %d)", strings.IndexRune(s, utf8.RuneError))
 	}
 	if i := strings.IndexByte(s, 0); i >= 0 {
-		return fault.Bad(field, "must not contain a NUL character (at byte %d)", i)
+		return fault.InvalidField(field, "must not contain a NUL character (at byte %d)", i)
 	}
 	return nil
 }
