@@ -104,6 +104,32 @@ func TestAnswerDegraded(t *testing.T) {
 	}
 }
 
+// Passages whose documents cannot be read are shown as such: no model quotes them.
+func TestAnswerUnread(t *testing.T) {
+	hung := &fault.Error{Kind: fault.Timeout, Phase: fault.PhaseWait, Detail: "hung"}
+	for _, streams := range []bool{false, true} {
+		w := &world{passages: found, unread: hung}
+		r := send(t, w, request(`{"question":"q"}`), streams)
+		s := show(t, r.Body)
+		if r.StatusCode != 200 || s.Answer != nil || len(s.Passages) != 2 || s.Degraded == nil || s.Degraded.Step != "search" || s.Degraded.Phase != "wait" {
+			t.Errorf("got %d %s, want the passages and why there is no more", r.StatusCode, r.Body)
+		}
+		if len(w.prompts) != 0 {
+			t.Errorf("the model was asked: %+v", w.prompts)
+		}
+		for _, told := range []string{`"degraded":1`, `"step":"search"`, `"phase":"wait"`, `"embedding_tokens":7`} {
+			if !strings.Contains(logged.String(), told) {
+				t.Errorf("the finish line lacks %s:\n%s", told, logged.String())
+			}
+		}
+		e := request(`{"question":"q"}`)
+		e.Headers["Prefer"] = "handling=strict"
+		if r = send(t, w, e, streams); r.StatusCode != 504 || !strings.Contains(r.Body, `"step":"search"`) {
+			t.Errorf("got %d %s of a strict client, want 504", r.StatusCode, r.Body)
+		}
+	}
+}
+
 func TestAnswerOfNothing(t *testing.T) {
 	w := &world{}
 	r := send(t, w, request(`{"question":"q"}`), false)

@@ -31,6 +31,7 @@ type world struct {
 	pieces   []string
 	finish   rag.Finish
 	err      error // of the generator, after the pieces
+	unread   error // of the search, beside the passages
 
 	tenants []string
 	queries []string
@@ -47,7 +48,7 @@ func (w *world) Embed(_ context.Context, texts []string) ([][]float32, int, erro
 
 func (w *world) Search(_ context.Context, tenant string, _ []float32, _, _ int, f rag.Filter) (rag.Found, error) {
 	w.tenants, w.filter = append(w.tenants, tenant), f
-	return rag.Found{Passages: w.passages}, nil
+	return rag.Found{Passages: w.passages}, w.unread
 }
 
 func (w *world) Window() int { return 8000 }

@@ -67,11 +67,11 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 		return apigw.Response{}, err
 	}
 	found, err := rag.Retrieve(ctx, r.Tenant, body.Query(body.Words, defaultTopK, false), h.embedder, h.store)
+	operation.Count(ctx, operation.EmbeddingTokens, found.Tokens)
+	operation.Count(ctx, operation.StaleChunks, found.Stale)
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	operation.Count(ctx, operation.EmbeddingTokens, found.Tokens)
-	operation.Count(ctx, operation.StaleChunks, found.Stale)
 	out := retrieveAnswer{Passages: query.Show(found.Passages), Incomplete: found.Incomplete, Usage: usage{found.Tokens}, OperationID: r.OperationID}
 	for !apigw.Fits(out) && len(out.Passages) > 1 { // the best ones stay
 		out.Passages, out.Incomplete = out.Passages[:len(out.Passages)*3/4], true

@@ -145,6 +145,29 @@ func TestStoreThrottled(t *testing.T) {
 	}
 }
 
+// A search whose documents cannot be read gives what the index has with the error,
+// but for filters that only the documents can answer.
+func TestStoreUnread(t *testing.T) {
+	db := passagesDB(t)
+	s := storeAt(t, serveURL(t, readSilent(db)), "ragtime")
+	v := version(t, "", 3)
+	if err := s.Replace(t.Context(), "t", v.Document, v.chunks); err != nil {
+		t.Fatal(err)
+	}
+	for filter, want := range map[string]int{`{}`: 3, `{"document_id":"a"}`: 3, `{"metadata":{"year":{"gt":2020}}}`: 0} {
+		var f rag.Filter
+		if err := f.ReadExact("filter", []byte(filter)); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		found, err := s.Search(ctx, "t", v.chunks[0].Embedding, 10, 1, f)
+		cancel()
+		if got := fault.From(err); got == nil || got.Kind != fault.Timeout || len(found.Passages) != want {
+			t.Errorf("filter %s: got %+v and error %v, want %d passages and a timeout", filter, found, err, want)
+		}
+	}
+}
+
 // TestStoreCrash fails every write of a replacement from the nth on, for every
 // n: what is current afterwards is the old or the new version, whole.
 func TestStoreCrash(t *testing.T) {

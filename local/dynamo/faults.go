@@ -1,7 +1,9 @@
 package dynamo
 
 import (
+	"io"
 	"net/http"
+	"strings"
 
 	"ragtime/local/network"
 )
@@ -13,9 +15,23 @@ func Faults() []network.Kind {
 			throttledMessage)),
 		refused("server-error", "500 InternalServerError", &apiError{
 			status: http.StatusInternalServerError, kind: "InternalServerError", message: "Internal server error"}),
+		{Name: "read-silent", Meaning: "BatchGetItem gets no answer, everything else does: a search finds chunks, and cannot read their documents", Wrap: readSilent},
 		{Name: "partition-limited", Wrap: MaxPartition.Limit(),
 			Meaning: "each partition key takes 1,000 write and 3,000 read units a second, as DynamoDB's do; what is over that is throttled"},
 	}
+}
+
+// readSilent takes requests of BatchGetItem and says nothing.
+func readSilent(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".BatchGetItem") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		// Only once the body is read does net/http notice that the client has left.
+		_, _ = io.Copy(io.Discard, r.Body)
+		<-r.Context().Done()
+	})
 }
 
 // refused answers with an error in the endpoint's place.

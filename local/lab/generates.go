@@ -22,6 +22,21 @@ func generates() (out []Scenario) {
 		s.Name, s.stream = s.Name+", streamed", true
 		out = append(out, s)
 	}
+	// The index answers, and what tells which of its chunks count does not.
+	for _, stream := range []bool{false, true} {
+		s := Scenario{
+			Name:     "answer dynamodb read-silent",
+			Function: "answer",
+			Service:  "dynamodb",
+			Faults:   on("read-silent"),
+			Want:     Want{Status: http.StatusOK, Problem: "timeout", Step: fault.StepSearch, Phases: []fault.Phase{fault.PhaseWait}},
+			wait:     patience,
+		}
+		if s.stream = stream; stream {
+			s.Name += ", streamed"
+		}
+		out = append(out, s)
+	}
 	return out
 }
 

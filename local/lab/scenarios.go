@@ -48,10 +48,10 @@ func step(function, service string) fault.Step {
 		return fault.StepEmbed
 	case service == "chat":
 		return fault.StepGenerate
-	case function == "retrieve":
-		return fault.StepSearch
+	case function == "embed":
+		return fault.StepRead
 	}
-	return fault.StepRead
+	return fault.StepSearch
 }
 
 // hangs are faults that last: the request ends on time, and names where it hung.

@@ -28,7 +28,8 @@ const (
 
 // Search implements rag.Searcher. It asks the index for more than k, since some
 // results may be chunks that do not count. Where fewer than least are left it
-// deletes those, which a killed put left, and asks again.
+// deletes those, which a killed put left, and asks again. What counts is in the
+// document items: where these cannot be read, the passages come with the error.
 func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least int, f filter.Filter) (rag.Found, error) {
 	if err := t.checkSpace(ctx); err != nil {
 		return rag.Found{}, err
@@ -47,7 +48,10 @@ func (t *Table) Search(ctx context.Context, tenant string, v []float32, k, least
 		}
 		states, err := t.states(ctx, tenant, found)
 		if err != nil {
-			return rag.Found{}, err
+			if compares { // the filter's answer is in what could not be read
+				return rag.Found{}, err
+			}
+			return rag.Found{Passages: unread(found[:min(k, len(found))])}, err
 		}
 		passages, hidden, leftOver := counting(found, states, f)
 		for id := range leftOver {
@@ -144,11 +148,41 @@ func counting(found []types.SearchResultItem, states map[string]state, f filter.
 		if !f.Match(d.Metadata) {
 			continue
 		}
-		passages = append(passages, rag.Passage{DocumentID: d.ID, Chunk: int(integer(r.Item, "n")), Text: text(r.Item, "text"), Context: text(r.Item, "context"),
-			Score: max(-1, min(1, 1-r.Score)), Title: d.Title, Metadata: d.Metadata})
+		p := passage(r)
+		p.Title = d.Title
+		p.Metadata = d.Metadata
+		passages = append(passages, p)
 	}
 	slices.SortStableFunc(passages, func(a, b rag.Passage) int { return cmp.Compare(b.Score, a.Score) })
 	return passages, hidden, leftOver
+}
+
+// unread makes passages of the chunks found without their documents. Of several
+// versions of a document it takes the latest.
+func unread(found []types.SearchResultItem) []rag.Passage {
+	latest := map[string]string{}
+	for _, r := range found {
+		id := text(r.Item, "document_id")
+		latest[id] = max(latest[id], text(r.Item, "version"))
+	}
+	var passages []rag.Passage
+	for _, r := range found {
+		if text(r.Item, "version") == latest[text(r.Item, "document_id")] {
+			passages = append(passages, passage(r))
+		}
+	}
+	return passages
+}
+
+// passage is what the index tells of a chunk.
+func passage(r types.SearchResultItem) rag.Passage {
+	return rag.Passage{
+		DocumentID: text(r.Item, "document_id"),
+		Chunk:      int(integer(r.Item, "n")),
+		Text:       text(r.Item, "text"),
+		Context:    text(r.Item, "context"),
+		Score:      max(-1, min(1, 1-r.Score)),
+	}
 }
 
 // repairSome repairs documents whose left-overs were in a search's way, in an eighth

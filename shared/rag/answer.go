@@ -99,8 +99,9 @@ const unknown = "I do not know: no document that you can read says anything abou
 
 // Answer finds the passages that answer the question, and has the model write
 // the answer from them. The whole of it is one budget: what finds leaves what
-// writes its least time. If the passages were found but the answer could not be
-// written in time, they are returned, with Degraded set.
+// writes its least time. If the passages were found but their documents could not
+// be read, or the answer could not be written, they are returned, with Degraded
+// set. With an error it tells what was paid for.
 func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e Embedder, s Searcher, g Generator, p Progress) (Answered, error) {
 	o = o.withDefaults()
 	if err := q.validate(g.Window() - o.MaxTokens); err != nil {
@@ -117,13 +118,19 @@ func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e E
 	finding, cancel := step.Leave(ctx, keepForGenerate)
 	found, err := Retrieve(finding, tenant, query, e, s)
 	cancel()
-	if err != nil {
-		return Answered{}, asQuestion(err)
+	out.EmbeddingTokens = found.Tokens
+	out.Stale = found.Stale
+	out.Incomplete = found.Incomplete
+	if err != nil && (q.Strict || len(found.Passages) == 0 || !degrades(fault.From(err).Kind)) {
+		return out, asQuestion(err)
 	}
-	out.Passages, out.EmbeddingTokens = relevant(found.Passages, o.LeastScore), found.Tokens
-	out.Stale, out.Incomplete = found.Stale, found.Incomplete
+	out.Passages = relevant(found.Passages, o.LeastScore)
 	if err := p.Passages(out.Passages); err != nil {
-		return Answered{}, err
+		return out, err
+	}
+	if err != nil { // The model must not quote what may have been deleted.
+		out.Degraded = fault.From(err)
+		return out, nil
 	}
 	if len(out.Passages) == 0 {
 		out.Text, out.Finish = unknown, FinishNoPassages
@@ -132,15 +139,15 @@ func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e E
 	if err := out.generate(ctx, q, o, g, p); err != nil {
 		f := fault.From(err)
 		if q.Strict || !degrades(f.Kind) {
-			return Answered{}, err
+			return out, err
 		}
 		out.Degraded = f
 	}
 	return out, nil
 }
 
-// degrades tells whether a generation that failed so leaves an answer without
-// text, rather than none: the model's service is at fault, not the question.
+// degrades tells whether a failure of that kind leaves an answer without text,
+// rather than none: a remote service is at fault, not the question.
 func degrades(k fault.Kind) bool {
 	switch k {
 	case fault.Timeout, fault.Unavailable, fault.RateLimited, fault.QuotaExhausted, fault.Upstream:

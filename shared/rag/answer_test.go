@@ -126,6 +126,42 @@ func TestAnswerDegrades(t *testing.T) {
 	}
 }
 
+// Passages whose documents could not be read are given alone: the model is not asked
+// to quote what may have been deleted.
+func TestAnswerUnread(t *testing.T) {
+	for _, test := range []struct {
+		err      error
+		found    []Passage
+		strict   bool
+		degrades bool
+	}{
+		{fault.New(fault.Timeout, "hung"), facts, false, true},
+		{fault.New(fault.Unavailable, "down"), facts, false, true},
+		{fault.New(fault.Timeout, "hung"), facts, true, false},
+		{fault.New(fault.Timeout, "hung"), nil, false, false},
+		{fault.New(fault.Canceled, "the client left"), facts, false, false},
+	} {
+		t.Run(fmt.Sprintf("%v, %d found, strict %t", test.err, len(test.found), test.strict), func(t *testing.T) {
+			g := &generator{pieces: []string{"It is"}}
+			var h heard
+			s := &store{found: test.found, failures: map[string]error{"search": test.err}}
+			got, err := Answer(t.Context(), "t", Question{Query: Query{Text: "q", TopK: 5}, Strict: test.strict}, AnswerOptions{}, &embedder{model: "m"}, s, g, h.progress())
+			if len(g.asked) != 0 || got.EmbeddingTokens != 10 {
+				t.Errorf("the model was asked %d times, and %d tokens were told; want none, and 10", len(g.asked), got.EmbeddingTokens)
+			}
+			if !test.degrades {
+				if err == nil || fault.From(err).Step != fault.StepSearch || h.passages != 0 {
+					t.Errorf("got %+v and error %v, want a failure of step search", got, err)
+				}
+				return
+			}
+			if err != nil || got.Degraded == nil || got.Degraded.Step != fault.StepSearch || len(got.Passages) != 3 || h.passages != 3 || got.Text != "" {
+				t.Errorf("got %+v and error %v, want the passages, and why there is no more", got, err)
+			}
+		})
+	}
+}
+
 // The budget is shared: what finds leaves what writes its time, and where too
 // little is left the model is not asked.
 func TestAnswerBudget(t *testing.T) {

@@ -99,6 +99,9 @@ type Searcher interface {
 	// it has fewer than least it takes the time to look for more. A filter's
 	// document and collection are the index's to compare; metadata may be compared
 	// after the search, with the 100 chunks that the index gives at the most.
+	// With an error it may give passages whose documents could not be read: they
+	// have no title and no metadata, and some may be of text that was replaced or
+	// deleted.
 	Search(ctx context.Context, tenant string, vector []float32, k, least int, f Filter) (Found, error)
 }
 

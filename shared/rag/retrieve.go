@@ -39,7 +39,8 @@ type Retrieved struct {
 }
 
 // Retrieve finds the passages of the tenant's current documents that fit the
-// query best, best first: see Rank.
+// query best, best first: see Rank. With an error it may give what a Searcher gives with
+// one, and the tokens that were paid for.
 func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searcher) (Retrieved, error) {
 	if err := q.validate(); err != nil {
 		return Retrieved{}, err
@@ -51,16 +52,18 @@ func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searche
 		return v, err
 	})
 	if err != nil {
-		return Retrieved{}, err
+		return out, err
 	}
-	found, err := step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) (Found, error) {
-		return s.Search(ctx, tenant, vectors[0], fetched, q.TopK, q.Filter)
+	var found Found
+	_, err = step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) (struct{}, error) {
+		var err error
+		found, err = s.Search(ctx, tenant, vectors[0], fetched, q.TopK, q.Filter)
+		return struct{}{}, err
 	})
-	if err != nil {
-		return Retrieved{}, err
-	}
-	out.Passages, out.Incomplete, out.Stale = q.choose(found.Passages), found.Incomplete, found.Stale
-	return out, nil
+	out.Passages = q.choose(found.Passages)
+	out.Incomplete = found.Incomplete
+	out.Stale = found.Stale
+	return out, err
 }
 
 // choose makes the answer of what was found.
