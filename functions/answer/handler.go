@@ -142,8 +142,8 @@ func question(r *apigw.Request) (rag.Question, error) {
 }
 
 // whole makes one answer of everything.
-func whole(got rag.Answered, told reply, strict bool) apigw.Response {
-	out := wholeAnswer{Passages: query.Show(got.Passages), reply: told}
+func whole(got rag.AnswerResult, told reply, strict bool) apigw.Response {
+	out := wholeAnswer{Passages: query.Passages(got.Passages), reply: told}
 	if got.Degraded == nil {
 		out.Answer = &got.Text
 	}
@@ -152,13 +152,13 @@ func whole(got rag.Answered, told reply, strict bool) apigw.Response {
 	}
 	response := apigw.Response{Status: http.StatusOK, Body: out}
 	if strict {
-		response.Applied = "handling=strict"
+		response.PreferenceApplied = "handling=strict"
 	}
 	return response
 }
 
 // tell makes the rest of an answer.
-func (h handler) tell(got rag.Answered, id string) reply {
+func (h handler) tell(got rag.AnswerResult, id string) reply {
 	out := reply{
 		Finish:           got.Finish,
 		Model:            got.Model,
@@ -181,7 +181,7 @@ func (h handler) tell(got rag.Answered, id string) reply {
 }
 
 // count counts what the operation's metrics tell.
-func (h handler) count(ctx context.Context, got rag.Answered) {
+func (h handler) count(ctx context.Context, got rag.AnswerResult) {
 	operation.Count(ctx, operation.EmbeddingTokens, got.EmbeddingTokens)
 	operation.Count(ctx, operation.StaleChunks, got.Stale)
 	operation.Count(ctx, operation.CitationsDropped, got.Dropped)

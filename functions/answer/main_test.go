@@ -93,7 +93,7 @@ func send(t *testing.T, w *world, e apigwtest.Event, streams bool) apigw.Reply {
 // field, says nothing of the content, and that nothing was asked of the world.
 func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
 	t.Helper()
-	apigwtest.Refused(t, r, status, field, marker)
+	apigwtest.WantProblem(t, r, status, field, marker)
 	if len(w.queries)+len(w.tenants)+len(w.prompts) > 0 {
 		t.Errorf("something was asked of the world: %+v", w)
 	}

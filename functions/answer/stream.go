@@ -30,7 +30,7 @@ type (
 func stream(events *apigw.Events) rag.Progress {
 	return rag.Progress{
 		Passages: func(found []rag.Passage) error {
-			return events.Send("passages", passagesEvent{Passages: query.Show(found)})
+			return events.Send("passages", passagesEvent{Passages: query.Passages(found)})
 		},
 		Text: func(piece string) error { return events.Send("text", textEvent{piece}) },
 	}

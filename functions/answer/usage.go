@@ -20,7 +20,7 @@ type costs struct {
 }
 
 // usage adds up what was paid for, by every attempt whose provider said so.
-func (c costs) usage(got rag.Answered) usage {
+func (c costs) usage(got rag.AnswerResult) usage {
 	out := usage{EmbeddingTokens: got.EmbeddingTokens}
 	total, known := c.prices.Cost(c.embeddingModel, got.EmbeddingTokens, 0)
 	for _, p := range got.Paid {

@@ -40,7 +40,7 @@ func (h handler) diagnose(ctx context.Context, r *apigw.Request) (apigw.Response
 	if err := empty(r); err != nil {
 		return apigw.Response{}, err
 	}
-	out := answer{Targets: diagnose.Walk(ctx, h.services, h.options), OperationID: r.OperationID}
+	out := answer{Targets: diagnose.Run(ctx, h.services, h.options), OperationID: r.OperationID}
 	shut := func(t diagnose.Target) bool { return !t.OK }
 	out.OK = !slices.ContainsFunc(out.Targets, shut)
 	for _, t := range out.Targets {

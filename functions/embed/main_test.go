@@ -95,7 +95,7 @@ const marker = "xyzzymarker"
 // field, says nothing of the content, and that nothing was asked of the world.
 func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
 	t.Helper()
-	apigwtest.Refused(t, r, status, field, marker)
+	apigwtest.WantProblem(t, r, status, field, marker)
 	if len(w.calls) > 0 || len(w.embedded) > 0 {
 		t.Errorf("got calls %v and %d texts embedded, want none", w.calls, len(w.embedded))
 	}

@@ -72,7 +72,7 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	out := retrieveAnswer{Passages: query.Show(found.Passages), Incomplete: found.Incomplete, Usage: usage{found.Tokens}, OperationID: r.OperationID}
+	out := retrieveAnswer{Passages: query.Passages(found.Passages), Incomplete: found.Incomplete, Usage: usage{found.Tokens}, OperationID: r.OperationID}
 	for !apigw.Fits(out) && len(out.Passages) > 1 { // the best ones stay
 		out.Passages, out.Incomplete = out.Passages[:len(out.Passages)*3/4], true
 	}

@@ -64,7 +64,7 @@ func TestRetrieve(t *testing.T) {
 			if err := json.Unmarshal([]byte(r.Body), &got); r.StatusCode != 200 || err != nil {
 				t.Fatalf("got %d %s", r.StatusCode, r.Body)
 			}
-			want := retrieveAnswer{Passages: query.Show(found[:tt.passages]), Usage: usage{7}, OperationID: "op-1"}
+			want := retrieveAnswer{Passages: query.Passages(found[:tt.passages]), Usage: usage{7}, OperationID: "op-1"}
 			// Ranks and words are rag's to test; here it matters that they are told.
 			for i, p := range got.Passages {
 				if p.SimilarityRank == 0 || p.Words == nil {

@@ -101,7 +101,7 @@ func send(t *testing.T, w *world, e apigwtest.Event) apigw.Reply {
 // field, says nothing of the content, and that nothing was asked of the world.
 func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
 	t.Helper()
-	apigwtest.Refused(t, r, status, field, marker)
+	apigwtest.WantProblem(t, r, status, field, marker)
 	if len(w.calls) > 0 {
 		t.Errorf("got calls %v, want none", w.calls)
 	}

@@ -111,12 +111,12 @@ func operated(t task, over http.RoundTripper) embed {
 	client := &http.Client{Transport: over, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	api, err := provider.Preset(provider.OpenAI)
 	if err == nil {
-		api, err = api.At(t.URL)
+		api, err = api.WithBaseURL(t.URL)
 	}
 	if err != nil {
 		return func() error { return err }
 	}
-	embedder := ragtime.New(api, client, ragtime.Fixed(key), model, dimensions)
+	embedder := ragtime.NewEmbedder(api, client, ragtime.FixedKey(key), model, dimensions)
 	return func() error {
 		ctx, _ := evidence.With(context.Background())
 		ctx, cancel, _, err := deadline.Begin(ctx, t.Deadline)

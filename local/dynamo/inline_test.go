@@ -109,7 +109,7 @@ func TestDeclaredLater(t *testing.T) {
 	server := httptest.NewServer(open(t, ""))
 	t.Cleanup(server.Close)
 	create(t, clientOf(server.URL), passagesTable("ragtime"))
-	put := func(keys ...string) rag.Embedded {
+	put := func(keys ...string) rag.PutResult {
 		t.Helper()
 		s := storeAt(t, server.URL, "ragtime").Declare(keys...)
 		in := rag.Input{ID: "a", Text: "text", Metadata: metadata.Map{"lang": metadata.String("de"), "year": number(t, "1")}}

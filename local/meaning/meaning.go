@@ -36,7 +36,7 @@ func Of(text string) (mean []float64, known float64) {
 	v := vocabulary()
 	all, whole := 0, 0
 	for run := range words.Runs(text) {
-		if run.Dense {
+		if run.Unspaced {
 			for _, c := range string(run.Text) {
 				all++
 				if id, ok := v.starts[string(c)]; ok {

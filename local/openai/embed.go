@@ -76,7 +76,7 @@ func (f features) add(text string) {
 	var before uint64 // the hash of the word before, where there is one
 	var beforeWeight float64
 	for run := range words.Runs(text) {
-		if run.Dense {
+		if run.Unspaced {
 			f.dense(run.Text)
 			before = 0
 			continue

@@ -22,7 +22,7 @@ type stored struct {
 func storedSamples() (out []stored) {
 	for _, d := range samples.Documents() {
 		for c := range chunk.All(d.Text, chunk.Options{}) {
-			text := chunk.Under(c.Context, c.Text)
+			text := chunk.WithContext(c.Context, c.Text)
 			out = append(out, stored{d.ID, d.Title, text, Embed(text, 256)})
 		}
 	}

@@ -134,7 +134,7 @@ func (c *call) readREST(o, rc exact.Object) {
 	c.who = identity{account: id.Text("accountId"), caller: id.Text("caller"), arn: id.Text("userArn"), pooled: id.Has("cognitoIdentityId")}
 	auth := rc.Object("authorizer")
 	switch {
-	case auth.Holds("claims"): // a Lambda authorizer can say a text by that name, no object
+	case auth.IsObject("claims"): // a Lambda authorizer can say a text by that name, no object
 		c.who.claims = auth.Object("claims").Fields
 	case len(auth.Fields) > 0 && !onlyNull(auth):
 		c.who.context = auth.Fields

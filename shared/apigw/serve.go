@@ -43,9 +43,9 @@ type (
 
 	// Response is an answer that is no fault. Body nil means an empty body.
 	Response struct {
-		Status  int
-		Body    any    // marshalled to JSON
-		Applied string // a preference of the request that was heeded, such as "handling=strict"
+		Status            int
+		Body              any    // marshalled to JSON
+		PreferenceApplied string // a preference of the request that was heeded, such as "handling=strict"
 	}
 
 	// API is what one function serves. Name names its operations. A nil Tracer traces none.
@@ -97,7 +97,7 @@ func (a API) run(ctx context.Context, c call, mistake error, events *Events) (Re
 			return err
 		}
 		reply = success(out) // in here: a value that is no JSON is the operation's fault
-		preference = out.Applied
+		preference = out.PreferenceApplied
 		return nil
 	})
 	if op.Fault != nil {

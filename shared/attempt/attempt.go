@@ -163,7 +163,7 @@ func (c *call[T]) try(ctx context.Context, number int) (r result[T]) {
 	r.number = number
 	defer func() {
 		if v := recover(); v != nil {
-			r.fault = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: fault.Caught(v)}
+			r.fault = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: fault.NewPanic(v)}
 		}
 	}()
 	v, err := c.f(ctx)

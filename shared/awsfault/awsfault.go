@@ -21,8 +21,8 @@ var (
 	// throttles knows every code by which an AWS service asks to slow down, and a
 	// 429 whose body is not a service's.
 	throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
-	// passing knows the codes by which a service says that it did not get the request in time.
-	passing = retry.RetryableErrorCode{Codes: retry.DefaultRetryableErrorCodes}
+	// retryable knows the codes of requests that did not reach the service in time.
+	retryable = retry.RetryableErrorCode{Codes: retry.DefaultRetryableErrorCodes}
 )
 
 // Code is the service's own name for the error; empty where it gave none.
@@ -36,16 +36,16 @@ func Code(err error) string {
 // Throttled tells whether the service asks to slow down.
 func Throttled(err error) bool { return throttles.IsErrorThrottle(err) == aws.TrueTernary }
 
-// Passing tells whether another attempt may fare better: the service is
+// Retryable tells whether another attempt may fare better: the service is
 // throttling or failing. A proxy's 5xx counts, whose body the SDK cannot read.
-func Passing(err error) bool {
+func Retryable(err error) bool {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorFault() == smithy.FaultServer {
 		return true
 	}
 	if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && resp.HTTPStatusCode() >= http.StatusInternalServerError {
 		return true
 	}
-	return Throttled(err) || passing.IsErrorRetryable(err) == aws.TrueTernary
+	return Throttled(err) || retryable.IsErrorRetryable(err) == aws.TrueTernary
 }
 
 // RetryAfter is how long the service asks to wait before another attempt; 0

@@ -52,18 +52,18 @@ func TestThrottled(t *testing.T) {
 	}
 	for code := range retry.DefaultThrottleErrorCodes {
 		err := answer(t, 400, named(code), nil)
-		if !awsfault.Throttled(err) || !awsfault.Passing(err) || awsfault.Code(err) != code {
-			t.Errorf("%s is code %q, throttled %t, passing %t", code, awsfault.Code(err), awsfault.Throttled(err), awsfault.Passing(err))
+		if !awsfault.Throttled(err) || !awsfault.Retryable(err) || awsfault.Code(err) != code {
+			t.Errorf("%s is code %q, throttled %t, retryable %t", code, awsfault.Code(err), awsfault.Throttled(err), awsfault.Retryable(err))
 		}
 	}
 }
 
 func TestPassing(t *testing.T) {
 	tests := []struct {
-		name               string
-		status             int
-		body               string
-		throttled, passing bool
+		name                 string
+		status               int
+		body                 string
+		throttled, retryable bool
 	}{
 		{"a gateway's 429", 429, `slow down`, true, true},
 		{"a failing service", 500, named("InternalServerError"), false, true},
@@ -80,8 +80,8 @@ func TestPassing(t *testing.T) {
 			if got := awsfault.Throttled(err); got != tt.throttled {
 				t.Errorf("throttled %t, want %t", got, tt.throttled)
 			}
-			if got := awsfault.Passing(err); got != tt.passing {
-				t.Errorf("passing %t, want %t", got, tt.passing)
+			if got := awsfault.Retryable(err); got != tt.retryable {
+				t.Errorf("retryable %t, want %t", got, tt.retryable)
 			}
 		})
 	}

@@ -34,7 +34,7 @@ type Chunk struct {
 	// under, as "## Heading", and the header of the table that it begins within. It
 	// takes a quarter of Limit at the most: the outermost headings are left out first.
 	Context string
-	Tokens  int // Count(Under(Context, Text))
+	Tokens  int // Count(WithContext(Context, Text))
 	// Start and End are byte offsets in the text, on borders of characters.
 	// They ascend from chunk to chunk, both of them. The next chunk's Start may
 	// lie before this one's End (the overlap); where it lies after, only white

@@ -28,7 +28,7 @@ func check(t *testing.T, text string, o Options, chunks []Chunk) {
 		if valid && !utf8.ValidString(c.Text) {
 			t.Errorf("chunk %d: a character was cut in %.80q", i, c.Text)
 		}
-		if n := Count(Under(c.Context, c.Text)); c.Tokens != n || n > o.Limit {
+		if n := Count(WithContext(c.Context, c.Text)); c.Tokens != n || n > o.Limit {
 			t.Errorf("chunk %d: got %d tokens, counted %d, limit %d", i, c.Tokens, n, o.Limit)
 		}
 		if n := Count(c.Context); n > o.Limit/contextShare {

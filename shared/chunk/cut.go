@@ -33,7 +33,7 @@ func (s *splitter) cut(begin, at int) (Chunk, border) {
 		}
 		b := s.choose(begin, at, hard)
 		text := s.text[begin:b.end]
-		if n := Count(Under(context, text)); n <= s.o.Limit || hard == 0 {
+		if n := Count(WithContext(context, text)); n <= s.o.Limit || hard == 0 {
 			return Chunk{Text: text, Context: context, Tokens: n, Start: begin, End: b.end}, b
 		}
 	}

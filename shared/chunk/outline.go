@@ -84,8 +84,9 @@ func (o *outline) context(at, tokens int) string {
 // separator is between a chunk's context and its text.
 const separator = "\n\n"
 
-// Under is a chunk's text beneath its context, as it is embedded and counted.
-func Under(context, text string) string {
+// WithContext returns a chunk's text with its context above it: what is embedded and
+// counted.
+func WithContext(context, text string) string {
 	if context == "" {
 		return text
 	}

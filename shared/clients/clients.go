@@ -41,7 +41,7 @@ type Clients struct {
 func New(c config.Config) Clients {
 	client := over(wire.Options{Resolver: c.Resolver})
 	keys := keys{aws: awsConfig(c, bounded.New(client, mostOfSecrets), c.SecretsURL), secrets: map[string]openai.Key{}}
-	embedder := openai.New(c.Provider, client, keys.get(c.OpenAIKey, c.OpenAIKeySecret), c.EmbeddingModel, c.Dimensions)
+	embedder := openai.NewEmbedder(c.Provider, client, keys.get(c.OpenAIKey, c.OpenAIKeySecret), c.EmbeddingModel, c.Dimensions)
 	table := dynamo.New(awsConfig(c, bounded.New(client, mostOfDynamoDB), c.DynamoDBURL), c.Table)
 	return Clients{Embedder: embedder, Table: table.In(embedder.Model()).Declare(c.FilterKeys...), config: c, keys: keys}
 }
@@ -73,7 +73,7 @@ type keys struct {
 // get is the fixed key, or the one in the secret.
 func (k keys) get(fixed, arn string) openai.Key {
 	if fixed != "" {
-		return openai.Fixed(fixed)
+		return openai.FixedKey(fixed)
 	}
 	if k.secrets[arn] == nil {
 		k.secrets[arn] = secret.New(k.aws, arn)

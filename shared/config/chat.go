@@ -97,7 +97,7 @@ func (m ChatModel) read(getenv func(string) string, prefix string) (ChatModel, e
 		mistakes = append(mistakes, fmt.Errorf("%sPROVIDER_SETTINGS: %w", prefix, err))
 	}
 	if name != "" || url != "" {
-		if api, err = api.At(url); err != nil {
+		if api, err = api.WithBaseURL(url); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%sBASE_URL %w", prefix, err))
 		}
 	}

@@ -18,7 +18,7 @@ func readProvider(getenv func(string) string) (provider.API, []error) {
 	if err != nil {
 		mistakes = append(mistakes, fmt.Errorf("RAGTIME_PROVIDER_SETTINGS: %w", err))
 	}
-	at, err := api.At(baseURL)
+	at, err := api.WithBaseURL(baseURL)
 	if err != nil {
 		mistakes = append(mistakes, fmt.Errorf("OPENAI_BASE_URL %w", err))
 	}

@@ -1,7 +1,7 @@
 // Package diagnose walks the way to each remote service, phase by phase, and
 // tells where it is not open, and why that usually is.
 //
-//	targets := diagnose.Walk(ctx, diagnose.Services(cfg), diagnose.Options{Resolver: cfg.Resolver})
+//	targets := diagnose.Run(ctx, diagnose.Services(cfg), diagnose.Options{Resolver: cfg.Resolver})
 //
 // Each address that DNS gives for a service is a target of its own, with a
 // connection of its own: nothing is shared, pooled or tried again. So one silent
@@ -79,10 +79,10 @@ var limits = map[fault.Phase]time.Duration{
 // keepForAnswer is what the walk leaves of the time that its context has.
 const keepForAnswer = 200 * time.Millisecond
 
-// Walk walks to all services at once and returns before ctx ends. Targets that
+// Run walks to all services at once and returns before ctx ends. Targets that
 // are not ok come first; apart from that they are in the order of the services
 // and of the addresses as DNS gave them. Each service has one at least.
-func Walk(ctx context.Context, services []Service, o Options) []Target {
+func Run(ctx context.Context, services []Service, o Options) []Target {
 	targets := make([][]Target, len(services))
 	var walking sync.WaitGroup
 	for i, s := range services {
@@ -103,7 +103,7 @@ func rank(t Target) int {
 
 // visit walks to all addresses of a service, as a step of the operation.
 func (o Options) visit(ctx context.Context, s Service) (targets []Target) {
-	_, err := step.Run(ctx, s.Step, keepForAnswer, func(ctx context.Context) (struct{}, error) {
+	err := step.Do(ctx, s.Step, keepForAnswer, func(ctx context.Context) error {
 		var failed error
 		for _, w := range o.ways(ctx, s) {
 			targets = append(targets, w.target)
@@ -111,7 +111,7 @@ func (o Options) visit(ctx context.Context, s Service) (targets []Target) {
 				failed = w.fault
 			}
 		}
-		return struct{}{}, failed
+		return failed
 	})
 	if len(targets) == 0 { // too little time was left to begin
 		return []Target{{Name: s.Name, Step: s.Step, Host: s.URL.Host, Error: fault.From(err).Detail, Phases: []Phase{}}}

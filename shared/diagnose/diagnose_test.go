@@ -82,7 +82,7 @@ func TestEveryPhase(t *testing.T) {
 			l := serve(t, "127.0.0.1:0", tt.serve)
 			services := []diagnose.Service{service(t, "good", healthy(t).URL), service(t, "bad", "https://"+l.Addr().String())}
 			services[1].Step = fault.StepSearch
-			got := diagnose.Walk(ctx, services, options())
+			got := diagnose.Run(ctx, services, options())
 			if len(got) != 2 || got[0].Name != "bad" || got[0].OK || !got[1].OK {
 				t.Fatalf("got %+v, want the bad one first, and the good one open", got)
 			}
@@ -131,7 +131,7 @@ func TestAddresses(t *testing.T) {
 	serve(t, "127.0.0.2:"+port, func(net.Conn) {})
 	o := options()
 	o.Resolver = resolver(t, map[string][]string{"example.com": {"127.0.0.1", "127.0.0.2", "127.0.0.3"}})
-	got := diagnose.Walk(t.Context(), []diagnose.Service{service(t, "one", "https://example.com:"+port)}, o)
+	got := diagnose.Run(t.Context(), []diagnose.Service{service(t, "one", "https://example.com:"+port)}, o)
 	if len(got) != 3 {
 		t.Fatalf("got %+v, want three targets", got)
 	}
@@ -187,7 +187,7 @@ func TestDeadline(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	start := time.Now()
-	got := diagnose.Walk(ctx, []diagnose.Service{service(t, "silent", "https://"+l.Addr().String())}, o)
+	got := diagnose.Run(ctx, []diagnose.Service{service(t, "silent", "https://"+l.Addr().String())}, o)
 	if took := time.Since(start); took > 2*time.Second {
 		t.Errorf("the walk took %v, want less than the second there was", took)
 	}
@@ -195,7 +195,7 @@ func TestDeadline(t *testing.T) {
 		t.Errorf("got %+v, want a hang in tls, for less than the second there was", got)
 	}
 	cancel()
-	got = diagnose.Walk(ctx, []diagnose.Service{service(t, "late", "https://"+l.Addr().String())}, o)
+	got = diagnose.Run(ctx, []diagnose.Service{service(t, "late", "https://"+l.Addr().String())}, o)
 	if len(got) != 1 || got[0].OK || got[0].Error == "" || got[0].Phases == nil {
 		t.Errorf("without time: got %+v, want a target that says so", got)
 	}

@@ -56,7 +56,7 @@ func service(t *testing.T, name, raw string) diagnose.Service {
 // walk walks to one service that has one target.
 func walk(t *testing.T, o diagnose.Options, raw string) diagnose.Target {
 	t.Helper()
-	targets := diagnose.Walk(t.Context(), []diagnose.Service{service(t, "one", raw)}, o)
+	targets := diagnose.Run(t.Context(), []diagnose.Service{service(t, "one", raw)}, o)
 	if len(targets) != 1 {
 		t.Fatalf("got %d targets, want 1: %+v", len(targets), targets)
 	}

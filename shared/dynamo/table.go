@@ -91,7 +91,7 @@ func classify(err error) error {
 	case awsfault.Throttled(err):
 		f.Kind, f.Detail = fault.RateLimited, "dynamodb: throttled ("+cmp.Or(code, "429")+")"
 		f.RetryAfter = awsfault.RetryAfter(err)
-	case awsfault.Passing(err):
+	case awsfault.Retryable(err):
 		f.Kind, f.Detail = fault.Unavailable, "dynamodb: it is failing ("+cmp.Or(code, "an answer that cannot be read")+")"
 		f.RetryAfter = awsfault.RetryAfter(err)
 	case strings.Contains(err.Error(), "does not have the specified index"), strings.Contains(err.Error(), "Cannot search backfilling vector index"):

@@ -56,8 +56,8 @@ func (o Object) Has(name string) bool {
 	return ok && string(raw) != "null"
 }
 
-// Holds tells whether there is an object of that name.
-func (o Object) Holds(name string) bool {
+// IsObject tells whether the value of that name is an object.
+func (o Object) IsObject(name string) bool {
 	raw := o.Fields[name]
 	return len(raw) > 0 && raw[0] == '{'
 }

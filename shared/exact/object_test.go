@@ -14,7 +14,7 @@ func TestObject(t *testing.T) {
 	if o.Text("a") != "x" || o.Text("no") != "" || o.Text("missing") != "" || !o.Flag("flag") || o.Object("in").Text("b") != "z" {
 		t.Errorf("got %v, want the values by exact names", o)
 	}
-	if o.Has("no") || !o.Has("a") || o.Holds("a") || !o.Holds("empty") || o.Holds("missing") || o.Object("missing").Fields != nil || o.Object("empty").Fields == nil {
+	if o.Has("no") || !o.Has("a") || o.IsObject("a") || !o.IsObject("empty") || o.IsObject("missing") || o.Object("missing").Fields != nil || o.Object("empty").Fields == nil {
 		t.Error("what is there is told wrongly")
 	}
 	if d := cmp.Diff(map[string]string{"b": "z"}, o.Texts("in")); d != "" {

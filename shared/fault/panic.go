@@ -12,9 +12,10 @@ type Panic struct {
 	Stack string
 }
 
-// Caught makes a Panic of what recover gave, in the deferred call that recovered;
-// one that was caught before stays as it is.
-func Caught(v any) *Panic {
+// NewPanic makes a Panic of the value that recover returned. Call it where recover
+// was called, since it takes the stack there. A value that is a *Panic already is
+// returned as it is.
+func NewPanic(v any) *Panic {
 	if p, ok := v.(*Panic); ok {
 		return p
 	}

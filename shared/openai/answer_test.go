@@ -97,11 +97,11 @@ func TestWordyAnswer(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(body) }))
 	transport := wire.New(wire.Options{})
 	t.Cleanup(func() { transport.CloseIdleConnections(); s.Close() })
-	api, err := provider.API{Name: "n"}.At(s.URL)
+	api, err := provider.API{Name: "n"}.WithBaseURL(s.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
-	e := openai.New(api, &http.Client{Transport: transport}, openai.Fixed("k"), model, long)
+	e := openai.NewEmbedder(api, &http.Client{Transport: transport}, openai.FixedKey("k"), model, long)
 	got, _, err := embed(t, time.Minute, e, "a")
 	if err != nil || len(got) != 1 || len(got[0]) != long {
 		t.Errorf("%d bytes for %d numbers: %v", len(body), long, err)

@@ -76,12 +76,12 @@ func converse(t testing.TB, preset string, talk func(say func(string), n int, r 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if api, err = api.At(c.URL + "/v1"); err != nil {
+	if api, err = api.WithBaseURL(c.URL + "/v1"); err != nil {
 		t.Fatal(err)
 	}
 	var models []openai.Chat
 	for _, name := range names {
-		models = append(models, openai.Chat{API: api, Key: openai.Fixed("sk-" + name), Model: name})
+		models = append(models, openai.Chat{API: api, Key: openai.FixedKey("sk-" + name), Model: name})
 	}
 	return c, openai.NewGenerator(&http.Client{Transport: transport}, 128_000, models[0], models[1:]...)
 }

@@ -89,13 +89,13 @@ func serveWith(t *testing.T, key, preset, settings, model string, answer func(w 
 	if api, err = api.With(settings); err != nil {
 		t.Fatal(err)
 	}
-	if api, err = api.At(s.URL + "/v1?api-version=2024-10-21"); err != nil {
+	if api, err = api.WithBaseURL(s.URL + "/v1?api-version=2024-10-21"); err != nil {
 		t.Fatal(err)
 	}
 	client := &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}
-	return s, openai.New(api, client, openai.Fixed(key), model, dimensions)
+	return s, openai.NewEmbedder(api, client, openai.FixedKey(key), model, dimensions)
 }
 
 // embed embeds within d, inside the step that production has around it.

@@ -26,18 +26,18 @@ import (
 // Key is where the API key comes from.
 type Key interface {
 	Get(context.Context) (string, error)
-	// Refused is told of a key that the API does not take. It may have been replaced.
-	Refused(key string)
+	// Invalidate is called with a key that the API refused: it may have been replaced.
+	Invalidate(key string)
 }
 
-// Fixed is a key that does not change.
-type Fixed string
+// FixedKey is a key that does not change.
+type FixedKey string
 
 // Get gives the key.
-func (f Fixed) Get(context.Context) (string, error) { return string(f), nil }
+func (f FixedKey) Get(context.Context) (string, error) { return string(f), nil }
 
-// Refused changes nothing.
-func (Fixed) Refused(string) {}
+// Invalidate changes nothing.
+func (FixedKey) Invalidate(string) {}
 
 // Embedder makes embeddings with one model. Safe for concurrent use.
 type Embedder struct {
@@ -55,9 +55,9 @@ var _ rag.Embedder = (*Embedder)(nil)
 // concurrent is how many requests a document's embedding has under way at once.
 const concurrent = 4
 
-// New makes an Embedder for the API, which has a base URL, over the client's
+// NewEmbedder makes an Embedder for the API, which has a base URL, over the client's
 // transport. The key is asked for at each call.
-func New(api provider.API, client *http.Client, key Key, model string, dimensions int) *Embedder {
+func NewEmbedder(api provider.API, client *http.Client, key Key, model string, dimensions int) *Embedder {
 	return &Embedder{
 		api:        api,
 		service:    openai.NewEmbeddingService(options(api, client)...),

@@ -32,7 +32,7 @@ func (e *Embedder) request(ctx context.Context, key string, texts []string) (ans
 	var resp *http.Response
 	if _, err := e.service.New(ctx, params, withKey, option.WithResponseBodyInto(&resp)); err != nil {
 		if refused, ok := asRefusal(err); ok && refused.status == http.StatusUnauthorized {
-			e.key.Refused(key)
+			e.key.Invalidate(key)
 		}
 		return answer{}, classify(err)
 	}

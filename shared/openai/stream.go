@@ -62,7 +62,7 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 	opened := m.service.NewStreaming(ctx, m.params(p), withKey, option.WithResponseInto(&resp))
 	if err := opened.Err(); err != nil {
 		if refused, ok := asRefusal(err); ok && refused.status == http.StatusUnauthorized {
-			m.Key.Refused(m.key)
+			m.Key.Invalidate(m.key)
 		}
 		return rag.Generated{}, m.classify(err)
 	}

@@ -19,7 +19,7 @@ import (
 func guard(ctx context.Context, work func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: fault.Caught(v)}
+			err = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: fault.NewPanic(v)}
 		}
 	}()
 	return work(ctx)

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// At is the API at a base URL; "" is the preset's own. The URL's query is sent
-// with every request. It must be https, since the key goes there: http is only
-// allowed to this machine, and where the setting plaintext says yes.
-func (api API) At(rawURL string) (API, error) {
+// WithBaseURL returns the API at the URL; "" is the preset's own. The URL's query is
+// sent with every request. The URL must be https, since the key is sent there: http
+// is allowed for this machine only, or where the setting plaintext says yes.
+func (api API) WithBaseURL(rawURL string) (API, error) {
 	if rawURL == "" {
 		rawURL = api.BaseURL
 	}

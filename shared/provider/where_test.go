@@ -28,7 +28,7 @@ func TestAt(t *testing.T) {
 		if api, err = api.With(tt.settings); err != nil {
 			t.Fatal(err)
 		}
-		got, err := api.At(tt.url)
+		got, err := api.WithBaseURL(tt.url)
 		if err != nil || got.BaseURL != tt.base || got.Query.Encode() != tt.query || got.Space() != tt.space {
 			t.Errorf("%s at %q is %q, query %q, space %q, %v; want %q, %q, %q", tt.preset, tt.url,
 				got.BaseURL, got.Query.Encode(), got.Space(), err, tt.base, tt.query, tt.space)
@@ -50,7 +50,7 @@ func TestAtRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		api, _ := provider.Preset(tt.preset)
-		if _, err := api.At(tt.url); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "sk-1") {
+		if _, err := api.WithBaseURL(tt.url); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "sk-1") {
 			t.Errorf("%s at %q: %v, want %q, and no secret", tt.preset, tt.url, err, tt.want)
 		}
 	}

@@ -49,8 +49,9 @@ type Passage struct {
 	Metadata       metadata.Map `json:"metadata"`
 }
 
-// Show makes passages of an answer; none is an empty list.
-func Show(found []rag.Passage) []Passage {
+// Passages converts found passages to their JSON form; it never returns nil, so that
+// none is an empty list.
+func Passages(found []rag.Passage) []Passage {
 	out := make([]Passage, len(found))
 	for i, p := range found {
 		out[i] = Passage{

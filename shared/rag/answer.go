@@ -64,8 +64,8 @@ func (o AnswerOptions) withDefaults() AnswerOptions {
 	return o
 }
 
-// Answered is an answer, or as much of one as could be had.
-type Answered struct {
+// AnswerResult is an answer, or as much of one as could be had.
+type AnswerResult struct {
 	Text      string // with markers that each refer to a passage
 	Finish    Finish // "" where Degraded
 	Model     string
@@ -102,12 +102,12 @@ const unknown = "I do not know: no document that you can read says anything abou
 // writes its least time. If the passages were found but their documents could not
 // be read, or the answer could not be written, they are returned, with Degraded
 // set. With an error it tells what was paid for.
-func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e Embedder, s Searcher, g Generator, p Progress) (Answered, error) {
+func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e Embedder, s Searcher, g Generator, p Progress) (AnswerResult, error) {
 	o = o.withDefaults()
 	if err := q.validate(g.Window() - o.MaxTokens); err != nil {
-		return Answered{}, err
+		return AnswerResult{}, err
 	}
-	var out Answered
+	var out AnswerResult
 	query := q.Query
 	if len(q.Messages) > 0 {
 		out.rewrite(ctx, q, g)
@@ -167,7 +167,7 @@ func relevant(passages []Passage, least float64) []Passage {
 }
 
 // generate has the model write the answer.
-func (out *Answered) generate(ctx context.Context, q Question, o AnswerOptions, g Generator, progress Progress) error {
+func (out *AnswerResult) generate(ctx context.Context, q Question, o AnswerOptions, g Generator, progress Progress) error {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < leastForGenerate {
 		return &fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate,
 			Detail: fmt.Sprintf("step generate was not begun: %.1f s were left, and it needs %.1f s", time.Until(end).Seconds(), leastForGenerate.Seconds())}
@@ -202,7 +202,7 @@ func (out *Answered) generate(ctx context.Context, q Question, o AnswerOptions, 
 }
 
 // ask asks the model, as a step. What was paid counts, however the step ends.
-func (out *Answered) ask(ctx context.Context, g Generator, p Prompt, keep time.Duration, emit func(string) error) (Generated, error) {
+func (out *AnswerResult) ask(ctx context.Context, g Generator, p Prompt, keep time.Duration, emit func(string) error) (Generated, error) {
 	return step.Run(ctx, fault.StepGenerate, keep, func(ctx context.Context) (Generated, error) {
 		made, err := g.Generate(ctx, p, emit)
 		out.Paid = append(out.Paid, made.Paid...)
@@ -212,7 +212,7 @@ func (out *Answered) ask(ctx context.Context, g Generator, p Prompt, keep time.D
 
 // rewrite makes a question that stands alone of a conversation's last one. It is
 // worth a little time and no failure: without it the question is searched as it is.
-func (out *Answered) rewrite(ctx context.Context, q Question, g Generator) {
+func (out *AnswerResult) rewrite(ctx context.Context, q Question, g Generator) {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < worthRewriting {
 		out.RewriteSkipped = "too little time was left"
 		return

@@ -219,7 +219,7 @@ func (s *slow) Embed(ctx context.Context, texts []string) ([][]float32, int, err
 
 func TestAnswerOfAConversation(t *testing.T) {
 	earlier := []Message{{User, "Does the plan cover dentists?"}, {Assistant, "Yes [1]."}}
-	ask := func(g *generator, limit time.Duration) (Answered, *embedder) {
+	ask := func(g *generator, limit time.Duration) (AnswerResult, *embedder) {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		defer cancel()
 		e := &embedder{}

@@ -32,8 +32,8 @@ type Input struct {
 	Metadata   metadata.Map
 }
 
-// Embedded tells what a put did.
-type Embedded struct {
+// PutResult tells what a put did.
+type PutResult struct {
 	Version  string
 	Chunks   int
 	Embedded int // chunks sent to the embedder
@@ -46,10 +46,10 @@ type Embedded struct {
 
 // Embed puts a document: it replaces the one of the same ID, whole or not at
 // all. A chunk whose text did not change keeps its embedding.
-func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (Embedded, error) {
+func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (PutResult, error) {
 	in.Text = plain(in.Text)
 	if err := in.validate(); err != nil {
-		return Embedded{}, err
+		return PutResult{}, err
 	}
 	hash := contentHash(e.Model(), in.Text)
 	type known struct {
@@ -61,16 +61,16 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 		return known{d, after}, err
 	})
 	if err != nil {
-		return Embedded{}, err
+		return PutResult{}, err
 	}
 	// A put that failed may still be made, later than the document that is there:
 	// only a new version keeps it from that.
 	if in.unchanged(before.document, hash) && before.after == before.document.Version {
-		return Embedded{Version: before.document.Version, Chunks: before.document.Chunks, Reused: before.document.Chunks, Unchanged: true}, nil
+		return PutResult{Version: before.document.Version, Chunks: before.document.Chunks, Reused: before.document.Chunks, Unchanged: true}, nil
 	}
 	pieces, err := cut(ctx, in.Text)
 	if err != nil {
-		return Embedded{}, err
+		return PutResult{}, err
 	}
 	var byHash map[string][]float32
 	if v := before.document.Version; v != "" {
@@ -78,21 +78,21 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 			return w.Embeddings(ctx, tenant, in.ID, v)
 		})
 		if err != nil {
-			return Embedded{}, err
+			return PutResult{}, err
 		}
 	}
-	out := Embedded{Version: NewVersion(before.after), Chunks: len(pieces)}
+	out := PutResult{Version: NewVersion(before.after), Chunks: len(pieces)}
 	chunks, err := out.embed(ctx, pieces, byHash, e)
 	if err != nil {
-		return Embedded{}, err
+		return PutResult{}, err
 	}
 	d := Document{ID: in.ID, Version: out.Version, Title: in.Title, Collection: in.Collection, Metadata: in.Metadata,
 		Chunks: len(chunks), Hash: hash, UpdatedAt: time.Now().UTC()}
-	_, err = step.Run(ctx, fault.StepStore, 0, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, w.Replace(ctx, tenant, d, chunks)
+	err = step.Do(ctx, fault.StepStore, 0, func(ctx context.Context) error {
+		return w.Replace(ctx, tenant, d, chunks)
 	})
 	if err != nil {
-		return Embedded{}, err
+		return PutResult{}, err
 	}
 	return out, nil
 }
@@ -125,12 +125,12 @@ func cut(ctx context.Context, text string) ([]chunk.Chunk, error) {
 
 // embed gives every piece its embedding: a known one, or a new one. A text that
 // occurs twice is sent once.
-func (out *Embedded) embed(ctx context.Context, pieces []chunk.Chunk, known map[string][]float32, e Embedder) ([]Chunk, error) {
+func (out *PutResult) embed(ctx context.Context, pieces []chunk.Chunk, known map[string][]float32, e Embedder) ([]Chunk, error) {
 	chunks := make([]Chunk, len(pieces))
 	vectors := make(map[string][]float32, len(pieces))
 	var texts, hashes []string
 	for i, p := range pieces {
-		whole := chunk.Under(p.Context, p.Text)
+		whole := chunk.WithContext(p.Context, p.Text)
 		h := chunkHash(e.Model(), whole)
 		chunks[i] = Chunk{N: i, Text: p.Text, Context: p.Context, Hash: h, Tokens: p.Tokens}
 		if _, seen := vectors[h]; seen {
@@ -168,10 +168,9 @@ func Delete(ctx context.Context, tenant, id string, w Writer) error {
 	if err := ValidID("document_id", id); err != nil {
 		return err
 	}
-	_, err := step.Run(ctx, fault.StepStore, 0, func(ctx context.Context) (struct{}, error) {
-		return struct{}{}, w.Delete(ctx, tenant, id)
+	return step.Do(ctx, fault.StepStore, 0, func(ctx context.Context) error {
+		return w.Delete(ctx, tenant, id)
 	})
-	return err
 }
 
 // cutting names the way in which texts are cut: a document that was cut in

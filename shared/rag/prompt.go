@@ -58,7 +58,7 @@ func quote(number int, seal string, p Passage) string {
 	if p.Title != "" {
 		title = "Title: " + strings.Join(strings.Fields(p.Title), " ") + "\n"
 	}
-	return fmt.Sprintf("<passage %d %s>\n%s%s\n</passage %d %s>\n", number, seal, title, chunk.Under(p.Context, strings.TrimSpace(p.Text)), number, seal)
+	return fmt.Sprintf("<passage %d %s>\n%s%s\n</passage %d %s>\n", number, seal, title, chunk.WithContext(p.Context, strings.TrimSpace(p.Text)), number, seal)
 }
 
 func newSeal() string {

@@ -142,7 +142,7 @@ func TestEmbed(t *testing.T) {
 			return
 		}
 		all := texts(text)
-		want := Embedded{Version: out.Version, Chunks: len(all), Embedded: len(wantSent), Reused: len(all) - len(wantSent), Tokens: 10 * len(wantSent)}
+		want := PutResult{Version: out.Version, Chunks: len(all), Embedded: len(wantSent), Reused: len(all) - len(wantSent), Tokens: 10 * len(wantSent)}
 		if diff := cmp.Diff(want, out); diff != "" {
 			t.Errorf("result (-want +got):\n%s", diff)
 		}
@@ -255,7 +255,7 @@ func TestRetrieve(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(Retrieved{Passages: Rank("what?", test.want, Fused), Tokens: 10}, got); diff != "" {
+			if diff := cmp.Diff(RetrieveResult{Passages: Rank("what?", test.want, Fused), Tokens: 10}, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			asked := s.searched

@@ -70,7 +70,7 @@ func distinct(passages []Passage) []Passage {
 	out := make([]Passage, 0, len(passages))
 	seen := make(map[string]bool, len(passages))
 	for _, p := range passages {
-		if whole := chunk.Under(p.Context, p.Text); !seen[whole] {
+		if whole := chunk.WithContext(p.Context, p.Text); !seen[whole] {
 			seen[whole] = true
 			out = append(out, p)
 		}

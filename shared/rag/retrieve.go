@@ -30,8 +30,8 @@ type Query struct {
 // search gives.
 const fetched = 100
 
-// Retrieved is what a query found.
-type Retrieved struct {
+// RetrieveResult is what a query found.
+type RetrieveResult struct {
 	Passages   []Passage // best first
 	Incomplete bool      // there may be more: see Found
 	Stale      int       // see Found
@@ -41,11 +41,11 @@ type Retrieved struct {
 // Retrieve finds the passages of the tenant's current documents that fit the
 // query best, best first: see Rank. With an error it may give what a Searcher gives with
 // one, and the tokens that were paid for.
-func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searcher) (Retrieved, error) {
+func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searcher) (RetrieveResult, error) {
 	if err := q.validate(); err != nil {
-		return Retrieved{}, err
+		return RetrieveResult{}, err
 	}
-	var out Retrieved
+	var out RetrieveResult
 	vectors, err := step.Run(ctx, fault.StepEmbed, keepForSearch, func(ctx context.Context) ([][]float32, error) {
 		v, tokens, err := e.Embed(ctx, []string{q.Text})
 		out.Tokens = tokens

@@ -46,7 +46,7 @@ func (t *terms) len() int { return len(t.tells) }
 // tells of, which is empty for one character of many.
 func (t *terms) each(text string, f func(in map[string]int, term, word []byte)) {
 	for run := range words.Runs(text) {
-		if !run.Dense {
+		if !run.Unspaced {
 			f(t.whole, run.Text, run.Text)
 			if n := begin(run.Text); n < len(run.Text) {
 				f(t.part, run.Text[:n], run.Text)

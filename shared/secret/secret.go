@@ -60,9 +60,9 @@ func (k *Key) Get(ctx context.Context) (string, error) {
 	return step.Run(ctx, fault.StepSecret, keepForCall, k.shared)
 }
 
-// Refused forgets the key, if it is still that one: it was replaced, and the next
-// call fetches its successor.
-func (k *Key) Refused(key string) {
+// Invalidate forgets the key, unless another one was fetched meanwhile. The next
+// call fetches the one that replaced it.
+func (k *Key) Invalidate(key string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.value == key {
@@ -134,7 +134,7 @@ func (k *Key) get(ctx context.Context) (string, error) {
 	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.arn})
 	if err != nil {
 		f := &fault.Error{Kind: fault.Upstream, Detail: "secretsmanager did not give the OpenAI key", Cause: err}
-		if awsfault.Passing(err) {
+		if awsfault.Retryable(err) {
 			f.Kind, f.RetryAfter = fault.Unavailable, awsfault.RetryAfter(err)
 		} else if network := wire.Classify("secretsmanager", err); network != nil {
 			f = network

@@ -87,7 +87,7 @@ func TestRefused(t *testing.T) {
 	for _, step := range []struct {
 		refused, want string
 	}{{"", "sk-1"}, {"sk-0", "sk-1"}, {"sk-1", "sk-2"}, {"sk-1", "sk-2"}} {
-		k.Refused(step.refused)
+		k.Invalidate(step.refused)
 		if got, err := get(t, k, time.Minute); got != step.want || err != nil {
 			t.Errorf("after %q was refused: got %q, %v; want %q", step.refused, got, err, step.want)
 		}

@@ -45,6 +45,12 @@ func Run[T any](ctx context.Context, name fault.Step, keep time.Duration, f func
 	return zero, &named
 }
 
+// Do is Run for an f that returns nothing but an error.
+func Do(ctx context.Context, name fault.Step, keep time.Duration, f func(context.Context) error) error {
+	_, err := Run(ctx, name, keep, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
+	return err
+}
+
 // Leave bounds several steps at once: they may spend the time left less keep,
 // scaled down where little is left, as for Run. Without a deadline it bounds nothing.
 func Leave(ctx context.Context, keep time.Duration) (context.Context, context.CancelFunc) {

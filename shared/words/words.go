@@ -15,9 +15,9 @@ import (
 // Run is a stretch of letters, marks and digits, folded: see Fold.
 type Run struct {
 	Text []byte // valid until the next run; not empty
-	// Dense says that the script puts no space between words, so that the run is
-	// a phrase. Dense and other characters never share a run.
-	Dense bool
+	// Unspaced says that the script puts no space between words, so that the run is
+	// a phrase. Characters of scripts with and without spaces never share a run.
+	Unspaced bool
 }
 
 // Runs gives a text's runs in their order.
@@ -46,7 +46,7 @@ func Runs(text string) iter.Seq[Run] {
 func Terms(text string) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for r := range Runs(text) {
-			if !r.Dense {
+			if !r.Unspaced {
 				if !yield(r.Text) {
 					return
 				}

@@ -59,9 +59,9 @@ func collect(t testing.TB, stream io.ReadCloser) apigw.Reply {
 	return reply
 }
 
-// Refused checks that the reply is a problem of the status that names the field, and
+// WantProblem checks that the reply is a problem of the status that names the field, and
 // says nothing of the request's content, by which content is told.
-func Refused(t testing.TB, r apigw.Reply, status int, field, content string) {
+func WantProblem(t testing.TB, r apigw.Reply, status int, field, content string) {
 	t.Helper()
 	var p apigw.Problem
 	if err := json.Unmarshal([]byte(r.Body), &p); err != nil {
