@@ -2,9 +2,9 @@ package gateway
 
 import "go.yaml.in/yaml/v3"
 
-// choose follows !If, however nested, to the node that is meant; every other
+// resolveIf follows !If, however nested, to the node that is meant; every other
 // node is returned as it is.
-func (d *document) choose(n *yaml.Node, what string) *yaml.Node {
+func (d *document) resolveIf(n *yaml.Node, what string) *yaml.Node {
 	n = follow(n)
 	for n != nil && n.Tag == "!If" {
 		parts := items(n)
@@ -12,7 +12,7 @@ func (d *document) choose(n *yaml.Node, what string) *yaml.Node {
 			d.errorf(n, "%s: !If needs a condition and two values", what)
 			return nil
 		}
-		if d.condition(parts[0], what) {
+		if d.evalNamed(parts[0], what) {
 			n = follow(parts[1])
 		} else {
 			n = follow(parts[2])
@@ -21,30 +21,30 @@ func (d *document) choose(n *yaml.Node, what string) *yaml.Node {
 	return n
 }
 
-// condition tells whether the template's condition that n names is met.
-func (d *document) condition(n *yaml.Node, what string) bool {
+// evalNamed tells whether the template's condition that n names is met.
+func (d *document) evalNamed(n *yaml.Node, what string) bool {
 	definition := child(d.conditions, literal(n))
 	if definition == nil {
 		d.errorf(n, "%s: there is no condition %q", what, literal(n))
 		return false
 	}
-	return d.met(definition, what)
+	return d.evalCondition(definition, what)
 }
 
-// met evaluates !Equals, !Not, !And and !Or, and !Condition.
-func (d *document) met(n *yaml.Node, what string) bool {
+// evalCondition evaluates !Equals, !Not, !And and !Or, and !Condition.
+func (d *document) evalCondition(n *yaml.Node, what string) bool {
 	n = follow(n)
 	parts := items(n)
 	switch {
 	case n.Tag == "!Condition":
-		return d.condition(n, what)
+		return d.evalNamed(n, what)
 	case n.Tag == "!Equals" && len(parts) == 2:
 		return d.text(parts[0], what) == d.text(parts[1], what)
 	case n.Tag == "!Not" && len(parts) == 1:
-		return !d.met(parts[0], what)
+		return !d.evalCondition(parts[0], what)
 	case n.Tag == "!And", n.Tag == "!Or":
 		for _, p := range parts {
-			if d.met(p, what) == (n.Tag == "!Or") {
+			if d.evalCondition(p, what) == (n.Tag == "!Or") {
 				return n.Tag == "!Or"
 			}
 		}

@@ -76,9 +76,9 @@ func newEvent(api API, r *http.Request, body []byte, m match, from caller, meta 
 		Resource:                        m.route.Path,
 		Path:                            m.path,
 		HTTPMethod:                      r.Method,
-		Headers:                         last(headers),
+		Headers:                         lastValues(headers),
 		MultiValueHeaders:               headers,
-		QueryStringParameters:           last(query),
+		QueryStringParameters:           lastValues(query),
 		MultiValueQueryStringParameters: query,
 		PathParameters:                  m.parameters,
 		RequestContext: requestContext{
@@ -185,8 +185,8 @@ func unescape(s string) string {
 	return s
 }
 
-// last keeps the last value of each name, as the single-value fields do.
-func last(multi map[string][]string) map[string]string {
+// lastValues keeps the last value of each name, as the single-value fields do.
+func lastValues(multi map[string][]string) map[string]string {
 	if multi == nil {
 		return nil
 	}

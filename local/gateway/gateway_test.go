@@ -22,7 +22,7 @@ func (f invoke) Invoke(ctx context.Context, name string, payload []byte, traceID
 	return f(ctx, name, payload, traceID)
 }
 
-func answering(payload string) invoke {
+func invokerAnswering(payload string) invoke {
 	return func(context.Context, string, []byte, string) ([]byte, error) { return []byte(payload), nil }
 }
 
@@ -83,7 +83,7 @@ func TestGatewayErrors(t *testing.T) {
 		{"body over 10 MB", nil, "POST", "/retrieve", strings.Repeat("x", maxBody+1), "", 413, "", "HTTP content length exceeded 10485760 bytes."},
 		{"throttled", failing(fmt.Errorf("embed: %w", ErrThrottled)), "GET", "/documents", "", "", 500, "InternalServerErrorException", internal},
 		{"function error", failing(errors.New("exit status 1")), "GET", "/documents", "", "", 502, "InternalServerErrorException", internal},
-		{"malformed", answering(`{"ok":true}`), "GET", "/documents", "", "", 502, "InternalServerErrorException", internal},
+		{"malformed", invokerAnswering(`{"ok":true}`), "GET", "/documents", "", "", 502, "InternalServerErrorException", internal},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, server := serve(t, tt.invoker, Options{})
@@ -122,7 +122,7 @@ func TestGatewayInvokes(t *testing.T) {
 		gotName, gotTrace = name, traceID
 		return echo(ctx, name, payload, traceID)
 	}), Options{})
-	r := request(t, "PUT", "/v1/documents/a%2Fb?x=1", `{"text":"t"}`, "Authorization", signed, "X-Amz-Date", "20260304T050607Z")
+	r := request(t, "PUT", "/v1/documents/a%2Fb?x=1", `{"text":"t"}`, "Authorization", aliceSignature, "X-Amz-Date", "20260304T050607Z")
 	response, body := send(t, server, r)
 	if response.StatusCode != 200 || gotName != "embed" {
 		t.Fatalf("got %d from %q: %s", response.StatusCode, gotName, body)
@@ -147,17 +147,17 @@ func TestGatewayInvokes(t *testing.T) {
 	}
 }
 
-// held is an Invoker that answers when it is released, or its context ends.
-type held struct {
+// blockingInvoker is an Invoker that answers when it is released, or its context ends.
+type blockingInvoker struct {
 	started, release chan struct{}
 	ended            chan error
 }
 
-func newHeld() *held {
-	return &held{make(chan struct{}, 1), make(chan struct{}), make(chan error, 1)}
+func newBlockingInvoker() *blockingInvoker {
+	return &blockingInvoker{make(chan struct{}, 1), make(chan struct{}), make(chan error, 1)}
 }
 
-func (h *held) Invoke(ctx context.Context, _ string, _ []byte, _ string) ([]byte, error) {
+func (h *blockingInvoker) Invoke(ctx context.Context, _ string, _ []byte, _ string) ([]byte, error) {
 	h.started <- struct{}{}
 	select {
 	case <-h.release:
@@ -170,7 +170,7 @@ func (h *held) Invoke(ctx context.Context, _ string, _ []byte, _ string) ([]byte
 }
 
 func TestIntegrationTimeout(t *testing.T) {
-	h := newHeld()
+	h := newBlockingInvoker()
 	_, server := serve(t, h, Options{IntegrationTimeout: time.Millisecond})
 	response, body := send(t, server, request(t, "GET", "/documents", ""))
 	if response.StatusCode != 504 || body != `{"message": "Endpoint request timed out"}` {
@@ -187,7 +187,7 @@ func TestIntegrationTimeout(t *testing.T) {
 }
 
 func TestClientHangsUp(t *testing.T) {
-	h := newHeld()
+	h := newBlockingInvoker()
 	_, server := serve(t, h, Options{})
 	ctx, cancel := context.WithCancel(t.Context())
 	r := request(t, "GET", "/documents", "").WithContext(ctx)
@@ -209,7 +209,7 @@ func TestClientHangsUp(t *testing.T) {
 }
 
 func TestClose(t *testing.T) {
-	h := newHeld()
+	h := newBlockingInvoker()
 	g, server := serve(t, h, Options{IntegrationTimeout: time.Millisecond})
 	send(t, server, request(t, "GET", "/documents", ""))
 	<-h.started

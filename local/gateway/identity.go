@@ -17,9 +17,9 @@ const localAccount = "000000000000"
 // caller is who sent a request; the zero value when the route asks nobody.
 type caller struct{ accountID, accessKey string }
 
-// local is the caller of an unsigned request. AWS would turn it away; here it
+// unsignedCaller is the caller of an unsigned request. AWS would turn it away; here it
 // is let in, so that plain curl works.
-var local = caller{accountID: localAccount, accessKey: "local"}
+var unsignedCaller = caller{accountID: localAccount, accessKey: "local"}
 
 // identify tells who signed a request, as the AWS_IAM authorizer does, with two
 // differences: an unsigned request comes from [local], and the signature is not
@@ -33,7 +33,7 @@ var local = caller{accountID: localAccount, accessKey: "local"}
 func identify(h http.Header) (caller, *failure) {
 	header := h.Get("Authorization")
 	if header == "" {
-		return local, nil
+		return unsignedCaller, nil
 	}
 	algorithm, rest, _ := strings.Cut(strings.TrimSpace(header), " ")
 	parameters := map[string]string{}
@@ -61,13 +61,13 @@ func identify(h http.Header) (caller, *failure) {
 	if algorithm != "AWS4-HMAC-SHA256" {
 		return caller{}, incompleteSignature("Unsupported AWS 'algorithm': '%s'.", algorithm)
 	}
-	return scoped(parameters["Credential"])
+	return parseCredential(parameters["Credential"])
 }
 
 var accessKeyID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
 
-// scoped reads a credential, <access key id>/<date>/<region>/<service>/aws4_request.
-func scoped(credential string) (caller, *failure) {
+// parseCredential reads a credential, <access key id>/<date>/<region>/<service>/aws4_request.
+func parseCredential(credential string) (caller, *failure) {
 	scope := strings.Split(credential, "/")
 	switch {
 	case len(scope) != 5:

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-const signed = "AWS4-HMAC-SHA256 Credential=alice/20260304/local/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=00"
+const aliceSignature = "AWS4-HMAC-SHA256 Credential=alice/20260304/local/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=00"
 
 func identifyText(authorization, date string) (caller, *failure) {
 	h := http.Header{}
@@ -22,10 +22,10 @@ func identifyText(authorization, date string) (caller, *failure) {
 
 func TestIdentify(t *testing.T) {
 	got, refusal := identifyText("", "")
-	if refusal != nil || got != local {
+	if refusal != nil || got != unsignedCaller {
 		t.Errorf("unsigned: got %+v, %v", got, refusal)
 	}
-	alice, refusal := identifyText(signed, "20260304T050607Z")
+	alice, refusal := identifyText(aliceSignature, "20260304T050607Z")
 	if refusal != nil || alice.accessKey != "alice" {
 		t.Fatalf("signed: got %+v, %v", alice, refusal)
 	}
@@ -33,8 +33,8 @@ func TestIdentify(t *testing.T) {
 		t.Errorf("account: got %q", alice.accountID)
 	}
 	// curl writes no space after the commas.
-	again, _ := identifyText(strings.ReplaceAll(signed, ", ", ","), "20260304T050607Z")
-	bob, _ := identifyText(strings.Replace(signed, "alice", "bob", 1), "20260304T050607Z")
+	again, _ := identifyText(strings.ReplaceAll(aliceSignature, ", ", ","), "20260304T050607Z")
+	bob, _ := identifyText(strings.Replace(aliceSignature, "alice", "bob", 1), "20260304T050607Z")
 	if again != alice || bob.accountID == alice.accountID {
 		t.Errorf("got alice %+v, alice again %+v, bob %+v", alice, again, bob)
 	}
@@ -52,12 +52,12 @@ func TestIdentifyRefuses(t *testing.T) {
 			"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. " +
 				"Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. " +
 				"(Hashed with SHA-256 and encoded with Base64) Authorization=" + digest("Basic eA==")},
-		{"no date", signed, "", "IncompleteSignatureException", "'X-Amz-Date' or a 'Date' header"},
-		{"algorithm", strings.Replace(signed, "SHA256", "SHA512", 1), "x", "IncompleteSignatureException", "Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA512'."},
-		{"scope", strings.Replace(signed, "/local", "", 1), "x", "IncompleteSignatureException", "exactly 5 slash-delimited elements"},
-		{"service", strings.Replace(signed, "execute-api", "s3", 1), "x", "InvalidSignatureException", "correct service: 'execute-api'"},
-		{"terminator", strings.Replace(signed, "aws4_request", "aws5", 1), "x", "InvalidSignatureException", "valid terminator"},
-		{"key", strings.Replace(signed, "alice", "a:b", 1), "x", "UnrecognizedClientException", "security token"},
+		{"no date", aliceSignature, "", "IncompleteSignatureException", "'X-Amz-Date' or a 'Date' header"},
+		{"algorithm", strings.Replace(aliceSignature, "SHA256", "SHA512", 1), "x", "IncompleteSignatureException", "Unsupported AWS 'algorithm': 'AWS4-HMAC-SHA512'."},
+		{"scope", strings.Replace(aliceSignature, "/local", "", 1), "x", "IncompleteSignatureException", "exactly 5 slash-delimited elements"},
+		{"service", strings.Replace(aliceSignature, "execute-api", "s3", 1), "x", "InvalidSignatureException", "correct service: 'execute-api'"},
+		{"terminator", strings.Replace(aliceSignature, "aws4_request", "aws5", 1), "x", "InvalidSignatureException", "valid terminator"},
+		{"key", strings.Replace(aliceSignature, "alice", "a:b", 1), "x", "UnrecognizedClientException", "security token"},
 	} {
 		_, refusal := identifyText(tt.authorization, tt.date)
 		if refusal == nil {

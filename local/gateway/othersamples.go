@@ -11,34 +11,34 @@ import (
 func otherSamples() []Sample {
 	const found = `{"query": "How much is the deductible for a family?"}`
 	return []Sample{
-		event2("retrieve-http-api", "retrieve", "POST", "/retrieve", "POST /retrieve", "v1", found, 200, silver),
-		event2("retrieve-http-api-get", "retrieve", "GET", "/documents/"+silver, "GET /documents/{document_id}", "v1", "", 200, ""),
-		event2("retrieve-function-url", "retrieve", "POST", "/retrieve", "$default", "$default", found, 200, silver),
-		event2("embed-function-url", "embed", "PUT", "/documents/from-a-function-url", "$default", "$default",
+		payload2Sample("retrieve-http-api", "retrieve", "POST", "/retrieve", "POST /retrieve", "v1", found, 200, silver),
+		payload2Sample("retrieve-http-api-get", "retrieve", "GET", "/documents/"+silver, "GET /documents/{document_id}", "v1", "", 200, ""),
+		payload2Sample("retrieve-function-url", "retrieve", "POST", "/retrieve", "$default", "$default", found, 200, silver),
+		payload2Sample("embed-function-url", "embed", "PUT", "/documents/from-a-function-url", "$default", "$default",
 			`{"text": "Claims are paid within ten days."}`, 200, ""),
-		event2("diagnose-function-url", "diagnose", "POST", "/diagnose", "$default", "$default", "", 200, ""),
-		sampleOf("retrieve-load-balancer", "retrieve", 400, "", `{
+		payload2Sample("diagnose-function-url", "diagnose", "POST", "/diagnose", "$default", "$default", "", 200, ""),
+		newSample("retrieve-load-balancer", "retrieve", 400, "", `{
 			"requestContext": {"elb": {"targetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:000000000000:targetgroup/ragtime/6d0ecf831eec9f09"}},
 			"httpMethod": "POST", "path": "/retrieve", "queryStringParameters": {}, "headers": {"content-type": "application/json"},
 			"body": "{\"query\": \"glasses\"}", "isBase64Encoded": false}`),
-		sampleOf("retrieve-schedule", "retrieve", 200, "", `{
+		newSample("retrieve-schedule", "retrieve", 200, "", `{
 			"version": "0", "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa", "detail-type": "Scheduled Event", "source": "aws.events",
 			"account": "000000000000", "time": "2026-11-24T09:30:00Z", "region": "us-east-1",
 			"resources": ["arn:aws:events:us-east-1:000000000000:rule/keep-warm"], "detail": {}}`),
-		sampleOf("embed-warm-up", "embed", 200, "", `{"source": "serverless-plugin-warmup"}`),
-		direct("embed-direct", "embed", 200, "", `{"document_id": "from-a-script", "text": "The front desk opens at half past seven.", "title": "Opening hours"}`),
-		direct("retrieve-direct", "retrieve", 200, "from-a-script", `{"query": "When does the front desk open?", "top_k": 1}`),
-		direct("answer-direct", "answer", 200, "from-a-script", `{"question": "When does the front desk open?", "top_k": 1}`),
-		direct("retrieve-direct-bad-field", "retrieve", 400, "", `{"query": "When does the front desk open?", "topk": 1}`),
-		direct("retrieve-not-an-event", "retrieve", 400, "", `{"key1": "value1", "key2": "value2", "key3": "value3"}`),
-		direct("diagnose-direct", "diagnose", 200, "", `{}`),
+		newSample("embed-warm-up", "embed", 200, "", `{"source": "serverless-plugin-warmup"}`),
+		directSample("embed-direct", "embed", 200, "", `{"document_id": "from-a-script", "text": "The front desk opens at half past seven.", "title": "Opening hours"}`),
+		directSample("retrieve-direct", "retrieve", 200, "from-a-script", `{"query": "When does the front desk open?", "top_k": 1}`),
+		directSample("answer-direct", "answer", 200, "from-a-script", `{"question": "When does the front desk open?", "top_k": 1}`),
+		directSample("retrieve-direct-bad-field", "retrieve", 400, "", `{"query": "When does the front desk open?", "topk": 1}`),
+		directSample("retrieve-not-an-event", "retrieve", 400, "", `{"key1": "value1", "key2": "value2", "key3": "value3"}`),
+		directSample("diagnose-direct", "diagnose", 200, "", `{}`),
 	}
 }
 
-// event2 makes a sample of payload 2.0, from the caller who does not sign.
+// payload2Sample makes a sample of payload 2.0, from the caller who does not sign.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-func event2(name, function, method, path, routeKey, stage, body string, status int, finds string) Sample {
-	type m = map[string]any
+func payload2Sample(name, function, method, path, routeKey, stage, body string, status int, finds string) Sample {
+	type object = map[string]any
 	domain, full := "54w8u2l4gc.execute-api.us-east-1.amazonaws.com", path
 	if routeKey == "$default" {
 		domain = "qyrp7zaarm4ga5dcqjkzxmk3ny0xvyzp.lambda-url.us-east-1.on.aws"
@@ -46,17 +46,17 @@ func event2(name, function, method, path, routeKey, stage, body string, status i
 		full = "/" + stage + path // a named stage stays in the path
 	}
 	prefix, _, _ := strings.Cut(domain, ".")
-	from := local.identity("", "")
+	from := unsignedCaller.identity("", "")
 	at := metaFrom([16]byte{15: byte(len(name))}, sampleTime, "")
-	event := m{
+	event := object{
 		"version": "2.0", "routeKey": routeKey, "rawPath": full, "rawQueryString": "",
-		"headers": m{"accept": "*/*", "content-type": jsonType, "host": domain, "user-agent": "curl/8.14.1", "x-amzn-trace-id": at.traceID,
+		"headers": object{"accept": "*/*", "content-type": jsonType, "host": domain, "user-agent": "curl/8.14.1", "x-amzn-trace-id": at.traceID,
 			"x-forwarded-for": "127.0.0.1", "x-forwarded-port": "443", "x-forwarded-proto": "https"},
-		"requestContext": m{
+		"requestContext": object{
 			"accountId": localAccount, "apiId": prefix, "domainName": domain, "domainPrefix": prefix, "requestId": at.requestID, "routeKey": routeKey, "stage": stage,
-			"authorizer": m{"iam": m{"accessKey": *from.AccessKey, "accountId": *from.AccountID, "callerId": *from.Caller, "cognitoIdentity": nil,
+			"authorizer": object{"iam": object{"accessKey": *from.AccessKey, "accountId": *from.AccountID, "callerId": *from.Caller, "cognitoIdentity": nil,
 				"principalOrgId": nil, "userArn": *from.UserArn, "userId": *from.User}},
-			"http": m{"method": method, "path": full, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "curl/8.14.1"},
+			"http": object{"method": method, "path": full, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "curl/8.14.1"},
 			"time": sampleTime.Format("02/Jan/2006:15:04:05 -0700"), "timeEpoch": sampleTime.UnixMilli(),
 		},
 		"isBase64Encoded": false,
@@ -65,20 +65,20 @@ func event2(name, function, method, path, routeKey, stage, body string, status i
 		event["body"] = body
 	}
 	if id, ok := strings.CutPrefix(path, "/documents/"); ok && routeKey != "$default" {
-		event["pathParameters"] = m{"document_id": id}
+		event["pathParameters"] = object{"document_id": id}
 	}
 	raw, _ := json.Marshal(event) // strings and numbers: cannot fail
-	return sampleOf(name, function, status, finds, string(raw))
+	return newSample(name, function, status, finds, string(raw))
 }
 
-func direct(name, function string, status int, finds, event string) Sample {
-	s := sampleOf(name, function, status, finds, event)
+func directSample(name, function string, status int, finds, event string) Sample {
+	s := newSample(name, function, status, finds, event)
 	s.Direct = true
 	return s
 }
 
-// sampleOf indents an event, whose fields then come in the order of their names.
-func sampleOf(name, function string, status int, finds, event string) Sample {
+// newSample indents an event, whose fields then come in the order of their names.
+func newSample(name, function string, status int, finds, event string) Sample {
 	var v any
 	if err := json.Unmarshal([]byte(event), &v); err != nil {
 		panic(name + ": " + err.Error()) // the events are constants

@@ -89,7 +89,7 @@ func (d *document) override(f Function, what string, properties *yaml.Node) Func
 	maps.Copy(environment, f.Environment)
 	for name, value := range pairs(child(child(properties, "Environment"), "Variables")) {
 		where := what + " Environment " + name.Value
-		if value = d.choose(value, where); value != nil {
+		if value = d.resolveIf(value, where); value != nil {
 			environment[name.Value] = d.text(value, where)
 		}
 	}

@@ -103,13 +103,13 @@ func statusOf(raw json.RawMessage) (int, error) {
 // appears once.
 func mergeHeaders(single map[string]headerValue, multi map[string][]headerValue) http.Header {
 	merged := http.Header{}
-	written := map[string]string{} // canonical name -> as first written
+	names := map[string]string{} // canonical name -> as first written
 	add := func(name string, value headerValue) {
 		key := http.CanonicalHeaderKey(name)
-		if _, ok := written[key]; !ok {
-			written[key] = name
+		if _, ok := names[key]; !ok {
+			names[key] = name
 		}
-		merged[written[key]] = append(merged[written[key]], string(value))
+		merged[names[key]] = append(merged[names[key]], string(value))
 	}
 	for name, values := range multi {
 		for _, value := range values {
@@ -117,7 +117,7 @@ func mergeHeaders(single map[string]headerValue, multi map[string][]headerValue)
 		}
 	}
 	for name, value := range single {
-		if !slices.Contains(merged[written[http.CanonicalHeaderKey(name)]], string(value)) {
+		if !slices.Contains(merged[names[http.CanonicalHeaderKey(name)]], string(value)) {
 			add(name, value)
 		}
 	}
@@ -125,11 +125,11 @@ func mergeHeaders(single map[string]headerValue, multi map[string][]headerValue)
 }
 
 var (
-	// remapped headers of a function reach the client as x-amzn-Remapped-<name>:
+	// remappedHeaders headers of a function reach the client as x-amzn-Remapped-<name>:
 	// the gateway speaks for itself about the connection, and WWW-Authenticate
 	// would make a browser ask for a password. From "Amazon API Gateway important
 	// notes", REST APIs, column Lambda response.
-	remapped = []string{
+	remappedHeaders = []string{
 		"Authorization", "Connection", "Content-Length", "Content-Md5", "Date", "Expect", "Max-Forwards",
 		"Proxy-Authenticate", "Server", "Trailer", "Upgrade", "User-Agent", "Www-Authenticate",
 	}
@@ -140,19 +140,19 @@ var (
 // write sends the reply. Ids are set on w already and win over the function's.
 func (r *reply) write(w http.ResponseWriter) {
 	h := w.Header()
-	typed := false
+	hasContentType := false
 	for name, values := range r.header {
 		key := http.CanonicalHeaderKey(name)
 		switch {
 		case slices.Contains(droppedFromResponse, key):
 			continue
-		case slices.Contains(remapped, key) || isOwn(key):
+		case slices.Contains(remappedHeaders, key) || isGatewayHeader(key):
 			name = "x-amzn-Remapped-" + name
 		}
-		typed = typed || key == "Content-Type"
+		hasContentType = hasContentType || key == "Content-Type"
 		h[name] = values
 	}
-	if !typed {
+	if !hasContentType {
 		h.Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(r.status)
@@ -160,7 +160,7 @@ func (r *reply) write(w http.ResponseWriter) {
 	_, _ = w.Write(r.body)
 }
 
-// isOwn tells the headers that every response of the gateway has.
-func isOwn(key string) bool {
+// isGatewayHeader tells the headers that every response of the gateway has.
+func isGatewayHeader(key string) bool {
 	return key == "X-Amzn-Requestid" || key == "X-Amz-Apigw-Id" || key == "X-Amzn-Trace-Id"
 }

@@ -40,11 +40,11 @@ func (d *document) readRoutes(api string, body *yaml.Node) []Route {
 	return routes
 }
 
-// integrated finds the function in an integration's URI, and the last part, which tells how it is invoked.
-var integrated = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}(?::[A-Za-z0-9_-]+)?/(invocations|response-streaming-invocations)$`)
+// functionURI finds the function in an integration's URI, and the last part, which tells how it is invoked.
+var functionURI = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}(?::[A-Za-z0-9_-]+)?/(invocations|response-streaming-invocations)$`)
 
-// invocations is the last part of a URI, and the date of Lambda's API before it, for each transfer mode.
-var invocations = map[bool]string{
+// uriEndings is the last part of a URI, and the date of Lambda's API before it, for each transfer mode.
+var uriEndings = map[bool]string{
 	false: "2015-03-31/functions/.../invocations",
 	true:  "2021-11-15/functions/.../response-streaming-invocations",
 }
@@ -52,8 +52,8 @@ var invocations = map[bool]string{
 // The longest integration timeouts, in milliseconds: the default quota of a buffered response, and that of a
 // streamed one ("Stream the integration response for your proxy integrations in API Gateway").
 const (
-	mostBuffered = 29_000
-	mostStreamed = 900_000
+	maxBufferedMillis = 29_000
+	maxStreamedMillis = 900_000
 )
 
 // integration gives the route's part that an operation's integration says: the function that it invokes, and how.
@@ -64,7 +64,7 @@ func (d *document) integration(at, operation *yaml.Node, what string) Route {
 		d.errorf(at, "%s: x-amazon-apigateway-integration has no uri", what)
 		return Route{}
 	}
-	found := integrated.FindStringSubmatch(uri.Value)
+	found := functionURI.FindStringSubmatch(uri.Value)
 	if uri.Tag != "!Sub" || found == nil {
 		d.errorf(uri, "%s: the integration's uri is not a !Sub that ends in /functions/${Function.Arn}:<alias>/invocations, or /response-streaming-invocations", what)
 		return Route{}
@@ -73,18 +73,18 @@ func (d *document) integration(at, operation *yaml.Node, what string) Route {
 		d.errorf(uri, "%s: there is no function %s", what, found[1])
 	}
 	route := Route{Function: found[1]}
-	most := mostBuffered
+	most := maxBufferedMillis
 	switch mode := literal(child(settings, "responseTransferMode")); mode {
 	case "", "BUFFERED":
 	case "STREAM":
-		route.Streams, most = true, mostStreamed
+		route.Streams, most = true, maxStreamedMillis
 	default:
 		d.errorf(uri, "%s: responseTransferMode %q is neither BUFFERED nor STREAM", what, mode)
 	}
 	if streams := found[2] == "response-streaming-invocations"; streams != route.Streams {
-		d.errorf(uri, "%s: with this responseTransferMode the integration's uri ends in %s", what, invocations[route.Streams])
+		d.errorf(uri, "%s: with this responseTransferMode the integration's uri ends in %s", what, uriEndings[route.Streams])
 	}
-	milliseconds := d.integer(child(settings, "timeoutInMillis"), what+" timeoutInMillis", mostBuffered, 50, most)
+	milliseconds := d.integer(child(settings, "timeoutInMillis"), what+" timeoutInMillis", maxBufferedMillis, 50, most)
 	route.Timeout = time.Duration(milliseconds) * time.Millisecond
 	return route
 }
@@ -97,7 +97,7 @@ func (d *document) authorizer(at, operation, schemes *yaml.Node, what string) st
 		return authNone
 	}
 	for name := range pairs(requirements[0]) {
-		scheme := d.choose(child(schemes, name.Value), what)
+		scheme := d.resolveIf(child(schemes, name.Value), what)
 		if kind := literal(child(scheme, "x-amazon-apigateway-authtype")); kind != "awsSigv4" {
 			d.errorf(name, "%s: the local gateway verifies awsSigv4, and the scheme %s is %q", what, name.Value, kind)
 		}
@@ -137,7 +137,7 @@ func (d *document) checkRoute(at *yaml.Node, what string, route Route) {
 	for _, earlier := range d.routes {
 		if earlier.Method == route.Method && earlier.Path == route.Path {
 			d.errorf(at, "%s: %s %s belongs to %s already", what, route.Method, route.Path, earlier.Function)
-		} else if a, b := siblings(earlier.Path, route.Path); a != b {
+		} else if a, b := conflictingVariables(earlier.Path, route.Path); a != b {
 			// API Gateway's own rule; it would reject the deployment.
 			d.errorf(at, "%s: %s beside %s: variables in one place must have one name", what, b, a)
 			break
@@ -146,9 +146,9 @@ func (d *document) checkRoute(at *yaml.Node, what string, route Route) {
 	d.routes = append(d.routes, route)
 }
 
-// siblings returns the first parts in which two paths differ, if both are
+// conflictingVariables returns the first parts in which two paths differ, if both are
 // variables of the same kind and all before them is equal; else "", "".
-func siblings(a, b string) (string, string) {
+func conflictingVariables(a, b string) (string, string) {
 	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
 	for i := range min(len(as), len(bs)) {
 		if as[i] == bs[i] {

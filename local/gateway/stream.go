@@ -61,7 +61,7 @@ func (g *Gateway) stream(log *slog.Logger, w http.ResponseWriter, r *http.Reques
 	}
 	defer source.Close()
 	reply.write(w)
-	if err := g.pass(ctx, cancel, w, source); err != nil {
+	if err := g.forward(ctx, cancel, w, source); err != nil {
 		cancel(nil) // where nothing else has: the function is told before the client
 		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 			err = cause
@@ -107,12 +107,12 @@ func (g *Gateway) refuseStream(ctx context.Context, log *slog.Logger, w http.Res
 	}
 }
 
-// pass writes source to the client, each piece as it comes, until its end. ctx's end breaks it off, and so does
+// forward writes source to the client, each piece as it comes, until its end. ctx's end breaks it off, and so does
 // silence. A client that reads slowly is waited for.
-func (g *Gateway) pass(ctx context.Context, cancel context.CancelCauseFunc, w http.ResponseWriter, source io.Reader) error {
+func (g *Gateway) forward(ctx context.Context, cancel context.CancelCauseFunc, w http.ResponseWriter, source io.Reader) error {
 	control := http.NewResponseController(w)
 	control.Flush()
-	unhand := context.AfterFunc(ctx, func() { control.SetWriteDeadline(time.Unix(1, 0)) })
+	stopWatching := context.AfterFunc(ctx, func() { control.SetWriteDeadline(time.Unix(1, 0)) })
 	idle := time.AfterFunc(g.idleTimeout, func() { cancel(errIdle) })
 	defer idle.Stop()
 	buf := make([]byte, 32<<10)
@@ -129,7 +129,7 @@ func (g *Gateway) pass(ctx context.Context, cancel context.CancelCauseFunc, w ht
 		case err == nil:
 		case err != io.EOF:
 			return err
-		case !unhand(): // the connection cannot be written to any more
+		case !stopWatching(): // the connection cannot be written to any more
 			return context.Cause(ctx)
 		default:
 			return nil

@@ -107,8 +107,8 @@ func post(ctx context.Context, server *httptest.Server) <-chan outcome {
 	return done
 }
 
-// begun makes a request whose response has begun.
-func begun(t *testing.T, ctx context.Context, f *function, server *httptest.Server) (call, *http.Response) {
+// beginStream makes a request whose response has begun.
+func beginStream(t *testing.T, ctx context.Context, f *function, server *httptest.Server) (call, *http.Response) {
 	t.Helper()
 	done := post(ctx, server)
 	c := <-f.calls
@@ -259,7 +259,7 @@ func TestStreamBroken(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFunction()
 			g, server := stream(t, f, tt.opt)
-			c, response := begun(t, t.Context(), f, server)
+			c, response := beginStream(t, t.Context(), f, server)
 			tt.end(g, c)
 			if rest, err := io.ReadAll(response.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
 				t.Errorf("read %q, %v, want %v", rest, err, io.ErrUnexpectedEOF)
@@ -274,7 +274,7 @@ func TestStreamNotIdle(t *testing.T) {
 	const limit = 3 * time.Second
 	f := newFunction()
 	_, server := stream(t, f, Options{IdleTimeout: limit})
-	c, response := begun(t, t.Context(), f, server)
+	c, response := beginStream(t, t.Context(), f, server)
 	read := make(chan error, 1)
 	go func() {
 		_, err := io.Copy(io.Discard, response.Body)
@@ -301,7 +301,7 @@ func TestStreamClientLeaves(t *testing.T) {
 	<-done
 
 	ctx, leave = context.WithCancel(t.Context())
-	c, _ = begun(t, ctx, f, server)
+	c, _ = beginStream(t, ctx, f, server)
 	leave()
 	<-c.ctx.Done()
 	for err := error(nil); err == nil; { // until nobody reads any more
@@ -347,7 +347,7 @@ func TestStreamThenAnother(t *testing.T) {
 	f := newFunction()
 	_, server := stream(t, f, Options{})
 	for range 3 {
-		c, response := begun(t, t.Context(), f, server)
+		c, response := beginStream(t, t.Context(), f, server)
 		c.response.Close()
 		if _, err := io.ReadAll(response.Body); err != nil {
 			t.Fatal(err)
