@@ -2,8 +2,8 @@ package gateway
 
 import "go.yaml.in/yaml/v3"
 
-// resolveIf follows !If, however nested, to the node that is meant; every other
-// node is returned as it is.
+// resolveIf returns the branch that an !If selects, through any nesting. It
+// returns every other node as it is.
 func (d *document) resolveIf(n *yaml.Node, what string) *yaml.Node {
 	n = follow(n)
 	for n != nil && n.Tag == "!If" {
@@ -21,7 +21,7 @@ func (d *document) resolveIf(n *yaml.Node, what string) *yaml.Node {
 	return n
 }
 
-// evalNamed tells whether the template's condition that n names is met.
+// evalNamed evaluates the template's condition that n names.
 func (d *document) evalNamed(n *yaml.Node, what string) bool {
 	definition := child(d.conditions, literal(n))
 	if definition == nil {
@@ -31,7 +31,7 @@ func (d *document) evalNamed(n *yaml.Node, what string) bool {
 	return d.evalCondition(definition, what)
 }
 
-// evalCondition evaluates !Equals, !Not, !And and !Or, and !Condition.
+// evalCondition evaluates !Equals, !Not, !And, !Or and !Condition.
 func (d *document) evalCondition(n *yaml.Node, what string) bool {
 	n = follow(n)
 	parts := items(n)

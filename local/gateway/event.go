@@ -124,15 +124,15 @@ func (ev *event) encode() ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
-// droppedFromRequest never reach a function: "Amazon API Gateway important
-// notes", REST APIs, and the hop-by-hop fields of RFC 9110, section 7.6.1.
+// droppedFromRequest lists headers that never reach a function: those of "Amazon API
+// Gateway important notes", REST APIs, and the hop-by-hop fields of RFC 9110, section 7.6.1.
 var droppedFromRequest = []string{
 	"Connection", "Content-Length", "Content-Md5", "Expect", "Keep-Alive", "Max-Forwards", "Proxy-Authenticate",
 	"Proxy-Connection", "Server", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Www-Authenticate",
 }
 
-// eventHeaders are the request's headers, their names in canonical form:
-// net/http has forgotten how the client wrote them.
+// eventHeaders returns the headers for the event. Their names are in canonical
+// form, since net/http does not keep the client's spelling.
 func eventHeaders(r *http.Request, route Route, sourceIP string, meta meta) map[string][]string {
 	h := r.Header.Clone()
 	for _, list := range h.Values("Connection") {

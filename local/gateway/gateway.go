@@ -53,13 +53,12 @@ type Options struct {
 
 // Gateway serves the API of a template. It is safe for concurrent use.
 type Gateway struct {
-	template *Template
-	router   *router
-	invoker  Invoker
-	timeout  time.Duration // 0: the route's
-	log      *slog.Logger
-
+	template    *Template
+	router      *router
+	invoker     Invoker
+	timeout     time.Duration // 0: the route's
 	idleTimeout time.Duration
+	log         *slog.Logger
 
 	ctx     context.Context // of all invocations
 	cancel  context.CancelCauseFunc
@@ -72,13 +71,12 @@ var _ http.Handler = (*Gateway)(nil)
 // New returns a gateway for a template that [Load] returned. Close it.
 func New(t *Template, invoker Invoker, opt Options) *Gateway {
 	g := &Gateway{
-		template: t,
-		router:   newRouter(t),
-		invoker:  invoker,
-		timeout:  opt.IntegrationTimeout,
-		log:      opt.Log,
-
+		template:    t,
+		router:      newRouter(t),
+		invoker:     invoker,
+		timeout:     opt.IntegrationTimeout,
 		idleTimeout: opt.IdleTimeout,
+		log:         opt.Log,
 	}
 	if g.idleTimeout == 0 {
 		g.idleTimeout = defaultIdleTimeout
@@ -106,7 +104,7 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	meta := newMeta(time.Now(), r.Header.Get("X-Amzn-Trace-Id"))
-	// Assigned, not Set: API Gateway writes these names so.
+	// Set would change the case of these names. API Gateway sends them like this.
 	w.Header()["x-amzn-RequestId"] = []string{meta.requestID}
 	w.Header()["x-amz-apigw-id"] = []string{meta.extendedID}
 
@@ -121,18 +119,18 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			clear(w.Header())
 			contentTooLong.write(w)
 		}
-		return // else the client broke off
+		return // the client is gone
 	}
 	w.Header().Set("X-Amzn-Trace-Id", meta.traceID)
 	log := g.log.With("request_id", meta.requestID, "trace_id", meta.traceID)
-	function, payload, failed := g.prepare(log, r, body, m, from, meta)
+	in, failed := g.prepare(log, r, body, m, from, meta)
 	switch {
 	case failed != nil:
 		failed.write(w)
-	case m.route.Streams:
-		g.stream(log, w, r, function, payload, m.route, meta.traceID)
+	case in.route.Streams:
+		g.stream(log, w, r, in)
 	default:
-		reply, failed := g.integrate(log, r, function, payload, m.route, meta.traceID)
+		reply, failed := g.integrate(log, r, in)
 		switch {
 		case failed != nil:
 			failed.write(w)
@@ -142,36 +140,50 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// prepare gives the name of the function that a request is for, and its event.
-func (g *Gateway) prepare(log *slog.Logger, r *http.Request, body []byte, m match, from caller, meta meta) (string, []byte, *failure) {
+// invocation is one call of a route's function.
+type invocation struct {
+	route    Route
+	function string // a Function.Name
+	payload  []byte // the event
+	traceID  string // the X-Amzn-Trace-Id header
+}
+
+// prepare makes the invocation for a request.
+func (g *Gateway) prepare(log *slog.Logger, r *http.Request, body []byte, m match, from caller, meta meta) (invocation, *failure) {
 	function, ok := g.template.Function(m.route.Function)
 	if !ok {
 		log.Error("integration failed", "error", "no such function", "function", m.route.Function)
-		return "", nil, badGateway
+		return invocation{}, badGateway
 	}
 	payload, err := newEvent(g.template.API, r, body, m, from, meta).encode()
 	if err != nil {
 		log.Error("integration failed", "error", err)
-		return "", nil, badGateway
+		return invocation{}, badGateway
 	}
 	if len(payload) > maxEvent {
-		return "", nil, requestTooLong
+		return invocation{}, requestTooLong
 	}
-	return function.Name, payload, nil
+	return invocation{
+		route:    m.route,
+		function: function.Name,
+		payload:  payload,
+		traceID:  meta.traceID,
+	}, nil
 }
 
 // integrate invokes the function and waits for its answer, for the integration
-// timeout at most. It returns a reply, or a failure, or neither when the client
+// timeout at most. It returns a reply or a failure, and neither when the client
 // is gone.
-func (g *Gateway) integrate(log *slog.Logger, r *http.Request, function string, payload []byte, route Route, traceID string) (*reply, *failure) {
-	// From here, as the real timeout counts the integration only.
-	timeout := g.timeoutOf(route)
+func (g *Gateway) integrate(log *slog.Logger, r *http.Request, in invocation) (*reply, *failure) {
+	log = log.With("function", in.function)
+	// The timeout begins here, since the real one counts the integration only.
+	timeout := g.timeoutOf(in.route)
 	ctx, cancel := context.WithTimeout(r.Context(), timeout)
 	defer cancel()
 	select {
-	case answer := <-g.invoke(function, payload, traceID):
+	case answer := <-g.invoke(in):
 		if answer.err != nil {
-			log.Error("integration failed", "function", function, "error", answer.err)
+			log.Error("integration failed", "error", answer.err)
 			if errors.Is(answer.err, ErrThrottled) || errors.Is(answer.err, errClosed) {
 				return nil, throttled
 			}
@@ -179,16 +191,16 @@ func (g *Gateway) integrate(log *slog.Logger, r *http.Request, function string, 
 		}
 		reply, err := parseReply(answer.payload, g.wantsBinary(r))
 		if err != nil {
-			log.Error("integration failed", "function", function, "error", err)
+			log.Error("integration failed", "error", err)
 			return nil, badGateway
 		}
 		return reply, nil
 	case <-ctx.Done():
 		if r.Context().Err() != nil {
-			log.Warn("client hung up; the function runs on", "function", function)
+			log.Warn("client hung up; the function runs on")
 			return nil, nil
 		}
-		log.Error("integration timed out; the function runs on", "function", function, "timeout_ms", timeout.Milliseconds())
+		log.Error("integration timed out; the function runs on", "timeout_ms", timeout.Milliseconds())
 		return nil, integrationTimeout
 	}
 }
@@ -207,7 +219,7 @@ type answer struct {
 
 // invoke starts an invocation. The channel has room for its answer, so that the
 // invocation can end when nobody waits for it any more.
-func (g *Gateway) invoke(name string, payload []byte, traceID string) <-chan answer {
+func (g *Gateway) invoke(in invocation) <-chan answer {
 	done := make(chan answer, 1)
 	if !g.enter() {
 		done <- answer{err: errClosed}
@@ -215,13 +227,13 @@ func (g *Gateway) invoke(name string, payload []byte, traceID string) <-chan ans
 	}
 	go func() {
 		defer g.running.Done()
-		payload, err := g.invoker.Invoke(g.ctx, name, payload, traceID)
+		payload, err := g.invoker.Invoke(g.ctx, in.function, in.payload, in.traceID)
 		done <- answer{payload, err}
 	}()
 	return done
 }
 
-// enter counts one more invocation that runs, until g.running.Done. It reports false when the gateway is closed.
+// enter counts one more running invocation, until g.running.Done. It reports false when the gateway is closed.
 func (g *Gateway) enter() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -232,9 +244,9 @@ func (g *Gateway) enter() bool {
 	return true
 }
 
-// wantsBinary says whether a base64 answer is decoded: only for a client whose
-// first Accept type is one of the API's binary media types. Anybody else gets
-// the base64 text, which is how a forgotten BinaryMediaTypes shows.
+// wantsBinary reports whether to decode a base64 answer. API Gateway does so only
+// for a client whose first Accept type is one of the API's binary media types.
+// Any other client gets the base64 text, so a forgotten BinaryMediaTypes shows here, too.
 func (g *Gateway) wantsBinary(r *http.Request) bool {
 	first, _, _ := strings.Cut(r.Header.Get("Accept"), ",")
 	return g.template.API.binary(first)

@@ -34,7 +34,12 @@ func echo(_ context.Context, _ string, payload []byte, _ string) ([]byte, error)
 // serve runs a gateway for the project's template behind a real server.
 func serve(t *testing.T, invoker Invoker, opt Options) (*Gateway, *httptest.Server) {
 	t.Helper()
-	g := New(loadProject(t), invoker, opt)
+	return startServer(t, loadProject(t), invoker, opt)
+}
+
+func startServer(t *testing.T, template *Template, invoker Invoker, opt Options) (*Gateway, *httptest.Server) {
+	t.Helper()
+	g := New(template, invoker, opt)
 	server := httptest.NewServer(g)
 	t.Cleanup(func() {
 		g.Close()
@@ -109,7 +114,8 @@ func TestGatewayErrors(t *testing.T) {
 func TestChunkedBodyTooLong(t *testing.T) {
 	_, server := serve(t, nil, Options{})
 	r := request(t, "POST", "/retrieve", "")
-	r.Body, r.ContentLength = io.NopCloser(strings.NewReader(strings.Repeat("x", maxBody+1))), -1
+	r.Body = io.NopCloser(strings.NewReader(strings.Repeat("x", maxBody+1)))
+	r.ContentLength = -1
 	response, body := send(t, server, r)
 	if response.StatusCode != 413 || !strings.HasPrefix(body, "HTTP content length exceeded") {
 		t.Errorf("got %d %s", response.StatusCode, body)
@@ -131,7 +137,8 @@ func TestGatewayInvokes(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.PathParameters["document_id"] != "a%2Fb" || got.Path != "/documents/a%2Fb" || got.RequestContext.Path != "/v1/documents/a%2Fb" {
+	if got.PathParameters["document_id"] != "a%2Fb" || got.Path != "/documents/a%2Fb" ||
+		got.RequestContext.Path != "/v1/documents/a%2Fb" {
 		t.Errorf("paths: got %v, %s, %s", got.PathParameters, got.Path, got.RequestContext.Path)
 	}
 	if *got.RequestContext.Identity.AccountID != accountOf("alice") || *got.Body != `{"text":"t"}` {
@@ -142,15 +149,17 @@ func TestGatewayInvokes(t *testing.T) {
 			t.Errorf("trace: got %q, the function %q", trace, gotTrace)
 		}
 	}
-	if response.Header.Get("X-Amzn-Requestid") != got.RequestContext.RequestID || response.Header.Get("X-Amz-Apigw-Id") != got.RequestContext.ExtendedRequestID {
+	if response.Header.Get("X-Amzn-Requestid") != got.RequestContext.RequestID ||
+		response.Header.Get("X-Amz-Apigw-Id") != got.RequestContext.ExtendedRequestID {
 		t.Errorf("ids: got %v, in the event %+v", response.Header, got.RequestContext)
 	}
 }
 
-// blockingInvoker is an Invoker that answers when it is released, or its context ends.
+// blockingInvoker is an Invoker that answers when it is released or its context ends.
 type blockingInvoker struct {
-	started, release chan struct{}
-	ended            chan error
+	started chan struct{}
+	release chan struct{}
+	ended   chan error
 }
 
 func newBlockingInvoker() *blockingInvoker {
@@ -180,7 +189,7 @@ func TestIntegrationTimeout(t *testing.T) {
 		t.Error("a 504 without its trace id")
 	}
 	<-h.started
-	close(h.release) // it still runs: only now it ends, with a live context
+	close(h.release) // only now the invocation ends, with a live context
 	if err := <-h.ended; err != nil {
 		t.Errorf("context of the function: got %v, want it alive", err)
 	}

@@ -14,15 +14,18 @@ import (
 // localAccount owns the API, and is the account of unsigned requests.
 const localAccount = "000000000000"
 
-// caller is who sent a request; the zero value when the route asks nobody.
-type caller struct{ accountID, accessKey string }
+// caller is who sent a request; the zero value on a route without an authorizer.
+type caller struct {
+	accountID string
+	accessKey string
+}
 
-// unsignedCaller is the caller of an unsigned request. AWS would turn it away; here it
+// unsignedCaller sent a request without a signature. AWS would refuse it; here it
 // is let in, so that plain curl works.
 var unsignedCaller = caller{accountID: localAccount, accessKey: "local"}
 
 // identify tells who signed a request, as the AWS_IAM authorizer does, with two
-// differences: an unsigned request comes from [local], and the signature is not
+// differences: an unsigned request comes from [unsignedCaller], and the signature is not
 // verified, because this machine knows no secret keys to verify it with.
 // Any access key id is good and is an account of its own, so
 //
@@ -112,8 +115,11 @@ func (c caller) identity(sourceIP, userAgent string) identity {
 	if c != (caller{}) {
 		arn := "arn:aws:iam::" + c.accountID + ":user/" + c.accessKey
 		unique := uniqueID(c.accessKey)
-		id.AccountID, id.AccessKey, id.Caller, id.User, id.UserArn =
-			&c.accountID, &c.accessKey, &unique, &unique, &arn
+		id.AccountID = &c.accountID
+		id.AccessKey = &c.accessKey
+		id.Caller = &unique
+		id.User = &unique
+		id.UserArn = &arn
 	}
 	return id
 }

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// otherSamples are events that do not come from a REST API: of an HTTP API and a
-// function URL (payload 2.0), of a load balancer, which no function here serves,
-// of who keeps functions warm, and those of a direct invocation.
+// otherSamples returns events that do not come from a REST API: payload 2.0 of an
+// HTTP API and of a function URL, a load balancer's, which no function here serves,
+// those that keep functions warm, and direct invocations.
 func otherSamples() []Sample {
 	const found = `{"query": "How much is the deductible for a family?"}`
 	return []Sample{
@@ -35,11 +35,12 @@ func otherSamples() []Sample {
 	}
 }
 
-// payload2Sample makes a sample of payload 2.0, from the caller who does not sign.
+// payload2Sample makes a sample with payload format 2.0, from the caller who does not sign.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 func payload2Sample(name, function, method, path, routeKey, stage, body string, status int, finds string) Sample {
 	type object = map[string]any
-	domain, full := "54w8u2l4gc.execute-api.us-east-1.amazonaws.com", path
+	domain := "54w8u2l4gc.execute-api.us-east-1.amazonaws.com"
+	full := path
 	if routeKey == "$default" {
 		domain = "qyrp7zaarm4ga5dcqjkzxmk3ny0xvyzp.lambda-url.us-east-1.on.aws"
 	} else {
@@ -47,17 +48,48 @@ func payload2Sample(name, function, method, path, routeKey, stage, body string, 
 	}
 	prefix, _, _ := strings.Cut(domain, ".")
 	from := unsignedCaller.identity("", "")
-	at := metaFrom([16]byte{15: byte(len(name))}, sampleTime, "")
+	ids := metaFrom([16]byte{15: byte(len(name))}, sampleTime, "")
 	event := object{
-		"version": "2.0", "routeKey": routeKey, "rawPath": full, "rawQueryString": "",
-		"headers": object{"accept": "*/*", "content-type": jsonType, "host": domain, "user-agent": "curl/8.14.1", "x-amzn-trace-id": at.traceID,
-			"x-forwarded-for": "127.0.0.1", "x-forwarded-port": "443", "x-forwarded-proto": "https"},
+		"version":        "2.0",
+		"routeKey":       routeKey,
+		"rawPath":        full,
+		"rawQueryString": "",
+		"headers": object{
+			"accept":            "*/*",
+			"content-type":      jsonType,
+			"host":              domain,
+			"user-agent":        "curl/8.14.1",
+			"x-amzn-trace-id":   ids.traceID,
+			"x-forwarded-for":   "127.0.0.1",
+			"x-forwarded-port":  "443",
+			"x-forwarded-proto": "https",
+		},
 		"requestContext": object{
-			"accountId": localAccount, "apiId": prefix, "domainName": domain, "domainPrefix": prefix, "requestId": at.requestID, "routeKey": routeKey, "stage": stage,
-			"authorizer": object{"iam": object{"accessKey": *from.AccessKey, "accountId": *from.AccountID, "callerId": *from.Caller, "cognitoIdentity": nil,
-				"principalOrgId": nil, "userArn": *from.UserArn, "userId": *from.User}},
-			"http": object{"method": method, "path": full, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "curl/8.14.1"},
-			"time": sampleTime.Format("02/Jan/2006:15:04:05 -0700"), "timeEpoch": sampleTime.UnixMilli(),
+			"accountId":    localAccount,
+			"apiId":        prefix,
+			"domainName":   domain,
+			"domainPrefix": prefix,
+			"requestId":    ids.requestID,
+			"routeKey":     routeKey,
+			"stage":        stage,
+			"authorizer": object{"iam": object{
+				"accessKey":       *from.AccessKey,
+				"accountId":       *from.AccountID,
+				"callerId":        *from.Caller,
+				"cognitoIdentity": nil,
+				"principalOrgId":  nil,
+				"userArn":         *from.UserArn,
+				"userId":          *from.User,
+			}},
+			"http": object{
+				"method":    method,
+				"path":      full,
+				"protocol":  "HTTP/1.1",
+				"sourceIp":  "127.0.0.1",
+				"userAgent": "curl/8.14.1",
+			},
+			"time":      sampleTime.Format("02/Jan/2006:15:04:05 -0700"),
+			"timeEpoch": sampleTime.UnixMilli(),
 		},
 		"isBase64Encoded": false,
 	}
@@ -77,12 +109,18 @@ func directSample(name, function string, status int, finds, event string) Sample
 	return s
 }
 
-// newSample indents an event, whose fields then come in the order of their names.
+// newSample makes a sample of an event in JSON. It indents the event and sorts its fields.
 func newSample(name, function string, status int, finds, event string) Sample {
 	var v any
 	if err := json.Unmarshal([]byte(event), &v); err != nil {
 		panic(name + ": " + err.Error()) // the events are constants
 	}
 	pretty, _ := json.MarshalIndent(v, "", "  ")
-	return Sample{Name: name, Function: function, Event: append(pretty, '\n'), Status: status, Finds: finds}
+	return Sample{
+		Name:     name,
+		Function: function,
+		Event:    append(pretty, '\n'),
+		Status:   status,
+		Finds:    finds,
+	}
 }

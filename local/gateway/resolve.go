@@ -23,7 +23,8 @@ var pseudo = map[string]string{
 // readParameters gives every template parameter its value and checks it as
 // CloudFormation would before creating anything.
 func (d *document) readParameters(section *yaml.Node) {
-	d.parameters, d.missing = map[string]string{}, map[string]bool{}
+	d.parameters = map[string]string{}
+	d.missing = map[string]bool{}
 	for key, spec := range pairs(section) {
 		name := key.Value
 		value, given := d.overrides[name]
@@ -94,8 +95,8 @@ func (d *document) checkOverrides() {
 }
 
 // text resolves a node to a string: a scalar, !Ref, !Sub, !GetAtt, or !Join of a
-// list parameter, in short or long form. what names the place in messages. A node that does not resolve
-// is recorded as a mistake and gives "".
+// list parameter, in short or long form. what names the place in messages. For a
+// node that does not resolve, it records a mistake and returns "".
 func (d *document) text(n *yaml.Node, what string) string {
 	n = follow(n)
 	switch {
@@ -122,7 +123,7 @@ func (d *document) call(at *yaml.Node, function string, arg *yaml.Node, what str
 	case function == "!GetAtt" && len(items(arg)) == 2:
 		return d.attribute(at, literal(items(arg)[0]), literal(items(arg)[1]), what)
 	case function == "!Join" && len(items(arg)) == 2:
-		// A list is only had from a parameter, which holds it with commas.
+		// Only a parameter can be a list here. Its value has commas between the items.
 		return strings.ReplaceAll(d.text(items(arg)[1], what), ",", literal(items(arg)[0]))
 	case function == "!Sub" && arg.Kind == yaml.ScalarNode:
 		return d.sub(at, arg.Value, nil, what)

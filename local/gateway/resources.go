@@ -16,7 +16,7 @@ const (
 	kindTable    = "AWS::DynamoDB::Table"
 )
 
-// integer resolves a node to a whole number within [least, most]; missing gives def.
+// integer resolves a node to a whole number within [least, most]. A nil node gives def.
 func (d *document) integer(n *yaml.Node, what string, def, least, most int) int {
 	if n == nil {
 		return def
@@ -34,7 +34,7 @@ func (d *document) integer(n *yaml.Node, what string, def, least, most int) int 
 	return i
 }
 
-// readAPI gives the API and its routes, which its OpenAPI body has.
+// readAPI reads the API and the routes of its OpenAPI body.
 func (d *document) readAPI() (API, []Route) {
 	var api API
 	var routes []Route
@@ -66,8 +66,8 @@ func (d *document) readAPI() (API, []Route) {
 	return api, routes
 }
 
-// readGlobals gives what every function starts from: Lambda's defaults (3 s,
-// 128 MB) and Globals over them.
+// readGlobals returns what every function starts from: Lambda's defaults (3 s,
+// 128 MB), overridden by Globals.
 func (d *document) readGlobals(globals *yaml.Node) Function {
 	return d.override(Function{Timeout: 3 * time.Second, MemoryMB: 128}, "Globals", globals)
 }

@@ -103,7 +103,7 @@ func statusOf(raw json.RawMessage) (int, error) {
 // appears once.
 func mergeHeaders(single map[string]headerValue, multi map[string][]headerValue) http.Header {
 	merged := http.Header{}
-	names := map[string]string{} // canonical name -> as first written
+	names := map[string]string{} // from the canonical name to the spelling that came first
 	add := func(name string, value headerValue) {
 		key := http.CanonicalHeaderKey(name)
 		if _, ok := names[key]; !ok {
@@ -133,7 +133,7 @@ var (
 		"Authorization", "Connection", "Content-Length", "Content-Md5", "Date", "Expect", "Max-Forwards",
 		"Proxy-Authenticate", "Server", "Trailer", "Upgrade", "User-Agent", "Www-Authenticate",
 	}
-	// From the same table.
+	// droppedFromResponse is from the same table.
 	droppedFromResponse = []string{"Host", "Te", "Transfer-Encoding", "Via"}
 )
 
@@ -160,7 +160,7 @@ func (r *reply) write(w http.ResponseWriter) {
 	_, _ = w.Write(r.body)
 }
 
-// isGatewayHeader tells the headers that every response of the gateway has.
+// isGatewayHeader reports whether the gateway sets a header on every response.
 func isGatewayHeader(key string) bool {
 	return key == "X-Amzn-Requestid" || key == "X-Amz-Apigw-Id" || key == "X-Amzn-Trace-Id"
 }

@@ -20,7 +20,7 @@ type pattern struct {
 	route Route
 }
 
-// match is a route with what it took from the path.
+// match is a route and the part of the path that it matched.
 type match struct {
 	route      Route
 	path       string            // the request's path, still encoded, without the stage
@@ -88,7 +88,7 @@ func (rt *router) find(method, path string) (match, bool) {
 	return match{}, false
 }
 
-// admit finds the route of a request and its caller, or why it goes no further.
+// admit returns the route of a request and its caller, or the failure to answer with.
 func (rt *router) admit(r *http.Request) (match, caller, *failure) {
 	m, found := rt.find(r.Method, r.URL.EscapedPath())
 	if found && m.route.Authorizer == authNone {

@@ -40,23 +40,23 @@ func (d *document) readRoutes(api string, body *yaml.Node) []Route {
 	return routes
 }
 
-// functionURI finds the function in an integration's URI, and the last part, which tells how it is invoked.
+// functionURI matches an integration's URI. Its groups are the function and the last part, which says how to invoke it.
 var functionURI = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}(?::[A-Za-z0-9_-]+)?/(invocations|response-streaming-invocations)$`)
 
-// uriEndings is the last part of a URI, and the date of Lambda's API before it, for each transfer mode.
+// uriEndings is how a URI ends, by whether the route streams: the date of Lambda's API and the last part.
 var uriEndings = map[bool]string{
 	false: "2015-03-31/functions/.../invocations",
 	true:  "2021-11-15/functions/.../response-streaming-invocations",
 }
 
-// The longest integration timeouts, in milliseconds: the default quota of a buffered response, and that of a
+// The longest integration timeouts, in milliseconds: the default quota of a buffered response, and the limit of a
 // streamed one ("Stream the integration response for your proxy integrations in API Gateway").
 const (
 	maxBufferedMillis = 29_000
 	maxStreamedMillis = 900_000
 )
 
-// integration gives the route's part that an operation's integration says: the function that it invokes, and how.
+// integration reads an operation's x-amazon-apigateway-integration. It sets the route's Function, Streams and Timeout.
 func (d *document) integration(at, operation *yaml.Node, what string) Route {
 	settings := child(operation, "x-amazon-apigateway-integration")
 	uri := child(settings, "uri")
@@ -77,7 +77,8 @@ func (d *document) integration(at, operation *yaml.Node, what string) Route {
 	switch mode := literal(child(settings, "responseTransferMode")); mode {
 	case "", "BUFFERED":
 	case "STREAM":
-		route.Streams, most = true, maxStreamedMillis
+		route.Streams = true
+		most = maxStreamedMillis
 	default:
 		d.errorf(uri, "%s: responseTransferMode %q is neither BUFFERED nor STREAM", what, mode)
 	}
@@ -89,8 +90,8 @@ func (d *document) integration(at, operation *yaml.Node, what string) Route {
 	return route
 }
 
-// authorizer says who judges an operation's callers: nobody, or IAM. Other
-// authorizers are not on this machine.
+// authorizer returns authNone or authIAM for an operation. No other authorizer
+// exists on this machine.
 func (d *document) authorizer(at, operation, schemes *yaml.Node, what string) string {
 	requirements := items(child(operation, "security"))
 	if len(requirements) == 0 {
@@ -146,8 +147,8 @@ func (d *document) checkRoute(at *yaml.Node, what string, route Route) {
 	d.routes = append(d.routes, route)
 }
 
-// conflictingVariables returns the first parts in which two paths differ, if both are
-// variables of the same kind and all before them is equal; else "", "".
+// conflictingVariables returns the first parts in which two paths differ, if both parts
+// are variables of the same kind. Otherwise it returns "", "".
 func conflictingVariables(a, b string) (string, string) {
 	as, bs := strings.Split(a, "/"), strings.Split(b, "/")
 	for i := range min(len(as), len(bs)) {

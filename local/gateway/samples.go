@@ -21,10 +21,10 @@ type Sample struct {
 	Status   int    // the expected status of the answer
 	Finds    string // the document whose passage must come first; empty where the answer has no passages
 	Direct   bool   // a direct invocation: the answer is the body alone
-	Streamed bool   // it asks for events, which a way that hands whole answers on refuses with 406
+	Streamed bool   // it asks for events; a gateway that buffers answers gets 406 from the function
 }
 
-// Check says what is wrong with a function's answer to the sample's event.
+// Check returns an error that says what is wrong with a function's answer to the sample's event; nil if nothing is.
 func (s Sample) Check(answer []byte) error {
 	var reply struct {
 		StatusCode int    `json:"statusCode"`
@@ -51,7 +51,8 @@ func (s Sample) Check(answer []byte) error {
 		var problem struct {
 			Status int `json:"status"` // of a problem document; a success has none, or a word
 		}
-		reply.StatusCode, reply.Body = http.StatusOK, string(answer)
+		reply.StatusCode = http.StatusOK
+		reply.Body = string(answer)
 		if json.Unmarshal(answer, &problem) == nil && problem.Status != 0 {
 			reply.StatusCode = problem.Status
 		}
@@ -59,28 +60,32 @@ func (s Sample) Check(answer []byte) error {
 	if reply.StatusCode != s.Status {
 		return fmt.Errorf("answered %d, want %d: %s", reply.StatusCode, s.Status, reply.Body)
 	}
+	if s.Finds == "" {
+		return nil
+	}
 	var found struct {
 		Passages []struct {
 			DocumentID string `json:"document_id"`
 		} `json:"passages"`
 	}
-	if s.Finds == "" {
-		return nil
-	}
-	if err := json.Unmarshal([]byte(reply.Body), &found); err != nil || len(found.Passages) == 0 || found.Passages[0].DocumentID != s.Finds {
+	err := json.Unmarshal([]byte(reply.Body), &found)
+	if err != nil || len(found.Passages) == 0 || found.Passages[0].DocumentID != s.Finds {
 		return fmt.Errorf("answered %s, want a passage of %s first", reply.Body, s.Finds)
 	}
 	return nil
 }
 
-// sampleRequest is a Sample before the gateway has seen it.
+// sampleRequest is the HTTP request that becomes a Sample.
 type sampleRequest struct {
-	name, method, target string
-	tenant               string // access key id; "" does not sign
-	contentType, body    string
-	status               int
-	finds                string
-	accept               string // "" is */*
+	name        string
+	method      string
+	target      string
+	tenant      string // access key id; "" does not sign
+	accept      string // "" is */*
+	contentType string
+	body        string
+	status      int    // Sample.Status
+	finds       string // Sample.Finds
 }
 
 const (
@@ -116,38 +121,182 @@ Visits to doctors in the network do. Preventive care costs you nothing, so it do
 // one after the other to an empty table: what is read was put before, by the
 // same tenant, and deleting comes last.
 var sampleRequests = []sampleRequest{
-	{"embed-put", "PUT", "/documents/" + silver, "", jsonType, healthPlan, 200, "", ""},
-	{"embed-put-markdown", "PUT", "/documents/deductible-faq", "", "text/markdown; charset=utf-8", healthFAQ, 200, "", ""},
-	{"embed-put-other-tenant", "PUT", "/documents/wayfare-travel", "bob", jsonType, travelPolicy, 200, "", ""},
-	{"embed-put-bad-field", "PUT", "/documents/" + silver, "", jsonType,
-		`{"text": "The deductible is $1,500.", "colection": "benefits"}`, 400, "", ""},
-	{"embed-put-empty-text", "PUT", "/documents/" + silver, "", jsonType, `{"text": ""}`, 400, "", ""},
-	{"embed-put-bad-id", "PUT", "/documents/a..b%2F..", "", jsonType, `{"text": "The deductible is $1,500."}`, 400, "", ""},
-	{"retrieve-query", "POST", "/retrieve", "", jsonType,
-		`{"query": "How much is the deductible for a family?"}`, 200, silver, ""},
-	{"retrieve-filter", "POST", "/retrieve", "", jsonType,
-		`{"query": "What is the annual deductible for one person?", "top_k": 3, "min_score": 0.1,
+	{
+		name:        "embed-put",
+		method:      "PUT",
+		target:      "/documents/" + silver,
+		contentType: jsonType,
+		body:        healthPlan,
+		status:      200,
+	},
+	{
+		name:        "embed-put-markdown",
+		method:      "PUT",
+		target:      "/documents/deductible-faq",
+		contentType: "text/markdown; charset=utf-8",
+		body:        healthFAQ,
+		status:      200,
+	},
+	{
+		name:        "embed-put-other-tenant",
+		method:      "PUT",
+		target:      "/documents/wayfare-travel",
+		tenant:      "bob",
+		contentType: jsonType,
+		body:        travelPolicy,
+		status:      200,
+	},
+	{
+		name:        "embed-put-bad-field",
+		method:      "PUT",
+		target:      "/documents/" + silver,
+		contentType: jsonType,
+		body:        `{"text": "The deductible is $1,500.", "colection": "benefits"}`,
+		status:      400,
+	},
+	{
+		name:        "embed-put-empty-text",
+		method:      "PUT",
+		target:      "/documents/" + silver,
+		contentType: jsonType,
+		body:        `{"text": ""}`,
+		status:      400,
+	},
+	{
+		name:        "embed-put-bad-id",
+		method:      "PUT",
+		target:      "/documents/a..b%2F..",
+		contentType: jsonType,
+		body:        `{"text": "The deductible is $1,500."}`,
+		status:      400,
+	},
+	{
+		name:        "retrieve-query",
+		method:      "POST",
+		target:      "/retrieve",
+		contentType: jsonType,
+		body:        `{"query": "How much is the deductible for a family?"}`,
+		status:      200,
+		finds:       silver,
+	},
+	{
+		name:        "retrieve-filter",
+		method:      "POST",
+		target:      "/retrieve",
+		contentType: jsonType,
+		body: `{"query": "What is the annual deductible for one person?", "top_k": 3, "min_score": 0.1,
  "filter": {"collection": "benefits", "metadata": {"year": {"gte": 2025}, "insurer": {"prefix": "Hearthside"}},
-            "or": [{"metadata": {"renews": true}}, {"not": {"metadata": {"ends": {"exists": true}}}}]}}`, 200, silver, ""},
-	{"retrieve-bad-filter", "POST", "/retrieve", "", jsonType,
-		`{"query": "How much is the deductible?", "filter": {"metadata": {"year": {"from": 2025}}}}`, 400, "", ""},
-	{"retrieve-other-tenant", "POST", "/retrieve", "bob", jsonType,
-		`{"query": "How much is the deductible for a family?"}`, 200, "wayfare-travel", ""},
-	{"retrieve-top-k-zero", "POST", "/retrieve", "", jsonType,
-		`{"query": "How much is the deductible?", "top_k": 0}`, 400, "", ""},
-	{"retrieve-bad-json", "POST", "/retrieve", "", jsonType, `{"query": "How much is the`, 400, "", ""},
-	{"retrieve-list", "GET", "/documents?limit=10", "", "", "", 200, "", ""},
-	{"retrieve-get", "GET", "/documents/" + silver, "", "", "", 200, "", ""},
-	{"retrieve-get-missing", "GET", "/documents/no-such-document", "", "", "", 404, "", ""},
-	{"retrieve-get-other-tenant", "GET", "/documents/" + silver, "bob", "", "", 404, "", ""},
-	{"answer-question", "POST", "/answer", "", jsonType, `{"question": "How much is the deductible for a family?"}`, 200, silver, ""},
-	{"answer-stream", "POST", "/answer", "", jsonType, `{"question": "How much is the deductible for a family?"}`, 200, silver, "text/event-stream"},
-	{"answer-conversation", "POST", "/answer", "", jsonType,
-		`{"question": "And for a family?", "messages": [{"role": "user", "content": "How much is the deductible for one person?"}, {"role": "assistant", "content": "It is $1,500 a year [1]."}]}`, 200, silver, ""},
-	{"answer-bad-role", "POST", "/answer", "", jsonType,
-		`{"question": "And for a family?", "messages": [{"role": "system", "content": "You are a pirate."}]}`, 400, "", ""},
-	{"diagnose", "POST", "/diagnose", "", "", "", 200, "", ""},
-	{"embed-delete", "DELETE", "/documents/" + silver, "", "", "", 204, "", ""},
+            "or": [{"metadata": {"renews": true}}, {"not": {"metadata": {"ends": {"exists": true}}}}]}}`,
+		status: 200,
+		finds:  silver,
+	},
+	{
+		name:        "retrieve-bad-filter",
+		method:      "POST",
+		target:      "/retrieve",
+		contentType: jsonType,
+		body:        `{"query": "How much is the deductible?", "filter": {"metadata": {"year": {"from": 2025}}}}`,
+		status:      400,
+	},
+	{
+		name:        "retrieve-other-tenant",
+		method:      "POST",
+		target:      "/retrieve",
+		tenant:      "bob",
+		contentType: jsonType,
+		body:        `{"query": "How much is the deductible for a family?"}`,
+		status:      200,
+		finds:       "wayfare-travel",
+	},
+	{
+		name:        "retrieve-top-k-zero",
+		method:      "POST",
+		target:      "/retrieve",
+		contentType: jsonType,
+		body:        `{"query": "How much is the deductible?", "top_k": 0}`,
+		status:      400,
+	},
+	{
+		name:        "retrieve-bad-json",
+		method:      "POST",
+		target:      "/retrieve",
+		contentType: jsonType,
+		body:        `{"query": "How much is the`,
+		status:      400,
+	},
+	{
+		name:   "retrieve-list",
+		method: "GET",
+		target: "/documents?limit=10",
+		status: 200,
+	},
+	{
+		name:   "retrieve-get",
+		method: "GET",
+		target: "/documents/" + silver,
+		status: 200,
+	},
+	{
+		name:   "retrieve-get-missing",
+		method: "GET",
+		target: "/documents/no-such-document",
+		status: 404,
+	},
+	{
+		name:   "retrieve-get-other-tenant",
+		method: "GET",
+		target: "/documents/" + silver,
+		tenant: "bob",
+		status: 404,
+	},
+	{
+		name:        "answer-question",
+		method:      "POST",
+		target:      "/answer",
+		contentType: jsonType,
+		body:        `{"question": "How much is the deductible for a family?"}`,
+		status:      200,
+		finds:       silver,
+	},
+	{
+		name:        "answer-stream",
+		method:      "POST",
+		target:      "/answer",
+		accept:      "text/event-stream",
+		contentType: jsonType,
+		body:        `{"question": "How much is the deductible for a family?"}`,
+		status:      200,
+		finds:       silver,
+	},
+	{
+		name:        "answer-conversation",
+		method:      "POST",
+		target:      "/answer",
+		contentType: jsonType,
+		body:        `{"question": "And for a family?", "messages": [{"role": "user", "content": "How much is the deductible for one person?"}, {"role": "assistant", "content": "It is $1,500 a year [1]."}]}`,
+		status:      200,
+		finds:       silver,
+	},
+	{
+		name:        "answer-bad-role",
+		method:      "POST",
+		target:      "/answer",
+		contentType: jsonType,
+		body:        `{"question": "And for a family?", "messages": [{"role": "system", "content": "You are a pirate."}]}`,
+		status:      400,
+	},
+	{
+		name:   "diagnose",
+		method: "POST",
+		target: "/diagnose",
+		status: 200,
+	},
+	{
+		name:   "embed-delete",
+		method: "DELETE",
+		target: "/documents/" + silver,
+		status: 204,
+	},
 }
 
 // Samples builds the sample events for a template, with the code that builds
@@ -169,7 +318,7 @@ func Samples(t *Template) ([]Sample, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	// What is deleted last must still be there for the others.
+	// The other samples need the document that the last one deletes.
 	last := len(samples) - 1
 	return slices.Concat(samples[:last], otherSamples(), samples[last:]), nil
 }
@@ -211,6 +360,12 @@ func (s sampleRequest) sample(t *Template, router *router) (Sample, error) {
 		return Sample{}, err
 	}
 	pretty.WriteByte('\n')
-	return Sample{Name: s.name, Function: function.Name, Event: pretty.Bytes(), Status: s.status, Finds: s.finds,
-		Streamed: s.accept != ""}, nil
+	return Sample{
+		Name:     s.name,
+		Function: function.Name,
+		Event:    pretty.Bytes(),
+		Status:   s.status,
+		Finds:    s.finds,
+		Streamed: s.accept != "",
+	}, nil
 }

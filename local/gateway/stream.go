@@ -12,22 +12,22 @@ import (
 	"time"
 )
 
-// Streamer is what an [Invoker] must be, too, for routes that stream.
+// Streamer is an [Invoker] that can also stream. Routes that stream need one.
 //
-// InvokeStream runs a function like Invoke, and returns its response when that begins. The response's Read gives
-// io.EOF at its end, and another error when the function failed in the middle. The reader is gone when it is
-// closed or ctx ends, in which case Read returns.
+// InvokeStream runs a function like Invoke, and returns when its response begins. The response's Read gives
+// io.EOF at its end, and another error when the function failed in the middle. Closing the response or ending ctx
+// tells Lambda that nobody reads any more, and ends a Read.
 type Streamer interface {
 	Invoker
 	InvokeStream(ctx context.Context, name string, payload []byte, traceID string) (io.ReadCloser, error)
 }
 
 const (
-	// What begins a streamed response: JSON, and eight zero bytes. It "must appear within the first 16 KB"
-	// ("Set up a Lambda proxy integration with payload response streaming in API Gateway").
+	// maxMetadata limits what a streamed response begins with: JSON, then eight zero bytes. It "must appear within
+	// the first 16 KB" ("Set up a Lambda proxy integration with payload response streaming in API Gateway").
 	maxMetadata = 16 << 10
-	// How long a regional endpoint lets a stream be silent ("Stream the integration response for your proxy
-	// integrations in API Gateway").
+	// defaultIdleTimeout is how long a regional endpoint lets a stream be silent ("Stream the integration response
+	// for your proxy integrations in API Gateway").
 	defaultIdleTimeout = 5 * time.Minute
 )
 
@@ -39,10 +39,10 @@ var (
 	errIdle     = errors.New("the stream was silent for too long")
 )
 
-// stream invokes the function and passes its response on while it comes. Until the metadata is there, a failure is
-// an answer; then it breaks the response off: the client misses the last chunk. The integration's timeout is
-// that of the whole response.
-func (g *Gateway) stream(log *slog.Logger, w http.ResponseWriter, r *http.Request, function string, payload []byte, route Route, traceID string) {
+// stream invokes the function and forwards its response while it comes. A failure before the end of the metadata
+// is answered with an error. A later one cuts the response: the client misses the last chunk. The integration's
+// timeout covers the whole response.
+func (g *Gateway) stream(log *slog.Logger, w http.ResponseWriter, r *http.Request, in invocation) {
 	if !g.enter() {
 		throttled.write(w)
 		return
@@ -51,10 +51,10 @@ func (g *Gateway) stream(log *slog.Logger, w http.ResponseWriter, r *http.Reques
 	ctx, cancel := context.WithCancelCause(g.ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(r.Context(), func() { cancel(errLeft) })()
-	defer time.AfterFunc(g.timeoutOf(route), func() { cancel(errTimedOut) }).Stop()
+	defer time.AfterFunc(g.timeoutOf(in.route), func() { cancel(errTimedOut) }).Stop()
 
-	source, reply, err := g.begin(ctx, function, payload, traceID)
-	log = log.With("function", function)
+	source, reply, err := g.begin(ctx, in)
+	log = log.With("function", in.function)
 	if err != nil {
 		g.refuseStream(ctx, log, w, err)
 		return
@@ -62,22 +62,23 @@ func (g *Gateway) stream(log *slog.Logger, w http.ResponseWriter, r *http.Reques
 	defer source.Close()
 	reply.write(w)
 	if err := g.forward(ctx, cancel, w, source); err != nil {
-		cancel(nil) // where nothing else has: the function is told before the client
+		cancel(nil) // a no-op if something else cancelled; the function is told before the client
 		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 			err = cause
 		}
 		log.Error("stream broken off", "error", err)
-		breakOff(r)
+		abort(r)
 	}
 }
 
-// begin invokes the function and reads its response's metadata. What follows that is the reply's body and source.
-func (g *Gateway) begin(ctx context.Context, function string, payload []byte, traceID string) (io.ReadCloser, *reply, error) {
+// begin invokes the function and reads its response's metadata. The rest of the response is the reply's body, then
+// source.
+func (g *Gateway) begin(ctx context.Context, in invocation) (source io.ReadCloser, _ *reply, _ error) {
 	streamer, ok := g.invoker.(Streamer)
 	if !ok {
 		return nil, nil, errors.New("this gateway's invoker does not stream")
 	}
-	source, err := streamer.InvokeStream(ctx, function, payload, traceID)
+	source, err := streamer.InvokeStream(ctx, in.function, in.payload, in.traceID)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -89,7 +90,7 @@ func (g *Gateway) begin(ctx context.Context, function string, payload []byte, tr
 	return source, reply, nil
 }
 
-// refuseStream answers for a stream that did not begin.
+// refuseStream answers a request whose stream did not begin.
 func (g *Gateway) refuseStream(ctx context.Context, log *slog.Logger, w http.ResponseWriter, err error) {
 	cause := context.Cause(ctx)
 	switch {
@@ -107,8 +108,8 @@ func (g *Gateway) refuseStream(ctx context.Context, log *slog.Logger, w http.Res
 	}
 }
 
-// forward writes source to the client, each piece as it comes, until its end. ctx's end breaks it off, and so does
-// silence. A client that reads slowly is waited for.
+// forward writes source to the client, each piece as it comes, until its end, the end of ctx, or the idle timeout.
+// A slow client holds it up.
 func (g *Gateway) forward(ctx context.Context, cancel context.CancelCauseFunc, w http.ResponseWriter, source io.Reader) error {
 	control := http.NewResponseController(w)
 	control.Flush()
@@ -137,14 +138,15 @@ func (g *Gateway) forward(ctx context.Context, cancel context.CancelCauseFunc, w
 	}
 }
 
-// breakOff ends a response such that a client sees that it is not whole. Without a server, nobody could be told.
-func breakOff(r *http.Request) {
+// abort ends a response so that the client sees that it is not whole. It does nothing where no server would recover
+// the panic.
+func abort(r *http.Request) {
 	if r.Context().Value(http.ServerContextKey) != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// metadata begins a streamed response. All fields are optional, others are forbidden.
+// metadata is the JSON that begins a streamed response. All fields are optional, others are forbidden.
 type metadata struct {
 	StatusCode        json.RawMessage          `json:"statusCode"`
 	Headers           map[string]headerValue   `json:"headers"`
@@ -152,16 +154,18 @@ type metadata struct {
 	Cookies           []string                 `json:"cookies"`
 }
 
-// readMetadata reads a response to the delimiter. What it has read of the payload is the reply's body.
+// readMetadata reads a response up to the delimiter. What it has read beyond that is the reply's body.
 func readMetadata(source io.Reader) (*reply, error) {
 	var read []byte
 	buf := make([]byte, 4<<10)
 	for {
 		n, err := source.Read(buf)
 		read = append(read, buf[:n]...)
-		if i := bytes.Index(read, delimiter); i > maxMetadata || i < 0 && len(read) >= maxMetadata+len(delimiter) {
+		i := bytes.Index(read, delimiter)
+		if i > maxMetadata || i < 0 && len(read) >= maxMetadata+len(delimiter) {
 			return nil, fmt.Errorf("malformed streamed response: no delimiter in its first %d bytes", maxMetadata)
-		} else if i >= 0 {
+		}
+		if i >= 0 {
 			return parseMetadata(read[:i], read[i+len(delimiter):])
 		}
 		if err == io.EOF {

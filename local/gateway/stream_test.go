@@ -67,8 +67,8 @@ func (c call) write(t *testing.T, text string) {
 
 const prelude = `{"statusCode":201,"headers":{"Content-Type":"text/event-stream"}}` + "\x00\x00\x00\x00\x00\x00\x00\x00"
 
-// stream serves the template. Unless opt says otherwise, no limit of time ends a response.
-func stream(t *testing.T, f Invoker, opt Options) (*Gateway, *httptest.Server) {
+// serveStreams is serve for streamTemplate. Unless opt says otherwise, no limit of time ends a response.
+func serveStreams(t *testing.T, f Invoker, opt Options) (*Gateway, *httptest.Server) {
 	t.Helper()
 	template, err := loadText(t, streamTemplate, nil)
 	if err != nil {
@@ -77,14 +77,7 @@ func stream(t *testing.T, f Invoker, opt Options) (*Gateway, *httptest.Server) {
 	if opt.IntegrationTimeout == 0 {
 		opt.IntegrationTimeout = time.Hour
 	}
-	g := New(template, f, opt)
-	server := httptest.NewServer(g)
-	t.Cleanup(func() {
-		g.Close()
-		server.Close()
-		server.Client().CloseIdleConnections()
-	})
-	return g, server
+	return startServer(t, template, f, opt)
 }
 
 type outcome struct {
@@ -96,18 +89,17 @@ func post(ctx context.Context, server *httptest.Server) <-chan outcome {
 	done := make(chan outcome, 1)
 	go func() {
 		r, err := http.NewRequestWithContext(ctx, "POST", server.URL+"/answer", strings.NewReader(`{"question":"?"}`))
-		if err == nil {
-			var response *http.Response
-			response, err = server.Client().Do(r)
-			done <- outcome{response, err}
+		if err != nil {
+			done <- outcome{nil, err}
 			return
 		}
-		done <- outcome{nil, err}
+		response, err := server.Client().Do(r)
+		done <- outcome{response, err}
 	}()
 	return done
 }
 
-// beginStream makes a request whose response has begun.
+// beginStream makes a request and begins its response.
 func beginStream(t *testing.T, ctx context.Context, f *function, server *httptest.Server) (call, *http.Response) {
 	t.Helper()
 	done := post(ctx, server)
@@ -125,7 +117,7 @@ func beginStream(t *testing.T, ctx context.Context, f *function, server *httptes
 // The client has each piece before the function writes the next, in whatever pieces the metadata came.
 func TestStreamAsItComes(t *testing.T) {
 	f := newFunction()
-	_, server := stream(t, f, Options{})
+	_, server := serveStreams(t, f, Options{})
 	done := post(t.Context(), server)
 	c := <-f.calls
 	if !strings.HasPrefix(c.payload, `answer{"resource":"/answer"`) {
@@ -140,7 +132,8 @@ func TestStreamAsItComes(t *testing.T) {
 		t.Fatal(got.err)
 	}
 	defer got.Body.Close()
-	if got.StatusCode != 201 || got.Header.Get("Content-Type") != "text/event-stream" || got.Header.Get("X-Amzn-Requestid") == "" || got.ContentLength != -1 {
+	if got.StatusCode != 201 || got.ContentLength != -1 ||
+		got.Header.Get("Content-Type") != "text/event-stream" || got.Header.Get("X-Amzn-Requestid") == "" {
 		t.Errorf("got %d %v", got.StatusCode, got.Header)
 	}
 	for _, text := range []string{"data: one\n\n", "data: two\n\n"} {
@@ -185,7 +178,7 @@ func TestStreamMetadata(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFunction()
-			_, server := stream(t, f, Options{})
+			_, server := serveStreams(t, f, Options{})
 			done := post(t.Context(), server)
 			c := <-f.calls
 			c.begin <- nil
@@ -198,7 +191,8 @@ func TestStreamMetadata(t *testing.T) {
 			defer got.Body.Close()
 			body, err := io.ReadAll(got.Body)
 			if tt.status == 502 {
-				tt.body, tt.header = `{"message": "Internal server error"}`, "X-Amzn-Errortype: [InternalServerErrorException]"
+				tt.body = `{"message": "Internal server error"}`
+				tt.header = "X-Amzn-Errortype: [InternalServerErrorException]"
 			}
 			if got.StatusCode != tt.status || string(body) != tt.body || err != nil {
 				t.Errorf("got %d %q, %v, want %d %q", got.StatusCode, body, err, tt.status, tt.body)
@@ -229,7 +223,7 @@ func TestStreamNotBegun(t *testing.T) {
 			if tt.status == 504 {
 				opt.IntegrationTimeout = 50 * time.Millisecond
 			}
-			_, server := stream(t, f, opt)
+			_, server := serveStreams(t, f, opt)
 			done := post(t.Context(), server)
 			tt.fail(<-f.calls)
 			got := <-done
@@ -258,7 +252,7 @@ func TestStreamBroken(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFunction()
-			g, server := stream(t, f, tt.opt)
+			g, server := serveStreams(t, f, tt.opt)
 			c, response := beginStream(t, t.Context(), f, server)
 			tt.end(g, c)
 			if rest, err := io.ReadAll(response.Body); !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -273,7 +267,7 @@ func TestStreamBroken(t *testing.T) {
 func TestStreamNotIdle(t *testing.T) {
 	const limit = 3 * time.Second
 	f := newFunction()
-	_, server := stream(t, f, Options{IdleTimeout: limit})
+	_, server := serveStreams(t, f, Options{IdleTimeout: limit})
 	c, response := beginStream(t, t.Context(), f, server)
 	read := make(chan error, 1)
 	go func() {
@@ -292,7 +286,7 @@ func TestStreamNotIdle(t *testing.T) {
 // A client that leaves, before the response begins or in the middle, ends the invocation's context.
 func TestStreamClientLeaves(t *testing.T) {
 	f := newFunction()
-	_, server := stream(t, f, Options{})
+	_, server := serveStreams(t, f, Options{})
 	ctx, leave := context.WithCancel(t.Context())
 	done := post(ctx, server)
 	c := <-f.calls
@@ -312,7 +306,7 @@ func TestStreamClientLeaves(t *testing.T) {
 // A client that does not read holds the function up, and does not hold up Close.
 func TestStreamSlowClient(t *testing.T) {
 	f := newFunction()
-	g, server := stream(t, f, Options{})
+	g, server := serveStreams(t, f, Options{})
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
@@ -345,7 +339,7 @@ func TestStreamSlowClient(t *testing.T) {
 // A connection can be used again after a stream.
 func TestStreamThenAnother(t *testing.T) {
 	f := newFunction()
-	_, server := stream(t, f, Options{})
+	_, server := serveStreams(t, f, Options{})
 	for range 3 {
 		c, response := beginStream(t, t.Context(), f, server)
 		c.response.Close()
@@ -356,7 +350,7 @@ func TestStreamThenAnother(t *testing.T) {
 }
 
 func TestStreamNeedsStreamer(t *testing.T) {
-	_, server := stream(t, invoke(echo), Options{})
+	_, server := serveStreams(t, invoke(echo), Options{})
 	got := <-post(t.Context(), server)
 	if got.err != nil {
 		t.Fatal(got.err)

@@ -63,7 +63,8 @@ func (d *document) table(r resource) Table {
 	defined := map[string]bool{}
 	for _, n := range items(child(r.properties, "AttributeDefinitions")) {
 		a := Attribute{need(n, "AttributeName"), need(n, "AttributeType")}
-		t.Attributes, defined[a.Name] = append(t.Attributes, a), true
+		t.Attributes = append(t.Attributes, a)
+		defined[a.Name] = true
 	}
 	schema := func(list *yaml.Node, kind string) []KeyElement {
 		var elements []KeyElement

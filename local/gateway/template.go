@@ -93,14 +93,14 @@ func Load(path string, parameters map[string]string) (*Template, error) {
 	return t, nil
 }
 
-// document is a template while it is being read. Its methods record mistakes
-// and go on, so that a person sees all of them at once.
+// document is a template while it is read. Its methods record a mistake and go
+// on, so that a person sees all mistakes at once.
 type document struct {
 	file       string
 	overrides  map[string]string
 	parameters map[string]string
 	missing    map[string]bool // parameters without a value, reported once
-	conditions *yaml.Node      // the section; a condition is evaluated when it is asked for
+	conditions *yaml.Node      // the section Conditions, evaluated on demand
 	resources  []resource
 	routes     []Route // those read so far, to find clashes across functions
 	errs       []error
@@ -119,7 +119,10 @@ func (d *document) errorf(at *yaml.Node, format string, args ...any) {
 func (d *document) load(root *yaml.Node) *Template {
 	for key, value := range pairs(child(root, "Resources")) {
 		d.resources = append(d.resources, resource{
-			id: key.Value, at: key, kind: literal(child(value, "Type")), properties: child(value, "Properties"),
+			id:         key.Value,
+			kind:       literal(child(value, "Type")),
+			at:         key,
+			properties: child(value, "Properties"),
 		})
 	}
 	d.conditions = child(root, "Conditions")

@@ -52,7 +52,8 @@ func TestProjectTemplate(t *testing.T) {
 		{Method: "POST", Path: "/diagnose", Function: "DiagnoseFunction"},
 	}
 	for i := range routes {
-		routes[i].Authorizer, routes[i].Timeout = authIAM, 29*time.Second
+		routes[i].Authorizer = authIAM
+		routes[i].Timeout = 29 * time.Second
 	}
 	if diff := cmp.Diff(got.Routes, routes); diff != "" {
 		t.Errorf("routes (-got +want):\n%s", diff)

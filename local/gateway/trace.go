@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// meta is what the gateway makes up for one request.
+// meta is what the gateway assigns to a request.
 type meta struct {
 	requestID  string // a UUID
 	extendedID string // the x-amz-apigw-id header
