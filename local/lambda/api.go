@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// refusals is how the Invoke API words what Invoke refuses.
-var refusals = []struct {
+// apiErrors is how the Invoke API words what Invoke refuses.
+var apiErrors = []struct {
 	err    error
 	status int
 	kind   string // X-Amzn-ErrorType, which the SDKs turn into an error of that name
@@ -25,8 +25,8 @@ var refusals = []struct {
 
 func (s *Service) routes() *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", s.invocations)
-	mux.HandleFunc("POST /2021-11-15/functions/{function}/response-streaming-invocations", s.streamingInvocations)
+	mux.HandleFunc("POST /2015-03-31/functions/{function}/invocations", s.handleInvoke)
+	mux.HandleFunc("POST /2021-11-15/functions/{function}/response-streaming-invocations", s.handleInvokeStream)
 	return mux
 }
 
@@ -36,16 +36,16 @@ func (s *Service) routes() *http.ServeMux {
 // tried again.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.api.ServeHTTP(w, r) }
 
-func (s *Service) invocations(w http.ResponseWriter, r *http.Request) {
-	function, in, ok := s.invocation(w, r, "RequestResponse", "Event")
+func (s *Service) handleInvoke(w http.ResponseWriter, r *http.Request) {
+	function, in, ok := s.readInvocation(w, r, "RequestResponse", "Event")
 	if !ok {
 		return
 	}
 	if r.Header.Get("X-Amz-Invocation-Type") == "Event" {
-		s.begin(w, function, in)
+		s.invokeAsync(w, function, in)
 		return
 	}
-	tail := s.tailOf(r, in.RequestID)
+	tail := s.logTail(r, in.RequestID)
 	result, err := s.Invoke(r.Context(), function, in)
 	log := tail()
 	if failed, ok := errors.AsType[*Error](err); ok {
@@ -63,12 +63,12 @@ func (s *Service) invocations(w http.ResponseWriter, r *http.Request) {
 	w.Write(result.Payload)
 }
 
-// invocation reads a request to invoke, in one of the ways that kinds names. It reports false having answered.
-func (s *Service) invocation(w http.ResponseWriter, r *http.Request, kinds ...string) (function string, in Invocation, ok bool) {
+// readInvocation reads a request to invoke, in one of the ways that kinds names. It reports false having answered.
+func (s *Service) readInvocation(w http.ResponseWriter, r *http.Request, kinds ...string) (function string, in Invocation, ok bool) {
 	requestID := newUUID()
 	w.Header().Set("X-Amzn-RequestId", requestID)
 	w.Header().Set("Content-Type", "application/json")
-	function, known := s.named(r.PathValue("function"), r.URL.Query().Get("Qualifier"))
+	function, known := s.resolveName(r.PathValue("function"), r.URL.Query().Get("Qualifier"))
 	if !known {
 		refuseInvoke(w, fmt.Errorf("%w: %s; there are %s", ErrNotFound, function, strings.Join(slices.Sorted(maps.Keys(s.pools)), ", ")))
 		return "", in, false
@@ -94,8 +94,8 @@ func (s *Service) invocation(w http.ResponseWriter, r *http.Request, kinds ...st
 	return function, Invocation{Payload: payload, TraceID: r.Header.Get("X-Amzn-Trace-Id"), RequestID: requestID}, true
 }
 
-// begin starts an asynchronous invocation, and does not wait for it.
-func (s *Service) begin(w http.ResponseWriter, function string, in Invocation) {
+// invokeAsync starts an asynchronous invocation, and does not wait for it.
+func (s *Service) invokeAsync(w http.ResponseWriter, function string, in Invocation) {
 	j, err := newJob(in)
 	if err == nil {
 		err = s.dispatch(function, j)
@@ -107,9 +107,9 @@ func (s *Service) begin(w http.ResponseWriter, function string, in Invocation) {
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// named finds the function that a request names: its name, its alias, a partial ARN (account:function:name) or an
+// resolveName finds the function that a request names: its name, its alias, a partial ARN (account:function:name) or an
 // ARN, each with or without $LATEST, the only version there is.
-func (s *Service) named(given, qualifier string) (name string, known bool) {
+func (s *Service) resolveName(given, qualifier string) (name string, known bool) {
 	name = given
 	if _, after, ok := strings.Cut(given, "function:"); ok {
 		name = after
@@ -124,7 +124,7 @@ func (s *Service) named(given, qualifier string) (name string, known bool) {
 }
 
 func refuseInvoke(w http.ResponseWriter, err error) {
-	for _, r := range refusals {
+	for _, r := range apiErrors {
 		if errors.Is(err, r.err) {
 			w.Header().Set("X-Amzn-ErrorType", r.kind)
 			writeMessage(w, r.status, err.Error())

@@ -82,8 +82,8 @@ func TestInvokeAPI(t *testing.T) {
 	}
 	t.Run("throttled", func(t *testing.T) {
 		g := newGate(t)
-		done := invoking(t.Context(), s, g.event())
-		conn := g.entered()
+		done := invokeAsync(t.Context(), s, g.event())
+		conn := g.waitForHold()
 		resp, body := post(t, "f", "", echo)
 		if got := resp.Header.Get("X-Amzn-ErrorType"); resp.StatusCode != 429 || got != "TooManyRequestsException" {
 			t.Errorf("got %d %s %s, want 429 TooManyRequestsException", resp.StatusCode, got, body)
@@ -101,7 +101,7 @@ func TestInvokeAPI(t *testing.T) {
 		if resp.StatusCode != 202 || body != "" {
 			t.Errorf("got %d %q, want 202 before the function has answered", resp.StatusCode, body)
 		}
-		g.entered().Close() // it runs
+		g.waitForHold().Close() // it runs
 	})
 }
 
@@ -130,7 +130,7 @@ func TestInvokeTail(t *testing.T) {
 			t.Errorf("got log %q, want it from START to REPORT of %s", log, id)
 		}
 	}
-	var end tail
+	var end tailBuffer
 	for range 100 {
 		end.add(strings.Repeat("é", 100))
 	}

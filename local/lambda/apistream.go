@@ -21,13 +21,13 @@ type invokeComplete struct {
 	LogResult    string `json:",omitempty"` // base64
 }
 
-// streamingInvocations serves InvokeWithResponseStream: an event PayloadChunk for each piece, and InvokeComplete.
-func (s *Service) streamingInvocations(w http.ResponseWriter, r *http.Request) {
-	function, in, ok := s.invocation(w, r, "RequestResponse")
+// handleInvokeStream serves InvokeWithResponseStream: an event PayloadChunk for each piece, and InvokeComplete.
+func (s *Service) handleInvokeStream(w http.ResponseWriter, r *http.Request) {
+	function, in, ok := s.readInvocation(w, r, "RequestResponse")
 	if !ok {
 		return
 	}
-	tail := s.tailOf(r, in.RequestID)
+	tail := s.logTail(r, in.RequestID)
 	stream, err := s.InvokeStream(r.Context(), function, in)
 	failed, _ := errors.AsType[*Error](err)
 	if err != nil && failed == nil {
@@ -98,11 +98,11 @@ func sendEvent(w io.Writer, kind, contentType string, payload []byte) error {
 	return err
 }
 
-// tailOf returns what gives the end of an invocation's log in base64, once; nothing if the request does not want it.
-func (s *Service) tailOf(r *http.Request, requestID string) func() string {
+// logTail returns what gives the end of an invocation's log in base64, once; nothing if the request does not want it.
+func (s *Service) logTail(r *http.Request, requestID string) func() string {
 	if r.Header.Get("X-Amz-Log-Type") != "Tail" {
 		return func() string { return "" }
 	}
-	text := s.tail(requestID)
+	text := s.recordTail(requestID)
 	return func() string { return base64.StdEncoding.EncodeToString([]byte(text())) }
 }

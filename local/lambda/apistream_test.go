@@ -22,16 +22,16 @@ func client(t *testing.T, s *Service) *sdk.Client {
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return sdk.New(sdk.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(server.URL), HTTPClient: &ownBody{server.Client()},
+		Region: "us-east-1", BaseEndpoint: aws.String(server.URL), HTTPClient: &bodyCopier{server.Client()},
 		Credentials: aws.AnonymousCredentials{}, RetryMaxAttempts: 1,
 	})
 }
 
-// ownBody sends a copy of each request's body. The SDK closes its own when the response begins. That may be before
+// bodyCopier sends a copy of each request's body. The SDK closes its own when the response begins. That may be before
 // net/http has looked for the body's end, which then fails, and takes the connection with it.
-type ownBody struct{ *http.Client }
+type bodyCopier struct{ *http.Client }
 
-func (c *ownBody) Do(r *http.Request) (*http.Response, error) {
+func (c *bodyCopier) Do(r *http.Request) (*http.Response, error) {
 	if r.Body == nil {
 		return c.Client.Do(r)
 	}
@@ -43,9 +43,9 @@ func (c *ownBody) Do(r *http.Request) (*http.Response, error) {
 	return c.Client.Do(r)
 }
 
-// invokeSDK streams with a client of its own: one client's streams share a buffer that they decode into (smithy-go
+// streamSDK streams with a client of its own: one client's streams share a buffer that they decode into (smithy-go
 // 1.28.9), so a stream that still ends races with the next.
-func invokeSDK(t *testing.T, s *Service, e event) *sdk.InvokeWithResponseStreamEventStream {
+func streamSDK(t *testing.T, s *Service, e event) *sdk.InvokeWithResponseStreamEventStream {
 	t.Helper()
 	payload, _ := json.Marshal(e)
 	out, err := client(t, s).InvokeWithResponseStream(t.Context(), &sdk.InvokeWithResponseStreamInput{
@@ -74,8 +74,8 @@ func collect(events <-chan types.InvokeWithResponseStreamResponseEvent) (payload
 func TestStreamAPI(t *testing.T) {
 	s := start(t, Function{}, Options{})
 	g := newGate(t)
-	events := invokeSDK(t, s, event{Do: "stream", Text: g.Addr().String()})
-	conn := g.entered()
+	events := streamSDK(t, s, event{Do: "stream", Text: g.Addr().String()})
+	conn := g.waitForHold()
 	for _, text := range []string{"one", "two"} { // each arrives before the next is written
 		io.WriteString(conn, text)
 		chunk, ok := (<-events.Events()).(*types.InvokeWithResponseStreamResponseEventMemberPayloadChunk)
@@ -109,9 +109,9 @@ func TestStreamAPIErrors(t *testing.T) {
 		{"exit in the middle", "!", "stream", "Runtime.ExitError", `exit status 4`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			events := invokeSDK(t, s, event{Do: tt.do, Text: g.Addr().String(), N: 1})
+			events := streamSDK(t, s, event{Do: tt.do, Text: g.Addr().String(), N: 1})
 			if tt.end != "" {
-				conn := g.entered()
+				conn := g.waitForHold()
 				io.WriteString(conn, "begun")
 				<-events.Events()
 				io.WriteString(conn, tt.end)
@@ -138,8 +138,8 @@ func TestStreamAPIBroken(t *testing.T) {
 	s := start(t, Function{}, Options{})
 	g := newGate(t)
 	begin := func() (*sdk.InvokeWithResponseStreamEventStream, io.ReadWriteCloser) {
-		events := invokeSDK(t, s, event{Do: "stream", Text: g.Addr().String()})
-		conn := g.entered()
+		events := streamSDK(t, s, event{Do: "stream", Text: g.Addr().String()})
+		conn := g.waitForHold()
 		io.WriteString(conn, "begun")
 		<-events.Events()
 		return events, conn

@@ -56,7 +56,7 @@ func (e *environment) run() {
 		return
 	}
 	if e.function.PerProcess > 1 {
-		e.serveMany(j)
+		e.serveConcurrently(j)
 		return
 	}
 	for j != nil {
@@ -78,12 +78,12 @@ func (e *environment) run() {
 
 // fail tells of a job that the process was never given.
 func (e *environment) fail(j *job, err error) {
-	j.deliver(ending{Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream}, err})
+	j.deliver(completion{Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream}, err})
 }
 
-func (j *job) deliver(end ending) {
-	if j.flow != nil {
-		j.flow.finish(end.err)
+func (j *job) deliver(end completion) {
+	if j.pipe != nil {
+		j.pipe.finish(end.err)
 	}
 	select {
 	case j.done <- end:
@@ -118,5 +118,5 @@ func (e *environment) retire() {
 	if e.api != nil {
 		e.api.close()
 	}
-	e.service.forget(e)
+	e.service.remove(e)
 }

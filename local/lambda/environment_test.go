@@ -12,13 +12,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// invoking starts an invocation in the background.
-func invoking(ctx context.Context, s *Service, e event) <-chan ending {
-	done := make(chan ending, 1)
+// invokeAsync starts an invocation in the background.
+func invokeAsync(ctx context.Context, s *Service, e event) <-chan completion {
+	done := make(chan completion, 1)
 	payload, _ := json.Marshal(e)
 	go func() {
 		r, err := s.Invoke(ctx, "f", Invocation{Payload: payload})
-		done <- ending{r, err}
+		done <- completion{r, err}
 	}()
 	return done
 }
@@ -35,10 +35,10 @@ func states(s *Service) []string {
 func TestConcurrency(t *testing.T) {
 	s := start(t, Function{Concurrency: 2}, Options{})
 	g := newGate(t)
-	first := invoking(t.Context(), s, g.event())
-	a := g.entered()
-	second := invoking(t.Context(), s, g.event())
-	b := g.entered()
+	first := invokeAsync(t.Context(), s, g.event())
+	a := g.waitForHold()
+	second := invokeAsync(t.Context(), s, g.event())
+	b := g.waitForHold()
 	if diff := cmp.Diff([]string{"busy", "busy"}, states(s)); diff != "" {
 		t.Errorf("states (-want +got):\n%s", diff)
 	}
@@ -68,10 +68,10 @@ func TestConcurrency(t *testing.T) {
 func TestCallerLeaves(t *testing.T) {
 	s := start(t, Function{Concurrency: 1}, Options{})
 	g := newGate(t)
-	pid := must[int](t, s, event{Do: "pid"})
+	pid := mustInvoke[int](t, s, event{Do: "pid"})
 	ctx, cancel := context.WithCancel(t.Context())
-	done := invoking(ctx, s, g.event())
-	conn := g.entered()
+	done := invokeAsync(ctx, s, g.event())
+	conn := g.waitForHold()
 	cancel()
 	if end := <-done; !errors.Is(end.err, context.Canceled) {
 		t.Errorf("error %v, want %v", end.err, context.Canceled)
@@ -81,7 +81,7 @@ func TestCallerLeaves(t *testing.T) {
 	}
 	conn.Close()
 	eventually(t, "the environment is free", func() bool { return slices.Equal(states(s), []string{"frozen"}) })
-	if now := must[int](t, s, event{Do: "pid"}); now != pid {
+	if now := mustInvoke[int](t, s, event{Do: "pid"}); now != pid {
 		t.Errorf("served by process %d, want %d as before", now, pid)
 	}
 }
@@ -89,28 +89,28 @@ func TestCallerLeaves(t *testing.T) {
 func TestAnswerIsNotHeldBackByWorkAfterIt(t *testing.T) {
 	s := start(t, Function{Concurrency: 1}, Options{})
 	g := newGate(t)
-	answer := must[string](t, s, event{Do: "answer, then hold", Text: g.Addr().String()})
+	answer := mustInvoke[string](t, s, event{Do: "answer, then hold", Text: g.Addr().String()})
 	if answer != "answered" {
 		t.Errorf("got %q, want %q", answer, "answered")
 	}
 	if _, err := invoke(t, s, event{Do: "pid"}); !errors.Is(err, ErrThrottled) {
 		t.Errorf("while the process works: error %v, want %v", err, ErrThrottled)
 	}
-	g.entered().Close()
+	g.waitForHold().Close()
 	eventually(t, "the environment is free", func() bool { return slices.Equal(states(s), []string{"frozen"}) })
 }
 
 func TestIdleEnvironmentsAreReaped(t *testing.T) {
 	s := start(t, Function{}, Options{IdleTimeout: 10 * time.Millisecond})
 	for range 3 { // also when an invocation and the reaping meet
-		must[int](t, s, event{Do: "pid"})
+		mustInvoke[int](t, s, event{Do: "pid"})
 		eventually(t, "no environment", func() bool { return len(s.Environments("f")) == 0 })
 	}
 }
 
 func TestKill(t *testing.T) {
 	s := start(t, Function{}, Options{})
-	pid := must[int](t, s, event{Do: "pid"})
+	pid := mustInvoke[int](t, s, event{Do: "pid"})
 	idle := s.Environments("f")
 	if len(idle) != 1 || idle[0].PID != pid {
 		t.Fatalf("environments %v, want one with PID %d", idle, pid)
@@ -122,8 +122,8 @@ func TestKill(t *testing.T) {
 	idle[0].Kill()
 
 	g := newGate(t)
-	done := invoking(t.Context(), s, g.event())
-	g.entered()
+	done := invokeAsync(t.Context(), s, g.event())
+	g.waitForHold()
 	s.Environments("f")[0].Kill()
 	end := <-done
 	failed, ok := errors.AsType[*Error](end.err)
@@ -135,9 +135,9 @@ func TestKill(t *testing.T) {
 func TestCloseEndsEverything(t *testing.T) {
 	s := start(t, Function{}, Options{})
 	g := newGate(t)
-	busy := invoking(t.Context(), s, g.event())
-	conn := g.entered()
-	must[int](t, s, event{Do: "pid"}) // leaves a frozen one
+	busy := invokeAsync(t.Context(), s, g.event())
+	conn := g.waitForHold()
+	mustInvoke[int](t, s, event{Do: "pid"}) // leaves a frozen one
 	s.Close()
 	if end := <-busy; !errors.Is(end.err, ErrClosed) {
 		t.Errorf("invocation under way: error %v, want %v", end.err, ErrClosed)
@@ -156,7 +156,7 @@ func TestCloseEndsEverything(t *testing.T) {
 
 func TestCloseDuringInit(t *testing.T) {
 	s := start(t, Function{Env: map[string]string{"TEST_INIT": "hang"}}, Options{})
-	done := invoking(t.Context(), s, event{Do: "pid"})
+	done := invokeAsync(t.Context(), s, event{Do: "pid"})
 	eventually(t, "a process has started", func() bool {
 		list := s.Environments("f")
 		return len(list) == 1 && list[0].PID > 0
@@ -172,7 +172,7 @@ func TestProcessEnvironment(t *testing.T) {
 	s := start(t, Function{MemoryMB: 512, JSONLogs: true, Env: map[string]string{"MY_OWN": "1", "TZ": "Europe/Berlin"}},
 		Options{Region: "eu-west-1", XRayDaemon: "127.0.0.1:2000"})
 	got := make(map[string]string)
-	for _, v := range must[[]string](t, s, event{Do: "environment"}) {
+	for _, v := range mustInvoke[[]string](t, s, event{Do: "environment"}) {
 		name, value, _ := strings.Cut(v, "=")
 		got[name] = value
 	}

@@ -23,8 +23,8 @@ func threadStates(pid int) string {
 	return states.String()
 }
 
-// stopped waits until every thread is; a signal takes effect on each when it next runs.
-func stopped(t *testing.T, pid int) {
+// waitStopped waits until every thread is; a signal takes effect on each when it next runs.
+func waitStopped(t *testing.T, pid int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("process %d is stopped", pid), func() bool {
 		states := threadStates(pid)
@@ -32,8 +32,8 @@ func stopped(t *testing.T, pid int) {
 	})
 }
 
-// ended waits until a process is gone, or dead and waiting for a parent that is not ours to reap it.
-func ended(t *testing.T, pid int) {
+// waitEnded waits until a process is gone, or dead and waiting for a parent that is not ours to reap it.
+func waitEnded(t *testing.T, pid int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("process %d has ended", pid), func() bool {
 		return strings.Trim(threadStates(pid), "ZX") == ""
@@ -50,38 +50,38 @@ func TestFrozenBetweenInvocations(t *testing.T) {
 		}
 		return info.Size()
 	}
-	must[any](t, s, event{Do: "tick", Text: file})
+	mustInvoke[any](t, s, event{Do: "tick", Text: file})
 	ticking := s.Environments("f")[0].PID
-	stopped(t, ticking)
+	waitStopped(t, ticking)
 
 	before := ticks()
 	other := start(t, Function{}, Options{})
-	must[any](t, other, event{Do: "work", N: 50}) // fifty ticks' time
+	mustInvoke[any](t, other, event{Do: "work", N: 50}) // fifty ticks' time
 	if after := ticks(); after != before {
 		t.Errorf("the background goroutine ticked %d times while frozen", after-before)
 	}
 
 	g := newGate(t)
-	done := invoking(t.Context(), s, g.event())
-	conn := g.entered()
+	done := invokeAsync(t.Context(), s, g.event())
+	conn := g.waitForHold()
 	eventually(t, "the background goroutine ticks again", func() bool { return ticks() > before })
 	conn.Close()
 	if end := <-done; end.err != nil || string(end.result.Payload) != fmt.Sprint(ticking) {
 		t.Errorf("served by %s (%v), want %d", end.result.Payload, end.err, ticking)
 	}
-	stopped(t, ticking)
+	waitStopped(t, ticking)
 }
 
 func TestCloseLeavesNoProcess(t *testing.T) {
 	s := start(t, Function{}, Options{})
-	child := must[int](t, s, event{Do: "child"})
-	pid := must[int](t, s, event{Do: "pid"})
-	stopped(t, child)
+	child := mustInvoke[int](t, s, event{Do: "child"})
+	pid := mustInvoke[int](t, s, event{Do: "pid"})
+	waitStopped(t, child)
 	s.Close()
 	if states := threadStates(pid); states != "" {
 		t.Errorf("the function's process is in state %s, want it gone", states)
 	}
-	ended(t, child)
+	waitEnded(t, child)
 }
 
 func TestNoProcessOutlivesAKilledParent(t *testing.T) {
@@ -102,7 +102,7 @@ func TestNoProcessOutlivesAKilledParent(t *testing.T) {
 	}
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	g.entered()
+	g.waitForHold()
 	stdin.Write([]byte("."))
 	var pids [2]int
 	if _, err := fmt.Fscan(stdout, &pids[0], &pids[1]); err != nil {
@@ -110,6 +110,6 @@ func TestNoProcessOutlivesAKilledParent(t *testing.T) {
 	}
 	cmd.Process.Kill()
 	for _, pid := range pids {
-		ended(t, pid)
+		waitEnded(t, pid)
 	}
 }

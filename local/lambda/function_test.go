@@ -77,7 +77,7 @@ func handle(ctx context.Context, e event) (any, error) {
 	case "hold":
 		return os.Getpid(), hold(e.Text)
 	case "answer, then hold":
-		return &holder{answer: strings.NewReader(`"answered"`), address: e.Text}, nil
+		return &heldResponse{answer: strings.NewReader(`"answered"`), address: e.Text}, nil
 	case "stall":
 		select {}
 	case "work":
@@ -92,7 +92,7 @@ func handle(ctx context.Context, e event) (any, error) {
 	case "big":
 		return strings.Repeat("x", e.N-2), nil // with its quotes, n bytes of JSON
 	case "break off":
-		return io.MultiReader(strings.NewReader(`"begun`), broken{}), nil
+		return io.MultiReader(strings.NewReader(`"begun`), failingReader{}), nil
 	case "print":
 		fmt.Print(e.Text)
 		return nil, nil
@@ -103,9 +103,9 @@ func handle(ctx context.Context, e event) (any, error) {
 		fallthrough
 	case "stream":
 		conn, err := net.Dial("tcp", e.Text)
-		return &streamed{conn}, err
+		return &connResponse{conn}, err
 	case "flood":
-		return &flood{left: e.N}, nil
+		return &largeResponse{left: e.N}, nil
 	case "child":
 		cmd := exec.Command("/bin/sleep", "1000")
 		err := cmd.Start()
@@ -125,22 +125,22 @@ func hold(address string) error {
 	return nil
 }
 
-// holder is a response whose Close, which aws-lambda-go calls after sending it, holds. It has no exported
+// heldResponse is a response whose Close, which aws-lambda-go calls after sending it, holds. It has no exported
 // field: aws-lambda-go encodes a response that has.
-type holder struct {
+type heldResponse struct {
 	answer  io.Reader
 	address string
 }
 
-func (h *holder) Read(p []byte) (int, error) { return h.answer.Read(p) }
+func (h *heldResponse) Read(p []byte) (int, error) { return h.answer.Read(p) }
 
-func (h *holder) Close() error { return hold(h.address) }
+func (h *heldResponse) Close() error { return hold(h.address) }
 
-// streamed is a response that has what the test writes to its connection, which is closed when aws-lambda-go closes the
+// connResponse is a response that has what the test writes to its connection, which is closed when aws-lambda-go closes the
 // response. The bytes ! and # make it exit and fail.
-type streamed struct{ conn net.Conn }
+type connResponse struct{ conn net.Conn }
 
-func (s *streamed) Read(p []byte) (int, error) {
+func (s *connResponse) Read(p []byte) (int, error) {
 	n, err := s.conn.Read(p)
 	if i := bytes.IndexAny(p[:n], "!#"); i >= 0 && p[i] == '!' {
 		os.Exit(4)
@@ -150,14 +150,14 @@ func (s *streamed) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (s *streamed) Close() error { return s.conn.Close() }
+func (s *connResponse) Close() error { return s.conn.Close() }
 
-func (s *streamed) ContentType() string { return "text/x-test" }
+func (s *connResponse) ContentType() string { return "text/x-test" }
 
-// flood is a response of so many bytes.
-type flood struct{ left int }
+// largeResponse is a response of so many bytes.
+type largeResponse struct{ left int }
 
-func (f *flood) Read(p []byte) (int, error) {
+func (f *largeResponse) Read(p []byte) (int, error) {
 	n := min(len(p), f.left)
 	f.left -= n
 	if n == 0 {
@@ -166,9 +166,9 @@ func (f *flood) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-type broken struct{}
+type failingReader struct{}
 
-func (broken) Read([]byte) (int, error) { return 0, errors.New("the source broke off") }
+func (failingReader) Read([]byte) (int, error) { return 0, errors.New("the source broke off") }
 
 // tick makes a file grow until the process ends.
 func tick(path string) error {
@@ -254,8 +254,8 @@ func invoke(t *testing.T, s *Service, e event) (Result, error) {
 	return s.Invoke(t.Context(), "f", Invocation{Payload: payload})
 }
 
-// must invokes and decodes the response.
-func must[T any](t *testing.T, s *Service, e event) T {
+// mustInvoke invokes and decodes the response.
+func mustInvoke[T any](t *testing.T, s *Service, e event) T {
 	t.Helper()
 	r, err := invoke(t, s, e)
 	if err != nil {
@@ -286,8 +286,8 @@ func newGate(t *testing.T) gate {
 
 func (g gate) event() event { return event{Do: "hold", Text: g.Addr().String()} }
 
-// entered waits for a function to hold. Closing what it returns lets that function go on.
-func (g gate) entered() net.Conn {
+// waitForHold waits for a function to hold. Closing what it returns lets that function go on.
+func (g gate) waitForHold() net.Conn {
 	g.t.Helper()
 	conn, err := g.Accept()
 	if err != nil {
@@ -308,19 +308,19 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// journal collects log lines.
-type journal struct {
+// logRecorder collects log lines.
+type logRecorder struct {
 	mu    sync.Mutex
 	lines []Line
 }
 
-func (j *journal) add(l Line) {
+func (j *logRecorder) add(l Line) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lines = append(j.lines, l)
 }
 
-func (j *journal) texts() []string {
+func (j *logRecorder) texts() []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var texts []string

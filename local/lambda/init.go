@@ -28,11 +28,11 @@ func (e *environment) initialize(j *job) error {
 			return nil
 		case posted := <-e.api.initErrors:
 			e.process.kill()
-			return failed("error", postedError(j.requestID, posted.kind, posted.body))
+			return failed("error", reportedError(j.requestID, posted.kind, posted.body))
 		case <-e.process.exited:
 			select {
 			case posted := <-e.api.initErrors: // says more than the exit
-				return failed("error", postedError(j.requestID, posted.kind, posted.body))
+				return failed("error", reportedError(j.requestID, posted.kind, posted.body))
 			default:
 				return failed("error", e.exitError(j))
 			}

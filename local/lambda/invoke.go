@@ -65,9 +65,9 @@ func newError(requestID, kind, message string) *Error {
 	return &Error{Type: kind, Message: message, RequestID: requestID, Payload: payload}
 }
 
-// postedError returns the Error that a process described in body. The header, Lambda's name for the kind of
+// reportedError returns the Error that a process described in body. The header, Lambda's name for the kind of
 // error, counts where the body names none.
-func postedError(requestID, header string, body []byte) *Error {
+func reportedError(requestID, header string, body []byte) *Error {
 	var posted struct {
 		Type    string `json:"errorType"`
 		Message string `json:"errorMessage"`
@@ -91,11 +91,11 @@ type job struct {
 	requestID string
 	traceID   string
 	payload   []byte
-	done      chan ending // holds one, so that nobody need be waiting
-	flow      *flow       // of a streamed response; else nil
+	done      chan completion // holds one, so that nobody need be waiting
+	pipe      *responsePipe   // of a streamed response; else nil
 }
 
-type ending struct {
+type completion struct {
 	result Result
 	err    error
 }
@@ -108,7 +108,7 @@ type ending struct {
 // A call that finds all environments busy, at the function's Concurrency, fails with ErrThrottled after the function's Wait.
 // Of the frozen environments the last used one is taken.
 func (s *Service) Invoke(ctx context.Context, function string, in Invocation) (Result, error) {
-	j, err := s.accept(ctx, function, in, nil)
+	j, err := s.submit(ctx, function, in, nil)
 	if err != nil {
 		return Result{RequestID: j.requestID}, err
 	}
@@ -119,19 +119,19 @@ func (s *Service) Invoke(ctx context.Context, function string, in Invocation) (R
 		}
 		return end.result, nil
 	case <-ctx.Done():
-		return Result{RequestID: j.requestID}, callerLeft(ctx, function)
+		return Result{RequestID: j.requestID}, callerLeftError(ctx, function)
 	}
 }
 
-// accept makes a job of an invocation and gives it to a process.
-func (s *Service) accept(ctx context.Context, function string, in Invocation, f *flow) (*job, error) {
+// submit makes a job of an invocation and gives it to a process.
+func (s *Service) submit(ctx context.Context, function string, in Invocation, f *responsePipe) (*job, error) {
 	j, err := newJob(in)
-	j.flow = f
+	j.pipe = f
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	if err == nil {
-		err = s.dispatchSoon(ctx, function, j)
+		err = s.dispatchOrWait(ctx, function, j)
 	}
 	if err != nil {
 		return j, fmt.Errorf("lambda: invoke %s: %w", function, err)
@@ -139,7 +139,7 @@ func (s *Service) accept(ctx context.Context, function string, in Invocation, f 
 	return j, nil
 }
 
-func callerLeft(ctx context.Context, function string) error {
+func callerLeftError(ctx context.Context, function string) error {
 	return fmt.Errorf("lambda: invoke %s: the caller left, the function runs on: %w", function, ctx.Err())
 }
 
@@ -148,7 +148,7 @@ func newJob(in Invocation) (*job, error) {
 		requestID: in.RequestID,
 		traceID:   traceHeader(in.TraceID),
 		payload:   in.Payload,
-		done:      make(chan ending, 1),
+		done:      make(chan completion, 1),
 	}
 	if j.requestID == "" {
 		j.requestID = newUUID()

@@ -75,7 +75,7 @@ func TestFunctionErrors(t *testing.T) {
 	s := start(t, Function{}, Options{})
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			pid := must[int](t, s, event{Do: "pid"})
+			pid := mustInvoke[int](t, s, event{Do: "pid"})
 			r, err := invoke(t, s, tt.event)
 			failed, ok := errors.AsType[*Error](err)
 			if !ok {
@@ -96,7 +96,7 @@ func TestFunctionErrors(t *testing.T) {
 			if diff := cmp.Diff(want, payload); diff != "" {
 				t.Errorf("payload (-want +got):\n%s", diff)
 			}
-			if now := must[int](t, s, event{Do: "pid"}); (now != pid) != tt.dies {
+			if now := mustInvoke[int](t, s, event{Do: "pid"}); (now != pid) != tt.dies {
 				t.Errorf("served by process %d before and %d after, want another one: %t", pid, now, tt.dies)
 			}
 		})
@@ -112,7 +112,7 @@ func TestLargestResponse(t *testing.T) {
 }
 
 func TestTimeout(t *testing.T) {
-	log := new(journal)
+	log := new(logRecorder)
 	s := start(t, Function{Timeout: 50 * time.Millisecond}, Options{Log: log.add})
 	r, err := invoke(t, s, event{Do: "stall"})
 	failed, ok := errors.AsType[*Error](err)
@@ -146,7 +146,7 @@ func TestInitFailures(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			log := new(journal)
+			log := new(logRecorder)
 			s := start(t, Function{Binary: tt.binary, Env: map[string]string{"TEST_INIT": tt.how}, Concurrency: 1},
 				Options{InitTimeout: tt.limit, Log: log.add})
 			for range 2 { // the place that the first one took is free again

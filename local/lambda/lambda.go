@@ -100,7 +100,7 @@ type Service struct {
 	freed  chan struct{} // closed, and made anew, when a process has room again
 
 	logMu sync.Mutex
-	tails map[string]*tail // by request id; guarded by logMu
+	tails map[string]*tailBuffer // by request id; guarded by logMu
 }
 
 // New returns a Service for functions. It starts no process: the first invocation does. Close must be called.
@@ -115,7 +115,7 @@ func New(functions []Function, o Options) (*Service, error) {
 	if o.InitTimeout <= 0 {
 		o.InitTimeout = 10 * time.Second
 	}
-	s := &Service{options: o, pools: make(map[string]*pool), tails: make(map[string]*tail), closing: make(chan struct{}), freed: make(chan struct{})}
+	s := &Service{options: o, pools: make(map[string]*pool), tails: make(map[string]*tailBuffer), closing: make(chan struct{}), freed: make(chan struct{})}
 	var mistakes []error
 	if o.XRayDaemon != "" {
 		if _, _, err := net.SplitHostPort(o.XRayDaemon); err != nil {
@@ -142,7 +142,7 @@ func (f Function) withDefaults() (Function, error) {
 	if f.Name == "" || f.Binary == "" {
 		return f, fmt.Errorf("lambda: function %q: both Name and Binary (%q) are required", f.Name, f.Binary)
 	}
-	if err := checkConfigured(f.Env); err != nil {
+	if err := checkEnv(f.Env); err != nil {
 		return f, fmt.Errorf("lambda: function %s: %w", f.Name, err)
 	}
 	binary, err := filepath.Abs(f.Binary) // the process runs in another folder

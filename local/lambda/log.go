@@ -8,19 +8,19 @@ import (
 // maxTail is how much of an invocation's log the Invoke API gives: the last 4 KB.
 const maxTail = 4 << 10
 
-// tail is the end of an invocation's log.
-type tail struct{ text string }
+// tailBuffer is the end of an invocation's log.
+type tailBuffer struct{ text string }
 
-func (t *tail) add(line string) {
+func (t *tailBuffer) add(line string) {
 	t.text += line + "\n"
 	if over := len(t.text) - maxTail; over > 0 {
 		t.text = strings.ToValidUTF8(t.text[over:], "")
 	}
 }
 
-// tail keeps the end of the log of an invocation that is to begin, until its text is asked for.
-func (s *Service) tail(requestID string) (text func() string) {
-	t := new(tail)
+// recordTail keeps the end of the log of an invocation that is to begin, until its text is asked for.
+func (s *Service) recordTail(requestID string) (text func() string) {
+	t := new(tailBuffer)
 	s.logMu.Lock()
 	s.tails[requestID] = t
 	s.logMu.Unlock()

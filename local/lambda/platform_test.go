@@ -11,7 +11,7 @@ import (
 )
 
 func TestLogText(t *testing.T) {
-	log := new(journal)
+	log := new(logRecorder)
 	s := start(t, Function{MemoryMB: 256}, Options{Log: log.add})
 	r, err := invoke(t, s, event{Do: "print", Text: "one\ntwo\nunfinished"})
 	if err != nil {
@@ -58,7 +58,7 @@ func TestLogJSON(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			log := new(journal)
+			log := new(logRecorder)
 			s := start(t, Function{JSONLogs: true}, Options{Log: log.add})
 			r, _ := invoke(t, s, tt.event)
 			var types []string
@@ -97,7 +97,7 @@ func TestLogJSON(t *testing.T) {
 }
 
 func TestLogOfACrash(t *testing.T) {
-	log := new(journal)
+	log := new(logRecorder)
 	s := start(t, Function{}, Options{Log: log.add})
 	invoke(t, s, event{Do: "panic"})
 	texts := log.texts()

@@ -15,8 +15,8 @@ type pool struct {
 	frozen   []*environment // least recently used first
 }
 
-// dispatchSoon dispatches j, waiting for an environment as long as its function allows.
-func (s *Service) dispatchSoon(ctx context.Context, function string, j *job) error {
+// dispatchOrWait dispatches j, waiting for an environment as long as its function allows.
+func (s *Service) dispatchOrWait(ctx context.Context, function string, j *job) error {
 	var over <-chan time.Time
 	for {
 		s.mu.Lock()
@@ -47,8 +47,8 @@ func (s *Service) dispatchSoon(ctx context.Context, function string, j *job) err
 	}
 }
 
-// free wakes the calls that wait for an environment. The caller holds s.mu.
-func (s *Service) free() {
+// wakeWaiters wakes the calls that wait for an environment. The caller holds s.mu.
+func (s *Service) wakeWaiters() {
 	close(s.freed)
 	s.freed = make(chan struct{})
 }
@@ -65,7 +65,7 @@ func (s *Service) dispatch(function string, j *job) error {
 		return ErrNotFound
 	}
 	for e := range p.all {
-		if p.function.PerProcess > 1 && e.active < p.function.PerProcess && e.state != retired {
+		if p.function.PerProcess > 1 && e.active < p.function.PerProcess && e.state != stateRetired {
 			e.active++
 			e.jobs <- j // has room: it holds fewer than are active
 			return nil
@@ -95,7 +95,7 @@ func (s *Service) release(e *environment) {
 	defer s.mu.Unlock()
 	e.state = "frozen"
 	e.pool.frozen = append(e.pool.frozen, e)
-	s.free()
+	s.wakeWaiters()
 }
 
 // withdraw takes e back from dispatch. It reports false when e has been given a job meanwhile.
@@ -110,39 +110,39 @@ func (s *Service) withdraw(e *environment) bool {
 	return true
 }
 
-// retired is the state of an environment that is given nothing any more.
-const retired = "retired"
+// stateRetired is the state of an environment that is given nothing any more.
+const stateRetired = "retired"
 
-// close makes e one that is given nothing any more.
-func (s *Service) close(e *environment) {
+// stopDispatch makes e one that is given nothing any more.
+func (s *Service) stopDispatch(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.state = retired
+	e.state = stateRetired
 }
 
-// closeIdle does so if e serves nothing.
-func (s *Service) closeIdle(e *environment) bool {
+// stopDispatchIfIdle does so if e serves nothing.
+func (s *Service) stopDispatchIfIdle(e *environment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e.active > 0 {
 		return false
 	}
-	e.state = retired
+	e.state = stateRetired
 	return true
 }
 
-// done makes room in e for another invocation.
-func (s *Service) done(e *environment) {
+// endInvocation makes room in e for another invocation.
+func (s *Service) endInvocation(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.active--
-	s.free()
+	s.wakeWaiters()
 }
 
-// forget removes e, whose process is gone, and so makes room for another.
-func (s *Service) forget(e *environment) {
+// remove removes e, whose process is gone, and so makes room for another.
+func (s *Service) remove(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(e.pool.all, e)
-	s.free()
+	s.wakeWaiters()
 }

@@ -18,12 +18,12 @@ type runtimeAPI struct {
 	nexts      chan *nextCall
 	initErrors chan initError
 
-	server *http.Server
-	served chan struct{} // closed when the server has returned
+	server    *http.Server
+	serveDone chan struct{} // closed when the server has returned
 
-	mu    sync.Mutex
-	begun bool                   // an invocation was handed out
-	open  map[string]*invocation // by request id: those that may be answered, or were the last to be
+	mu         sync.Mutex
+	hasInvoked bool                   // an invocation was handed out
+	open       map[string]*invocation // by request id: those that may be answered, or were the last to be
 }
 
 // nextCall is a process's request for an invocation. Its taker sends one on give, or nil to refuse.
@@ -70,7 +70,7 @@ func newRuntimeAPI() (*runtimeAPI, error) {
 		nexts:      make(chan *nextCall),
 		initErrors: make(chan initError, 1),
 		open:       make(map[string]*invocation),
-		served:     make(chan struct{}),
+		serveDone:  make(chan struct{}),
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /2018-06-01/runtime/invocation/next", a.next)
@@ -79,7 +79,7 @@ func newRuntimeAPI() (*runtimeAPI, error) {
 	mux.HandleFunc("POST /2018-06-01/runtime/init/error", a.initError)
 	a.server = &http.Server{Handler: mux}
 	go func() {
-		defer close(a.served)
+		defer close(a.serveDone)
 		a.server.Serve(listener)
 	}()
 	return a, nil
@@ -93,19 +93,19 @@ func (a *runtimeAPI) close() {
 	if a.server.Shutdown(ctx) != nil {
 		a.server.Close()
 	}
-	<-a.served
+	<-a.serveDone
 }
 
-// begin makes inv an invocation that can be answered.
-func (a *runtimeAPI) begin(inv *invocation) {
+// register makes inv an invocation that can be answered.
+func (a *runtimeAPI) register(inv *invocation) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.begun = true
+	a.hasInvoked = true
 	a.open[inv.requestID] = inv
 }
 
-// end makes inv one that nobody knows.
-func (a *runtimeAPI) end(inv *invocation) {
+// unregister makes inv one that nobody knows.
+func (a *runtimeAPI) unregister(inv *invocation) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	delete(a.open, inv.requestID)
@@ -136,8 +136,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
-	if f := a.flow(r.PathValue("id")); f != nil {
-		a.stream(w, r, f)
+	if f := a.pipe(r.PathValue("id")); f != nil {
+		a.streamResponse(w, r, f)
 		return
 	}
 	body, whole, err := readAtMost(r.Body, maxResponse)
@@ -145,15 +145,15 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		refuse(w, http.StatusBadRequest, "InvalidRequest", "reading the response: "+err.Error())
 	case !whole:
-		a.tooLarge(w, r, maxResponse)
+		a.refuseTooLarge(w, r, maxResponse)
 	default:
-		a.accepted(w, r, body)
+		a.acceptResponse(w, r, body)
 	}
 }
 
-// stream passes a response on while the process sends it. The process is answered when all was read, or the
+// streamResponse passes a response on while the process sends it. The process is answered when all was read, or the
 // invoker has left.
-func (a *runtimeAPI) stream(w http.ResponseWriter, r *http.Request, f *flow) {
+func (a *runtimeAPI) streamResponse(w http.ResponseWriter, r *http.Request, f *responsePipe) {
 	control := http.NewResponseController(w)
 	control.EnableFullDuplex() // the process may be answered while it sends
 	if !f.begin(r.Header.Get("Content-Type")) {
@@ -166,17 +166,17 @@ func (a *runtimeAPI) stream(w http.ResponseWriter, r *http.Request, f *flow) {
 	case err := <-copied:
 		switch {
 		case err == errTooLong:
-			a.tooLarge(w, r, maxStream)
+			a.refuseTooLarge(w, r, maxStream)
 			control.Flush()
 			io.Copy(io.Discard, r.Body)
 		case err != nil: // the process has ended, or may say what failed
 			refuse(w, http.StatusBadRequest, "InvalidRequest", "reading the response: "+err.Error())
 		default:
-			a.accepted(w, r, nil)
+			a.acceptResponse(w, r, nil)
 		}
-	case <-f.left:
+	case <-f.readerGone:
 		w.Header().Set("Connection", "close") // aws-lambda-go's client waits 50 ms before it gives this connection up
-		if a.answer(w, r.PathValue("id"), answer{}) {
+		if a.settle(w, r.PathValue("id"), answer{}) {
 			accept(w)
 		}
 		control.Flush()
@@ -184,26 +184,26 @@ func (a *runtimeAPI) stream(w http.ResponseWriter, r *http.Request, f *flow) {
 	}
 }
 
-// accepted settles an invocation whose response was read.
-func (a *runtimeAPI) accepted(w http.ResponseWriter, r *http.Request, payload []byte) {
+// acceptResponse settles an invocation whose response was read.
+func (a *runtimeAPI) acceptResponse(w http.ResponseWriter, r *http.Request, payload []byte) {
 	id := r.PathValue("id")
 	got := answer{payload: payload}
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
 		// The response was being read from something that then failed.
 		described, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
-		got = answer{fault: postedError(id, kind, described)}
+		got = answer{fault: reportedError(id, kind, described)}
 	}
-	if a.answer(w, id, got) {
+	if a.settle(w, id, got) {
 		accept(w)
 	}
 }
 
-// tooLarge settles an invocation whose response has more than limit bytes.
-func (a *runtimeAPI) tooLarge(w http.ResponseWriter, r *http.Request, limit int) {
+// refuseTooLarge settles an invocation whose response has more than limit bytes.
+func (a *runtimeAPI) refuseTooLarge(w http.ResponseWriter, r *http.Request, limit int) {
 	id := r.PathValue("id")
 	size := "maximum allowed payload size (" + strconv.Itoa(limit) + " bytes)."
 	fault := newError(id, "Function.ResponseSizeTooLarge", "Response payload size exceeded "+size)
-	if a.answer(w, id, answer{fault: fault}) {
+	if a.settle(w, id, answer{fault: fault}) {
 		refuse(w, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", "Exceeded "+size)
 	}
 }
@@ -215,7 +215,7 @@ func (a *runtimeAPI) invocationError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("id")
-	if a.answer(w, id, answer{fault: postedError(id, r.Header.Get("Lambda-Runtime-Function-Error-Type"), body)}) {
+	if a.settle(w, id, answer{fault: reportedError(id, r.Header.Get("Lambda-Runtime-Function-Error-Type"), body)}) {
 		accept(w)
 	}
 }
@@ -227,7 +227,7 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mu.Lock()
-	begun := a.begun
+	begun := a.hasInvoked
 	a.mu.Unlock()
 	if !begun {
 		select {
@@ -240,19 +240,19 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	refuse(w, http.StatusForbidden, "InvalidStateTransition", "init is over")
 }
 
-// flow returns where the response of a streaming invocation goes; nil for other invocations.
-func (a *runtimeAPI) flow(id string) *flow {
+// pipe returns where the response of a streaming invocation goes; nil for other invocations.
+func (a *runtimeAPI) pipe(id string) *responsePipe {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if inv := a.open[id]; inv != nil {
-		return inv.flow
+		return inv.pipe
 	}
 	return nil
 }
 
-// answer settles an invocation. It reports false, having refused, when none of that id is open or it was
+// settle settles an invocation. It reports false, having refused, when none of that id is open or it was
 // answered before.
-func (a *runtimeAPI) answer(w http.ResponseWriter, id string, got answer) bool {
+func (a *runtimeAPI) settle(w http.ResponseWriter, id string, got answer) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	inv := a.open[id]

@@ -39,7 +39,7 @@ func TestRuntimeAPIRefusals(t *testing.T) {
 	request("POST", "invocation/1/response", "{}", 400, "InvalidRequestID") // before any
 	request("POST", "init/error", "{}", 202, "OK")
 	request("POST", "init/error", "{}", 403, "InvalidStateTransition") // twice
-	a.begin(inv)
+	a.register(inv)
 	request("POST", "init/error", "{}", 403, "InvalidStateTransition") // init is over
 	request("POST", "invocation/2/response", "{}", 400, "InvalidRequestID")
 	go func() { (<-a.nexts).refuse() }()
@@ -61,7 +61,7 @@ func TestPostedError(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := postedError("1", tt.header, []byte(tt.body))
+			got := reportedError("1", tt.header, []byte(tt.body))
 			if got.Type != tt.kind || got.Message != tt.message || string(got.Payload) != tt.payload {
 				t.Errorf("got %s, %q, %s, want %s, %q, %s", got.Type, got.Message, got.Payload, tt.kind, tt.message, tt.payload)
 			}
@@ -119,13 +119,13 @@ func TestStreamProtocol(t *testing.T) {
 		return resp.StatusCode
 	}
 	begin := func() (*invocation, *io.PipeWriter, <-chan int) {
-		inv := &invocation{job: &job{requestID: "1", flow: newFlow()}, answers: make(chan answer, 1)}
-		a.begin(inv)
+		inv := &invocation{job: &job{requestID: "1", pipe: newResponsePipe()}, answers: make(chan answer, 1)}
+		a.register(inv)
 		body, w := io.Pipe()
 		status := make(chan int, 1)
 		go func() { status <- post("response", body) }()
 		io.WriteString(w, "begun")
-		io.ReadFull(inv.flow.reader, make([]byte, 5))
+		io.ReadFull(inv.pipe.reader, make([]byte, 5))
 		return inv, w, status
 	}
 

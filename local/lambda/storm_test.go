@@ -25,8 +25,8 @@ func TestStreamStorm(t *testing.T) {
 	for name, perProcess := range modes {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, Function{Concurrency: atOnce / perProcess, PerProcess: perProcess, Wait: time.Minute}, Options{})
-			awake(t, s, atOnce)
-			goroutines, files := used(s)
+			wakeAll(t, s, atOnce)
+			goroutines, files := countResources(s)
 			turns := make(chan uint64, *streamCount)
 			for seed := range *streamCount {
 				turns <- uint64(seed)
@@ -37,36 +37,36 @@ func TestStreamStorm(t *testing.T) {
 				g := newGate(t)
 				all.Go(func() {
 					for seed := range turns {
-						if err := storm(t, s, g, rand.New(rand.NewPCG(seed, 1))); err != nil {
+						if err := runStream(t, s, g, rand.New(rand.NewPCG(seed, 1))); err != nil {
 							t.Errorf("stream %d: %v", seed, err)
 						}
 					}
 				})
 			}
 			all.Wait()
-			awake(t, s, atOnce)
+			wakeAll(t, s, atOnce)
 			// What may differ does not depend on the number of streams: calls for the next invocation (two
 			// goroutines each), idle connections (two a process, at both ends), and the gates.
 			const few = 4 * atOnce
 			eventually(t, "goroutines and files as before", func() bool {
-				g, f := used(s)
+				g, f := countResources(s)
 				return g <= goroutines+few && f <= files+few
 			})
 		})
 	}
 }
 
-// awake has every process run at once, so that none is frozen with something left to do.
-func awake(t *testing.T, s *Service, atOnce int) {
+// wakeAll has every process run at once, so that none is frozen with something left to do.
+func wakeAll(t *testing.T, s *Service, atOnce int) {
 	t.Helper()
 	g := newGate(t)
-	var pending []<-chan ending
+	var pending []<-chan completion
 	for range atOnce {
-		pending = append(pending, invoking(t.Context(), s, g.event()))
+		pending = append(pending, invokeAsync(t.Context(), s, g.event()))
 	}
 	var inside []net.Conn
 	for range atOnce {
-		inside = append(inside, g.entered())
+		inside = append(inside, g.waitForHold())
 	}
 	for i := range atOnce {
 		inside[i].Close()
@@ -79,8 +79,8 @@ func awake(t *testing.T, s *Service, atOnce int) {
 	g.Close()
 }
 
-// used counts goroutines and, where the system tells, open files, those of the functions' processes too.
-func used(s *Service) (goroutines, files int) {
+// countResources counts goroutines and, where the system tells, open files, those of the functions' processes too.
+func countResources(s *Service) (goroutines, files int) {
 	pids := []int{os.Getpid()}
 	for _, e := range s.Environments("f") {
 		pids = append(pids, e.PID)
@@ -92,8 +92,8 @@ func used(s *Service) (goroutines, files int) {
 	return runtime.NumGoroutine(), files
 }
 
-// storm runs one stream, to its end or not, and returns when its function is done with it.
-func storm(t *testing.T, s *Service, g gate, random *rand.Rand) error {
+// runStream runs one stream, to its end or not, and returns when its function is done with it.
+func runStream(t *testing.T, s *Service, g gate, random *rand.Rand) error {
 	payload, _ := json.Marshal(event{Do: "stream", Text: g.Addr().String()})
 	stream, err := s.InvokeStream(t.Context(), "f", Invocation{Payload: payload})
 	if err != nil {

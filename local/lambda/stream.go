@@ -29,39 +29,39 @@ type Stream struct {
 	TraceID     string // the header as the function got it
 
 	ctx  context.Context
-	flow *flow
+	pipe *responsePipe
 	stop func() bool // ends the watch over ctx
 }
 
 // InvokeStream runs one invocation and returns its response when it begins, the errors being those of Invoke. The
 // response may be as long as 200 MB. When ctx ends, at whatever time, the reader is gone, as after Stream.Close.
 func (s *Service) InvokeStream(ctx context.Context, function string, in Invocation) (*Stream, error) {
-	f := newFlow()
-	j, err := s.accept(ctx, function, in, f)
+	f := newResponsePipe()
+	j, err := s.submit(ctx, function, in, f)
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, f.leave)
+	stop := context.AfterFunc(ctx, f.closeReader)
 	select {
-	case contentType := <-f.begun:
+	case contentType := <-f.started:
 		return &Stream{contentType, j.requestID, j.traceID, ctx, f, stop}, nil
 	case end := <-j.done:
 		select {
-		case contentType := <-f.begun: // its end is read from it
+		case contentType := <-f.started: // its end is read from it
 			return &Stream{contentType, j.requestID, j.traceID, ctx, f, stop}, nil
 		default:
 			stop()
 			return nil, fmt.Errorf("lambda: invoke %s: %w", function, end.err)
 		}
 	case <-ctx.Done():
-		return nil, callerLeft(ctx, function)
+		return nil, callerLeftError(ctx, function)
 	}
 }
 
 // Read returns io.EOF when the function ended its response; an *Error when it failed, or its process ended, in the
 // middle; ErrClosed; and ctx's error when that has ended.
 func (s *Stream) Read(p []byte) (int, error) {
-	n, err := s.flow.reader.Read(p)
+	n, err := s.pipe.reader.Read(p)
 	if errors.Is(err, io.ErrClosedPipe) && s.ctx.Err() != nil {
 		err = s.ctx.Err()
 	}
@@ -71,49 +71,49 @@ func (s *Stream) Read(p []byte) (int, error) {
 // Close tells the function that nobody reads its response any more.
 func (s *Stream) Close() error {
 	s.stop()
-	s.flow.leave()
+	s.pipe.closeReader()
 	return nil
 }
 
-// flow takes a response from the Runtime API to its Stream.
-type flow struct {
-	reader *io.PipeReader
-	writer *io.PipeWriter
-	begun  chan string   // gets the content type when the response begins
-	left   chan struct{} // closed when nobody reads any more
-	leave  func()
+// responsePipe takes a response from the Runtime API to its Stream.
+type responsePipe struct {
+	reader      *io.PipeReader
+	writer      *io.PipeWriter
+	started     chan string   // gets the content type when the response begins
+	readerGone  chan struct{} // closed when nobody reads any more
+	closeReader func()
 
-	mu      sync.Mutex
-	posted  bool // the process has begun its response
-	copying bool // the Runtime API is reading it
-	end     error
+	mu       sync.Mutex
+	hasBegun bool // the process has begun its response
+	copying  bool // the Runtime API is reading it
+	end      error
 }
 
-func newFlow() *flow {
-	f := &flow{begun: make(chan string, 1), left: make(chan struct{})}
+func newResponsePipe() *responsePipe {
+	f := &responsePipe{started: make(chan string, 1), readerGone: make(chan struct{})}
 	f.reader, f.writer = io.Pipe()
-	f.leave = sync.OnceFunc(func() {
-		close(f.left)
+	f.closeReader = sync.OnceFunc(func() {
+		close(f.readerGone)
 		f.reader.Close()
 	})
 	return f
 }
 
 // begin reports false if the response was begun before.
-func (f *flow) begin(contentType string) bool {
+func (f *responsePipe) begin(contentType string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.posted {
+	if f.hasBegun {
 		return false
 	}
-	f.posted, f.copying = true, true
-	f.begun <- contentType
+	f.hasBegun, f.copying = true, true
+	f.started <- contentType
 	return true
 }
 
 // copy passes body on until its end. When nobody reads any more it drops the rest.
-func (f *flow) copy(body io.Reader) error {
-	defer f.copied()
+func (f *responsePipe) copy(body io.Reader) error {
+	defer f.copyDone()
 	buf := make([]byte, 32<<10)
 	for total := 0; ; {
 		n, err := body.Read(buf)
@@ -134,7 +134,7 @@ func (f *flow) copy(body io.Reader) error {
 	}
 }
 
-func (f *flow) copied() {
+func (f *responsePipe) copyDone() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.copying = false
@@ -145,7 +145,7 @@ func (f *flow) copied() {
 
 // finish ends the stream, with err or io.EOF, after all that the process wrote. When the service is closed, nobody
 // waits for a reader.
-func (f *flow) finish(err error) {
+func (f *responsePipe) finish(err error) {
 	if err == nil {
 		err = io.EOF
 	}

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// streaming begins a streaming invocation, and returns the end of its response to write to.
-func streaming(t *testing.T, ctx context.Context, s *Service, g gate) (*Stream, net.Conn) {
+// beginStream begins a streaming invocation, and returns the end of its response to write to.
+func beginStream(t *testing.T, ctx context.Context, s *Service, g gate) (*Stream, net.Conn) {
 	t.Helper()
 	payload, _ := json.Marshal(event{Do: "stream", Text: g.Addr().String()})
 	stream, err := s.InvokeStream(ctx, "f", Invocation{Payload: payload})
@@ -22,11 +22,11 @@ func streaming(t *testing.T, ctx context.Context, s *Service, g gate) (*Stream, 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { stream.Close() })
-	return stream, g.entered()
+	return stream, g.waitForHold()
 }
 
-// piece writes text as the function's and reads it from the stream.
-func piece(t *testing.T, stream *Stream, conn net.Conn, text string) {
+// passPiece writes text as the function's and reads it from the stream.
+func passPiece(t *testing.T, stream *Stream, conn net.Conn, text string) {
 	t.Helper()
 	if _, err := io.WriteString(conn, text); err != nil {
 		t.Fatal(err)
@@ -37,8 +37,8 @@ func piece(t *testing.T, stream *Stream, conn net.Conn, text string) {
 	}
 }
 
-// told waits until the function closed its response.
-func told(t *testing.T, conn net.Conn) {
+// waitClosed waits until the function closed its response.
+func waitClosed(t *testing.T, conn net.Conn) {
 	t.Helper()
 	conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
@@ -55,20 +55,20 @@ func TestStreamAsItComes(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, Function{Concurrency: 1, PerProcess: perProcess}, Options{})
 			g := newGate(t)
-			pid := must[int](t, s, event{Do: "pid"})
+			pid := mustInvoke[int](t, s, event{Do: "pid"})
 			for range 3 {
-				stream, conn := streaming(t, t.Context(), s, g)
+				stream, conn := beginStream(t, t.Context(), s, g)
 				if stream.ContentType != "text/x-test" || stream.RequestID == "" || stream.TraceID == "" {
 					t.Errorf("got %+v", stream)
 				}
-				piece(t, stream, conn, "one")
-				piece(t, stream, conn, "two")
+				passPiece(t, stream, conn, "one")
+				passPiece(t, stream, conn, "two")
 				conn.Close()
 				if rest, err := io.ReadAll(stream); err != nil || len(rest) > 0 {
 					t.Errorf("then read %q, %v", rest, err)
 				}
 				// Whoever has the end finds room again.
-				if now := must[int](t, s, event{Do: "pid"}); now != pid {
+				if now := mustInvoke[int](t, s, event{Do: "pid"}); now != pid {
 					t.Errorf("served by process %d, then by %d", pid, now)
 				}
 			}
@@ -94,8 +94,8 @@ func TestStreamBroken(t *testing.T) {
 		for _, tt := range tests {
 			t.Run(name+" "+tt.name, func(t *testing.T) {
 				s := start(t, Function{Timeout: tt.limit, PerProcess: perProcess}, Options{})
-				stream, conn := streaming(t, t.Context(), s, newGate(t))
-				piece(t, stream, conn, "begun")
+				stream, conn := beginStream(t, t.Context(), s, newGate(t))
+				passPiece(t, stream, conn, "begun")
 				tt.end(s, conn)
 				rest, err := io.ReadAll(stream)
 				failed, _ := errors.AsType[*Error](err)
@@ -115,8 +115,8 @@ func TestStreamBroken(t *testing.T) {
 // What the process wrote before its end is read, however late.
 func TestStreamEndIsLast(t *testing.T) {
 	s := start(t, Function{}, Options{})
-	stream, conn := streaming(t, t.Context(), s, newGate(t))
-	piece(t, stream, conn, "begun")
+	stream, conn := beginStream(t, t.Context(), s, newGate(t))
+	passPiece(t, stream, conn, "begun")
 	io.WriteString(conn, "rest")
 	buf := make([]byte, 1)
 	io.ReadFull(stream, buf) // the Runtime API has the rest
@@ -133,14 +133,14 @@ func TestStreamLeft(t *testing.T) {
 		for _, by := range []string{"close", "context"} {
 			t.Run(name+" by "+by, func(t *testing.T) {
 				s := start(t, Function{Concurrency: 1, PerProcess: perProcess}, Options{})
-				pid := must[int](t, s, event{Do: "pid"})
+				pid := mustInvoke[int](t, s, event{Do: "pid"})
 				ctx, cancel := context.WithCancel(t.Context())
-				stream, conn := streaming(t, ctx, s, newGate(t))
-				piece(t, stream, conn, "begun")
+				stream, conn := beginStream(t, ctx, s, newGate(t))
+				passPiece(t, stream, conn, "begun")
 				leave := map[string]func(){"close": func() { stream.Close() }, "context": cancel}[by]
 				began := time.Now()
 				leave()
-				told(t, conn)
+				waitClosed(t, conn)
 				t.Logf("told after %v", time.Since(began))
 				if _, err := stream.Read(make([]byte, 1)); err == nil || by == "context" && !errors.Is(err, context.Canceled) {
 					t.Errorf("reading then: %v", err)
@@ -166,20 +166,20 @@ func TestStreamLeftBefore(t *testing.T) {
 		_, err := s.InvokeStream(ctx, "f", Invocation{Payload: payload})
 		left <- err
 	}()
-	held := g.entered()
+	held := g.waitForHold()
 	cancel()
 	if err := <-left; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 	held.Close()
-	told(t, g.entered())
+	waitClosed(t, g.waitForHold())
 }
 
 // A function waits for its reader, and nothing is lost.
 func TestStreamSlowReader(t *testing.T) {
 	s := start(t, Function{}, Options{})
-	stream, conn := streaming(t, t.Context(), s, newGate(t))
-	piece(t, stream, conn, "begun")
+	stream, conn := beginStream(t, t.Context(), s, newGate(t))
+	passPiece(t, stream, conn, "begun")
 	const enough = 150 << 20 // more than sockets hold, less than the limit
 	block := bytes.Repeat([]byte("abcdefg"), 64<<10)
 	sent := 0
@@ -244,7 +244,7 @@ func TestStreamNotBegun(t *testing.T) {
 		}
 	}
 	g := newGate(t)
-	_, conn := streaming(t, t.Context(), s, g)
+	_, conn := beginStream(t, t.Context(), s, g)
 	if _, err := s.InvokeStream(t.Context(), "f", Invocation{}); !errors.Is(err, ErrThrottled) {
 		t.Errorf("error %v, want %v", err, ErrThrottled)
 	}
@@ -263,8 +263,8 @@ func TestStreamAndBuffer(t *testing.T) {
 		t.Errorf("streamed %q, %v", got, err)
 	}
 	g := newGate(t)
-	whole := invoking(t.Context(), s, event{Do: "stream", Text: g.Addr().String()})
-	conn := g.entered()
+	whole := invokeAsync(t.Context(), s, event{Do: "stream", Text: g.Addr().String()})
+	conn := g.waitForHold()
 	io.WriteString(conn, "a piece ")
 	io.WriteString(conn, "and another")
 	conn.Close()
@@ -276,7 +276,7 @@ func TestStreamAndBuffer(t *testing.T) {
 // A function that is in the middle of a write when its reader leaves lives on, too: its connection is not reset under it.
 func TestStreamLeftWhileSending(t *testing.T) {
 	s := start(t, Function{Concurrency: 1, Wait: time.Minute}, Options{})
-	pid := must[int](t, s, event{Do: "pid"})
+	pid := mustInvoke[int](t, s, event{Do: "pid"})
 	payload, _ := json.Marshal(event{Do: "flood", N: maxStream})
 	for range 20 {
 		stream, err := s.InvokeStream(t.Context(), "f", Invocation{Payload: payload})
@@ -287,7 +287,7 @@ func TestStreamLeftWhileSending(t *testing.T) {
 			t.Fatal(err)
 		}
 		stream.Close()
-		if now := must[int](t, s, event{Do: "pid"}); now != pid {
+		if now := mustInvoke[int](t, s, event{Do: "pid"}); now != pid {
 			t.Fatalf("served by process %d, then by %d", pid, now)
 		}
 	}

@@ -10,16 +10,16 @@ import (
 	"strconv"
 )
 
-// account is the AWS account that ARNs name: the one that unsigned requests to the local gateway are of.
-const account = "000000000000"
+// localAccount is the AWS account that ARNs name: the one that unsigned requests to the local gateway are of.
+const localAccount = "000000000000"
 
 func (f Function) arn(region string) string {
-	return "arn:aws:lambda:" + region + ":" + account + ":function:" + f.Name
+	return "arn:aws:lambda:" + region + ":" + localAccount + ":function:" + f.Name
 }
 
-// reserved lists the variables that Lambda does not let a function configure (Lambda developer guide,
+// reservedVariables lists the variables that Lambda does not let a function configure (Lambda developer guide,
 // "Defined runtime environment variables").
-var reserved = []string{
+var reservedVariables = []string{
 	"_HANDLER", "_X_AMZN_TRACE_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV",
 	"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION",
 	"AWS_LAMBDA_INITIALIZATION_TYPE", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME",
@@ -27,10 +27,10 @@ var reserved = []string{
 	"AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
 }
 
-func checkConfigured(env map[string]string) error {
+func checkEnv(env map[string]string) error {
 	var mistakes []error
 	for _, name := range slices.Sorted(maps.Keys(env)) {
-		if slices.Contains(reserved, name) {
+		if slices.Contains(reservedVariables, name) {
 			mistakes = append(mistakes, fmt.Errorf("env sets %s, which Lambda reserves: remove it", name))
 		}
 	}

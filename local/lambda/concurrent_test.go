@@ -13,11 +13,11 @@ func TestManyInOneProcess(t *testing.T) {
 	const atOnce = 8
 	s := start(t, Function{Concurrency: 1, PerProcess: atOnce}, Options{})
 	g := newGate(t)
-	var pending []<-chan ending
+	var pending []<-chan completion
 	var inside []interface{ Close() error }
 	for range atOnce {
-		pending = append(pending, invoking(t.Context(), s, g.event()))
-		inside = append(inside, g.entered())
+		pending = append(pending, invokeAsync(t.Context(), s, g.event()))
+		inside = append(inside, g.waitForHold())
 	}
 	if _, err := invoke(t, s, event{Do: "pid"}); !errors.Is(err, ErrThrottled) {
 		t.Errorf("invocation %d: error %v, want %v", atOnce+1, err, ErrThrottled)
@@ -76,8 +76,8 @@ func TestManyEnd(t *testing.T) {
 			}
 			s := start(t, Function{Concurrency: 1, PerProcess: 4, Timeout: limit}, Options{})
 			g := newGate(t)
-			held := invoking(t.Context(), s, g.event())
-			inside := g.entered()
+			held := invokeAsync(t.Context(), s, g.event())
+			inside := g.waitForHold()
 			tt.end(t, s)
 			if tt.kind == "" { // aws-lambda-go lets what is under way end first
 				inside.Close()
@@ -99,11 +99,11 @@ func TestManyEnd(t *testing.T) {
 func TestManyClose(t *testing.T) {
 	s := start(t, Function{Concurrency: 1, PerProcess: 4}, Options{})
 	g := newGate(t)
-	first, second := invoking(t.Context(), s, g.event()), invoking(t.Context(), s, g.event())
-	g.entered()
-	g.entered()
+	first, second := invokeAsync(t.Context(), s, g.event()), invokeAsync(t.Context(), s, g.event())
+	g.waitForHold()
+	g.waitForHold()
 	s.Close()
-	for _, held := range []<-chan ending{first, second} {
+	for _, held := range []<-chan completion{first, second} {
 		if end := <-held; !errors.Is(end.err, ErrClosed) {
 			t.Errorf("got %v, want %v", end.err, ErrClosed)
 		}

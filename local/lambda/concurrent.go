@@ -5,33 +5,33 @@ import (
 	"time"
 )
 
-// many leads an environment that serves several invocations at once.
-type many struct {
+// concurrentLoop leads an environment that serves several invocations at once.
+type concurrentLoop struct {
 	*environment
 	queue  []*job      // accepted, waiting for a call
 	calls  []*nextCall // the process's requests for an invocation that wait
 	active int         // invocations that the process has
 
-	ended   chan struct{} // one for each invocation that ended
-	overdue chan struct{} // an invocation passed the timeout
+	ended    chan struct{} // one for each invocation that ended
+	timedOut chan struct{} // an invocation passed the timeout
 }
 
-// serveMany runs invocations beside one another, the first of which is there, until the process ends, is
+// serveConcurrently runs invocations beside one another, the first of which is there, until the process ends, is
 // idle for long, or is to be killed. The process asks for as many at once as it may serve
 // (AWS_LAMBDA_MAX_CONCURRENCY). It is not frozen: on Lambda Managed Instances it would not be.
 //
 // An invocation that passes the timeout takes the process, and all that it serves, with it.
-func (e *environment) serveMany(first *job) {
+func (e *environment) serveConcurrently(first *job) {
 	defer e.retire()
-	m := &many{
+	m := &concurrentLoop{
 		environment: e,
 		queue:       []*job{first},
 		calls:       []*nextCall{e.waiting},
 		ended:       make(chan struct{}, e.function.PerProcess),
-		overdue:     make(chan struct{}, e.function.PerProcess),
+		timedOut:    make(chan struct{}, e.function.PerProcess),
 	}
-	m.lead()
-	e.service.close(e)
+	m.loop()
+	e.service.stopDispatch(e)
 	e.process.kill()
 	for ; m.active > 0; m.active-- {
 		<-m.ended
@@ -40,16 +40,16 @@ func (e *environment) serveMany(first *job) {
 		m.queue = append(m.queue, <-e.jobs)
 	}
 	for _, j := range m.queue {
-		e.fail(j, m.lost(j))
+		e.fail(j, m.exitCause(j))
 	}
 }
 
-// lead hands out jobs until the environment is to end.
-func (m *many) lead() {
+// loop hands out jobs until the environment is to end.
+func (m *concurrentLoop) loop() {
 	idle := time.NewTimer(m.service.options.IdleTimeout)
 	defer idle.Stop()
 	for {
-		m.handOut()
+		m.assignJobs()
 		idle.Reset(m.service.options.IdleTimeout)
 		select {
 		case j := <-m.jobs:
@@ -59,12 +59,12 @@ func (m *many) lead() {
 		case <-m.ended:
 			m.active--
 		case <-idle.C:
-			if m.service.closeIdle(m.environment) {
+			if m.service.stopDispatchIfIdle(m.environment) {
 				return
 			}
 		case <-m.process.exited:
 			return
-		case <-m.overdue:
+		case <-m.timedOut:
 			return
 		case <-m.kill:
 			return
@@ -74,27 +74,27 @@ func (m *many) lead() {
 	}
 }
 
-// handOut gives the process what it asks for, as far as there are jobs.
-func (m *many) handOut() {
+// assignJobs gives the process what it asks for, as far as there are jobs.
+func (m *concurrentLoop) assignJobs() {
 	for len(m.queue) > 0 && len(m.calls) > 0 {
 		j, call := m.queue[0], m.calls[0]
 		m.calls = m.calls[1:]
-		inv, result := m.accept(j, time.Now())
-		m.api.begin(inv)
+		inv, result := m.newInvocation(j, time.Now())
+		m.api.register(inv)
 		select {
 		case call.give <- inv:
 			m.queue = m.queue[1:]
 			m.active++
 			m.logStart(j)
-			go m.follow(inv, result)
+			go m.finish(inv, result)
 		case <-call.gone: // the process may ask again
-			m.api.end(inv)
+			m.api.unregister(inv)
 		}
 	}
 }
 
-// follow sees an invocation to its end.
-func (m *many) follow(inv *invocation, result Result) {
+// finish sees an invocation to its end.
+func (m *concurrentLoop) finish(inv *invocation, result Result) {
 	began := time.Now()
 	timeout := time.NewTimer(m.function.Timeout)
 	defer timeout.Stop()
@@ -104,7 +104,7 @@ func (m *many) follow(inv *invocation, result Result) {
 	case a := <-inv.answers:
 		got = &a
 	case <-m.process.exited:
-		failure = m.lost(inv.job)
+		failure = m.exitCause(inv.job)
 		select {
 		case a := <-inv.answers: // given before the end
 			got = &a
@@ -113,22 +113,22 @@ func (m *many) follow(inv *invocation, result Result) {
 	case <-timeout.C:
 		failure = newError(inv.requestID, "Sandbox.Timedout", fmt.Sprintf(
 			"RequestId: %s Error: Task timed out after %.2f seconds", inv.requestID, m.function.Timeout.Seconds()))
-		m.overdue <- struct{}{}
+		m.timedOut <- struct{}{}
 	}
-	m.api.end(inv)
+	m.api.unregister(inv)
 	result.Duration = time.Since(began)
 	m.logEnd(result, got, failure)
-	end := ending{result, failure}
+	end := completion{result, failure}
 	if got != nil {
-		end = got.ending(result)
+		end = got.completion(result)
 	}
-	m.service.done(m.environment) // before the result is out: whoever gets it finds room
+	m.service.endInvocation(m.environment) // before the result is out: whoever gets it finds room
 	inv.deliver(end)
 	m.ended <- struct{}{}
 }
 
-// lost is why a job failed whose process is gone.
-func (m *many) lost(j *job) error {
+// exitCause is why a job failed whose process is gone.
+func (m *concurrentLoop) exitCause(j *job) error {
 	select {
 	case <-m.service.closing:
 		return ErrClosed
