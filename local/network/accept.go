@@ -12,13 +12,13 @@ import (
 // accept takes connections from the kernel's backlog, unless the server is stopped.
 func (h *Host) accept() {
 	for {
-		if a := h.stopped(); a != nil && !h.hang(a, nil) {
+		if a := h.stopFault(); a != nil && !h.waitOff(a, nil) {
 			return
 		}
 		tcp, err := h.tcp.AcceptTCP()
 		switch {
 		case err == nil:
-			h.tasks.Go(func() { h.admit(tcp) })
+			h.tasks.Go(func() { h.handleConn(tcp) })
 		case errors.Is(err, net.ErrClosed):
 			return
 		case !errors.Is(err, os.ErrDeadlineExceeded): // which Set uses to stop us
@@ -27,10 +27,10 @@ func (h *Host) accept() {
 	}
 }
 
-// admit takes a connection through the handshake to the HTTP server, or into the fault that it meets.
-func (h *Host) admit(tcp *net.TCPConn) {
-	c := newConn(tcp, h.forget)
-	if !h.remember(c) {
+// handleConn takes a connection through the handshake to the HTTP server, or into the fault that it meets.
+func (h *Host) handleConn(tcp *net.TCPConn) {
+	c := newConn(tcp, h.removeConn)
+	if !h.addConn(c) {
 		c.Close()
 		return
 	}
@@ -39,7 +39,7 @@ func (h *Host) admit(tcp *net.TCPConn) {
 		c.Close()
 		return
 	}
-	c.handOver(over)
+	c.setUpper(over)
 	select {
 	case h.ready <- over:
 	case <-h.closed:
@@ -53,18 +53,18 @@ const handshakeLimit = time.Minute
 // handshake gives what the HTTP server speaks over: TLS, or the connection itself.
 func (h *Host) handshake(c *conn) (net.Conn, error) {
 	name := ""
-	a := h.meeting(atAccept)
+	a := h.meetFault(atAccept)
 	if a != nil {
 		name = a.kind.Name
 	}
-	if name == "tls-silent" && !h.hang(a, c.gone) {
+	if name == "tls-silent" && !h.waitOff(a, c.gone) {
 		return nil, net.ErrClosed
 	}
 	var over net.Conn = c
 	if !h.plain {
-		config := h.right
+		config := h.tlsConfig
 		if name == "certificate-wrong" {
-			config = h.wrong
+			config = h.wrongTLSConfig
 		}
 		t := tls.Server(c, config)
 		c.SetDeadline(time.Now().Add(handshakeLimit))
@@ -74,17 +74,17 @@ func (h *Host) handshake(c *conn) (net.Conn, error) {
 		c.SetDeadline(time.Time{})
 		over = t
 	}
-	if name == "send-stalls" && !h.hang(a, c.gone) {
+	if name == "send-stalls" && !h.waitOff(a, c.gone) {
 		return nil, net.ErrClosed
 	}
 	return over, nil
 }
 
-// remember counts a connection; false if the host is closed, and knows no more of it.
-func (h *Host) remember(c *conn) bool {
+// addConn counts a connection; false if the host is closed, and knows no more of it.
+func (h *Host) addConn(c *conn) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.over {
+	if h.isClosed {
 		return false
 	}
 	h.counts.Connections++
@@ -92,7 +92,7 @@ func (h *Host) remember(c *conn) bool {
 	return true
 }
 
-func (h *Host) forget(c *conn) {
+func (h *Host) removeConn(c *conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.conns = slices.DeleteFunc(h.conns, func(other *conn) bool { return other == c })
@@ -104,18 +104,18 @@ func (h *Host) connections() []*conn {
 	return slices.Clone(h.conns)
 }
 
-// below finds the connection that TLS runs over.
-func below(c net.Conn) *conn {
+// rawConn finds the connection that TLS runs over.
+func rawConn(c net.Conn) *conn {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
 	return c.(*conn)
 }
 
-// admitted is the HTTP server's listener: it gives connections whose handshake is done.
-type admitted struct{ h *Host }
+// readyListener is the HTTP server's listener: it gives connections whose handshake is done.
+type readyListener struct{ h *Host }
 
-func (l admitted) Accept() (net.Conn, error) {
+func (l readyListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.h.ready:
 		return c, nil
@@ -124,5 +124,5 @@ func (l admitted) Accept() (net.Conn, error) {
 	}
 }
 
-func (l admitted) Close() error   { return nil }
-func (l admitted) Addr() net.Addr { return l.h.tcp.Addr() }
+func (l readyListener) Close() error   { return nil }
+func (l readyListener) Addr() net.Addr { return l.h.tcp.Addr() }

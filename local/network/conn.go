@@ -15,26 +15,26 @@ import (
 type conn struct {
 	net.Conn // not *net.TCPConn, whose ReadFrom would go around Write
 	tcp      *net.TCPConn
-	forget   func(*conn) // called at Close
+	onClose  func(*conn) // called at Close
 
-	mu      sync.Mutex
-	stopped chan struct{} // nil while it runs; closed to run on
-	stops   int           // how often it was stopped
-	moving  int           // reads and writes in the kernel
-	still   sync.Cond     // moving is 0
-	reading time.Time     // the deadlines that its user wants
-	writing time.Time
-	over    net.Conn // what speaks over it, once it is handed to the HTTP server
-	retired bool     // to be ended when idle
-	idle    bool
+	mu            sync.Mutex
+	stopped       chan struct{} // nil while it runs; closed to run on
+	stops         int           // how often it was stopped
+	active        int           // reads and writes in the kernel
+	noneActive    sync.Cond     // moving is 0
+	readDeadline  time.Time     // the deadlines that its user wants
+	writeDeadline time.Time
+	upper         net.Conn // what speaks over it, once it is handed to the HTTP server
+	retired       bool     // to be ended when idle
+	idle          bool
 
 	gone chan struct{} // closed with the connection
 	once sync.Once
 }
 
 func newConn(tcp *net.TCPConn, forget func(*conn)) *conn {
-	c := &conn{Conn: tcp, tcp: tcp, forget: forget, gone: make(chan struct{})}
-	c.still.L = &c.mu
+	c := &conn{Conn: tcp, tcp: tcp, onClose: forget, gone: make(chan struct{})}
+	c.noneActive.L = &c.mu
 	return c
 }
 
@@ -49,26 +49,26 @@ func (c *conn) stop() {
 		c.stops++
 		c.tcp.SetDeadline(longAgo)
 	}
-	for c.moving > 0 {
-		c.still.Wait()
+	for c.active > 0 {
+		c.noneActive.Wait()
 	}
 }
 
-// run lets it run on, if it was stopped.
-func (c *conn) run() {
+// resume lets it run on, if it was stopped.
+func (c *conn) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopped != nil {
-		c.tcp.SetReadDeadline(c.reading)
-		c.tcp.SetWriteDeadline(c.writing)
+		c.tcp.SetReadDeadline(c.readDeadline)
+		c.tcp.SetWriteDeadline(c.writeDeadline)
 		close(c.stopped)
 		c.stopped = nil
 	}
 }
 
-// move does a read or a write as soon as the connection runs. It tells whether
+// do does a read or a write as soon as the connection runs. It tells whether
 // it was interrupted because the connection was stopped.
-func (c *conn) move(do func([]byte) (int, error), p []byte) (n int, interrupted bool, err error) {
+func (c *conn) do(do func([]byte) (int, error), p []byte) (n int, interrupted bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.stopped != nil {
@@ -85,19 +85,19 @@ func (c *conn) move(do func([]byte) (int, error), p []byte) (n int, interrupted 
 		}
 	}
 	stops := c.stops
-	c.moving++
+	c.active++
 	c.mu.Unlock()
 	n, err = do(p)
 	c.mu.Lock()
-	if c.moving--; c.moving == 0 {
-		c.still.Broadcast()
+	if c.active--; c.active == 0 {
+		c.noneActive.Broadcast()
 	}
 	return n, c.stops != stops && errors.Is(err, os.ErrDeadlineExceeded), err
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	for {
-		if n, interrupted, err := c.move(c.tcp.Read, p); n > 0 || !interrupted {
+		if n, interrupted, err := c.do(c.tcp.Read, p); n > 0 || !interrupted {
 			return n, err
 		}
 	}
@@ -105,7 +105,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 func (c *conn) Write(p []byte) (n int, err error) {
 	for {
-		m, interrupted, err := c.move(c.tcp.Write, p[n:])
+		m, interrupted, err := c.do(c.tcp.Write, p[n:])
 		if n += m; !interrupted {
 			return n, err
 		}
@@ -119,7 +119,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reading = t; c.stopped != nil {
+	if c.readDeadline = t; c.stopped != nil {
 		return nil
 	}
 	return c.tcp.SetReadDeadline(t)
@@ -128,7 +128,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 func (c *conn) SetWriteDeadline(t time.Time) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.writing = t; c.stopped != nil {
+	if c.writeDeadline = t; c.stopped != nil {
 		return nil
 	}
 	return c.tcp.SetWriteDeadline(t)
@@ -139,7 +139,7 @@ func (c *conn) Close() (err error) {
 	c.once.Do(func() {
 		close(c.gone)
 		err = c.tcp.Close()
-		c.forget(c)
+		c.onClose(c)
 	})
 	return err
 }
@@ -150,11 +150,11 @@ func (c *conn) reset() {
 	c.Close()
 }
 
-// handOver notes what speaks over the connection from now on.
-func (c *conn) handOver(over net.Conn) {
+// setUpper notes what speaks over the connection from now on.
+func (c *conn) setUpper(over net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.over = over
+	c.upper = over
 }
 
 // retire ends the connection, as a server ends an idle one, now or when it
@@ -163,35 +163,35 @@ func (c *conn) retire() {
 	c.mu.Lock()
 	c.retired = true
 	c.mu.Unlock()
-	c.rest()
+	c.closeIfRetired()
 }
 
-// rested notes whether the connection is idle.
-func (c *conn) rested(idle bool) {
+// setIdle notes whether the connection is idle.
+func (c *conn) setIdle(idle bool) {
 	c.mu.Lock()
 	c.idle = idle
 	c.mu.Unlock()
-	c.rest()
+	c.closeIfRetired()
 }
 
-func (c *conn) rest() {
-	if c.resting() {
-		if t, ok := c.over.(*tls.Conn); ok {
+func (c *conn) closeIfRetired() {
+	if c.canClose() {
+		if t, ok := c.upper.(*tls.Conn); ok {
 			t.CloseWrite()
 		}
 		c.tcp.CloseWrite()
 	}
 }
 
-// expel closes a retired connection whose client does not end its side.
-func (c *conn) expel() {
-	if c.resting() {
+// closeNow closes a retired connection whose client does not end its side.
+func (c *conn) closeNow() {
+	if c.canClose() {
 		c.Close()
 	}
 }
 
-func (c *conn) resting() bool {
+func (c *conn) canClose() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.over != nil && c.retired && c.idle && c.stopped == nil
+	return c.upper != nil && c.retired && c.idle && c.stopped == nil
 }

@@ -16,14 +16,14 @@ func (n *Network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service := strings.Trim(r.URL.Path, "/")
 	if service == "" {
 		if r.Method != http.MethodGet {
-			answer(w, http.StatusMethodNotAllowed, problem{"GET / tells, PUT /{service} sets, DELETE /{service} heals"})
+			writeJSON(w, http.StatusMethodNotAllowed, problem{"GET / tells, PUT /{service} sets, DELETE /{service} heals"})
 			return
 		}
 		all := map[string]state{}
 		for _, h := range n.services() {
 			all[h.name] = h.state()
 		}
-		answer(w, http.StatusOK, map[string]any{"services": all})
+		writeJSON(w, http.StatusOK, map[string]any{"services": all})
 		return
 	}
 	h := n.Host(service)
@@ -32,7 +32,7 @@ func (n *Network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		for _, h := range n.services() {
 			names = append(names, h.name)
 		}
-		answer(w, http.StatusNotFound, problem{fmt.Sprintf("there is no service %q; there are %s", service, strings.Join(names, ", "))})
+		writeJSON(w, http.StatusNotFound, problem{fmt.Sprintf("there is no service %q; there are %s", service, strings.Join(names, ", "))})
 		return
 	}
 	h.control(w, r)
@@ -43,25 +43,25 @@ func (h *Host) control(w http.ResponseWriter, r *http.Request) {
 	var err error
 	switch r.Method {
 	case http.MethodGet:
-		answer(w, http.StatusOK, h.state())
+		writeJSON(w, http.StatusOK, h.state())
 		return
 	case http.MethodDelete:
 	case http.MethodPut:
 		faults, err = readFaults(http.MaxBytesReader(w, r.Body, 64<<10))
 	default:
-		answer(w, http.StatusMethodNotAllowed, problem{"GET tells, PUT sets, DELETE heals"})
+		writeJSON(w, http.StatusMethodNotAllowed, problem{"GET tells, PUT sets, DELETE heals"})
 		return
 	}
 	if err == nil {
 		err = h.Set(faults...)
 	}
 	if err != nil {
-		answer(w, http.StatusBadRequest, problem{err.Error()})
+		writeJSON(w, http.StatusBadRequest, problem{err.Error()})
 		return
 	}
 	now := h.state()
 	now.Faults = nil // GET tells those
-	answer(w, http.StatusOK, now)
+	writeJSON(w, http.StatusOK, now)
 }
 
 // readFaults reads a fault or a list of them.
@@ -100,11 +100,11 @@ type state struct {
 	On     []Fault `json:"on"`
 	Counts Counts  `json:"counts"`
 	// Counted is what the service itself counts, if its handler is a Counter.
-	Counted any          `json:"counted,omitempty"`
-	Faults  []kindOfText `json:"faults,omitempty"` // which there are: in the answer to GET
+	Counted any        `json:"counted,omitempty"`
+	Faults  []kindJSON `json:"faults,omitempty"` // which there are: in the answer to GET
 }
 
-type kindOfText struct {
+type kindJSON struct {
 	Name    string `json:"fault"`
 	Phase   string `json:"phase,omitempty"`
 	Meaning string `json:"meaning"`
@@ -120,12 +120,12 @@ func (h *Host) state() state {
 		s.Counted = c.Counted()
 	}
 	for _, k := range h.kinds {
-		s.Faults = append(s.Faults, kindOfText{k.Name, string(k.Phase), k.Meaning})
+		s.Faults = append(s.Faults, kindJSON{k.Name, string(k.Phase), k.Meaning})
 	}
 	return s
 }
 
-func answer(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	e := json.NewEncoder(w)

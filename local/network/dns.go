@@ -84,13 +84,13 @@ func (s *nameServer) serveTCP() {
 		s.tasks.Go(func() {
 			defer c.Close()
 			defer context.AfterFunc(s.ctx, func() { c.Close() })()
-			s.converse(c)
+			s.serveConn(c)
 		})
 	}
 }
 
-// converse answers the queries of a TCP connection, each after its length (RFC 1035, 4.2.2).
-func (s *nameServer) converse(c net.Conn) {
+// serveConn answers the queries of a TCP connection, each after its length (RFC 1035, 4.2.2).
+func (s *nameServer) serveConn(c net.Conn) {
 	for {
 		c.SetReadDeadline(time.Now().Add(time.Minute))
 		var length [2]byte
@@ -161,8 +161,8 @@ func (s *nameServer) resolve(name string, t dnsmessage.Type) reply {
 	return s.forward(name, t)
 }
 
-// mostForwarded addresses fit into a datagram of 512 bytes beside the longest name.
-const mostForwarded = 8
+// maxForwarded addresses fit into a datagram of 512 bytes beside the longest name.
+const maxForwarded = 8
 
 // forward asks the system's resolver.
 func (s *nameServer) forward(name string, t dnsmessage.Type) (r reply) {
@@ -178,7 +178,7 @@ func (s *nameServer) forward(name string, t dnsmessage.Type) (r reply) {
 		return r
 	}
 	for _, a := range all {
-		if a = a.Unmap(); a.Is4() == (t == dnsmessage.TypeA) && len(r.addresses) < mostForwarded {
+		if a = a.Unmap(); a.Is4() == (t == dnsmessage.TypeA) && len(r.addresses) < maxForwarded {
 			r.addresses = append(r.addresses, a)
 		}
 	}
@@ -225,11 +225,11 @@ func (h *Host) resolve(t dnsmessage.Type, second bool) reply {
 	return reply{addresses: []netip.Addr{h.address}}
 }
 
-func (h *Host) lookupFault(t dnsmessage.Type) *active {
+func (h *Host) lookupFault(t dnsmessage.Type) *activeFault {
 	if t == dnsmessage.TypeA {
-		return h.meeting(atLookup)
+		return h.meetFault(atLookup)
 	}
-	for _, a := range h.active() {
+	for _, a := range h.activeFaults() {
 		if a.kind.layer == atLookup && a.Times == 0 && a.Share == 0 {
 			return a
 		}

@@ -46,13 +46,13 @@ func TestOtherNames(t *testing.T) {
 	if err != nil {
 		t.Skip(err)
 	}
-	if got := ask(t, n, "localhost."); len(got) == 0 || !slices.Contains(want, got[0]) {
+	if got := lookupIPv4(t, n, "localhost."); len(got) == 0 || !slices.Contains(want, got[0]) {
 		t.Errorf("localhost: got %v, want of %v", got, want)
 	}
 }
 
-// ask sends one query for an IPv4 address.
-func ask(t *testing.T, n *network.Network, name string) (addresses []string) {
+// lookupIPv4 sends one query for an IPv4 address.
+func lookupIPv4(t *testing.T, n *network.Network, name string) (addresses []string) {
 	t.Helper()
 	query, err := (&dnsmessage.Message{Header: dnsmessage.Header{ID: 1, RecursionDesired: true}, Questions: []dnsmessage.Question{
 		{Name: dnsmessage.MustNewName(name), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}}).Pack()

@@ -23,22 +23,22 @@ type Fault struct {
 	MaxMS int     `json:"max_ms,omitempty"` // slow only
 }
 
-// active is a fault that is on at a host.
-type active struct {
+// activeFault is a fault that is on at a host.
+type activeFault struct {
 	Fault
 	kind Kind
 	off  chan struct{} // closed when it is no longer on
 
-	mu    sync.Mutex
-	came  int // how many could have met it
-	met   int // how many did
-	spans int // of length 1/Share, whose one hit is chosen
-	hit   int // the number of the next one, among those that come, to meet it
+	mu      sync.Mutex
+	offered int // how many could have met it
+	hits    int // how many did
+	spans   int // of length 1/Share, whose one hit is chosen
+	nextHit int // the number of the next one, among those that come, to meet it
 }
 
-// activate checks a fault against what its service can have.
-func (h *Host) activate(f Fault) (*active, error) {
-	a := &active{Fault: f, off: make(chan struct{})}
+// newActiveFault checks a fault against what its service can have.
+func (h *Host) newActiveFault(f Fault) (*activeFault, error) {
+	a := &activeFault{Fault: f, off: make(chan struct{})}
 	var names []string
 	for _, k := range h.kinds {
 		names = append(names, k.Name)
@@ -53,9 +53,9 @@ func (h *Host) activate(f Fault) (*active, error) {
 		return nil, errors.New("times must not be negative")
 	case f.Share < 0 || f.Share >= 1:
 		return nil, errors.New("share must be at least 0, which means all, and below 1")
-	case f.Name == slow && (f.MinMS < 0 || f.MaxMS < f.MinMS || f.MaxMS == 0):
+	case f.Name == kindSlow && (f.MinMS < 0 || f.MaxMS < f.MinMS || f.MaxMS == 0):
 		return nil, errors.New("slow needs min_ms of at least 0, and max_ms of at least min_ms and 1")
-	case f.Name != slow && (f.MinMS != 0 || f.MaxMS != 0):
+	case f.Name != kindSlow && (f.MinMS != 0 || f.MaxMS != 0):
 		return nil, fmt.Errorf("%s has no min_ms and max_ms: only slow has", f.Name)
 	case f.Name == "server-stopped" && (f.Times != 0 || f.Share != 0):
 		return nil, errors.New("server-stopped has neither times nor share: a server is stopped or it is not")
@@ -65,39 +65,39 @@ func (h *Host) activate(f Fault) (*active, error) {
 		return nil, fmt.Errorf("%s: services are served without TLS on this system", f.Name)
 	}
 	if f.Share > 0 {
-		a.choose()
+		a.chooseHit()
 	}
 	return a, nil
 }
 
-// choose takes one place at random out of the next span of 1/Share places.
-func (a *active) choose() {
-	a.hit = max(a.came, int((float64(a.spans)+rand.Float64())/a.Share))
+// chooseHit takes one place at random out of the next span of 1/Share places.
+func (a *activeFault) chooseHit() {
+	a.nextHit = max(a.offered, int((float64(a.spans)+rand.Float64())/a.Share))
 	a.spans++
 }
 
-// spent tells whether nothing can meet the fault any more.
-func (a *active) spent() bool {
+// usedUp tells whether nothing can meet the fault any more.
+func (a *activeFault) usedUp() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.Times > 0 && a.met == a.Times
+	return a.Times > 0 && a.hits == a.Times
 }
 
-// meets tells whether the one that comes now meets the fault, and counts it.
-func (a *active) meets() bool {
+// meet tells whether the one that comes now meets the fault, and counts it.
+func (a *activeFault) meet() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.Times > 0 && a.met == a.Times {
+	if a.Times > 0 && a.hits == a.Times {
 		return false
 	}
 	if a.Share > 0 {
-		n := a.came
-		a.came++
-		if n != a.hit {
+		n := a.offered
+		a.offered++
+		if n != a.nextHit {
 			return false
 		}
-		a.choose()
+		a.chooseHit()
 	}
-	a.met++
+	a.hits++
 	return true
 }

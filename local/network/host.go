@@ -17,29 +17,29 @@ import (
 
 // Host is a service on the network.
 type Host struct {
-	name    string
-	address netip.Addr
-	plain   bool
-	kinds   []Kind
-	handler http.Handler
-	tcp     *net.TCPListener
-	right   *tls.Config
-	wrong   *tls.Config // with another name's certificate
-	server  *http.Server
-	served  chan error
-	ready   chan net.Conn // connections for the HTTP server, their handshake done
+	name           string
+	address        netip.Addr
+	plain          bool
+	kinds          []Kind
+	handler        http.Handler
+	tcp            *net.TCPListener
+	tlsConfig      *tls.Config
+	wrongTLSConfig *tls.Config // with another name's certificate
+	server         *http.Server
+	serveErr       chan error
+	ready          chan net.Conn // connections for the HTTP server, their handshake done
 
-	setting sync.Mutex // one Set at a time; guards narrow, too
-	narrow  bool       // new connections have small buffers
+	setMu        sync.Mutex // one Set at a time; guards narrow, too
+	smallBuffers bool       // new connections have small buffers
 
-	mu     sync.Mutex
-	on     []*active
-	silent io.Closer // what is at the service's other address, while a fault needs one
-	conns  []*conn   // in the order of accepting
-	counts Counts
-	over   bool // closed
-	closed chan struct{}
-	tasks  sync.WaitGroup // accepting, handshakes, handlers
+	mu        sync.Mutex
+	faults    []*activeFault
+	badServer io.Closer // what is at the service's other address, while a fault needs one
+	conns     []*conn   // in the order of accepting
+	counts    Counts
+	isClosed  bool // closed
+	closed    chan struct{}
+	tasks     sync.WaitGroup // accepting, handshakes, handlers
 }
 
 // Counts is what reached a service since it is served.
@@ -52,7 +52,7 @@ type Counts struct {
 
 func startHost(n *Network, service string, handler http.Handler, own []Kind) (*Host, error) {
 	h := &Host{name: service, address: n.address, plain: n.Plain, handler: handler,
-		served: make(chan error, 1), ready: make(chan net.Conn), closed: make(chan struct{})}
+		serveErr: make(chan error, 1), ready: make(chan net.Conn), closed: make(chan struct{})}
 	var err error
 	if h.kinds, err = kindsOf(own); err != nil {
 		return nil, err
@@ -61,20 +61,20 @@ func startHost(n *Network, service string, handler http.Handler, own []Kind) (*H
 	if err != nil {
 		return nil, err
 	}
-	h.right = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{certificate}}
-	h.wrong = h.right.Clone()
-	h.wrong.Certificates = []tls.Certificate{n.wrong}
+	h.tlsConfig = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}, Certificates: []tls.Certificate{certificate}}
+	h.wrongTLSConfig = h.tlsConfig.Clone()
+	h.wrongTLSConfig.Certificates = []tls.Certificate{n.wrong}
 	if h.tcp, err = net.ListenTCP("tcp4", net.TCPAddrFromAddrPort(netip.AddrPortFrom(n.address, 0))); err != nil {
 		return nil, err
 	}
-	h.server = &http.Server{Handler: http.HandlerFunc(h.serve), TLSConfig: h.right,
+	h.server = &http.Server{Handler: http.HandlerFunc(h.serve), TLSConfig: h.tlsConfig,
 		// Clients keep connections for 90 s (net/http) or less: they, not we, are to close them.
 		ReadHeaderTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context { return context.WithValue(ctx, connKey{}, c) },
-		ConnState:   func(c net.Conn, s http.ConnState) { below(c).rested(s == http.StateIdle || s == http.StateNew) },
+		ConnState:   func(c net.Conn, s http.ConnState) { rawConn(c).setIdle(s == http.StateIdle || s == http.StateNew) },
 		ErrorLog:    log.New(io.Discard, "", 0)} // clients that leave and aborted handlers are what faults are for
 	h.tasks.Go(h.accept)
-	go func() { h.served <- h.server.Serve(admitted{h}) }()
+	go func() { h.serveErr <- h.server.Serve(readyListener{h}) }()
 	return h, nil
 }
 
@@ -107,33 +107,33 @@ func (h *Host) Counts() Counts {
 // Faults are those that are on; one that was met as often as it may be is off.
 func (h *Host) Faults() []Fault {
 	out := []Fault{}
-	for _, a := range h.active() {
-		if !a.spent() {
+	for _, a := range h.activeFaults() {
+		if !a.usedUp() {
 			out = append(out, a.Fault)
 		}
 	}
 	return out
 }
 
-func (h *Host) active() []*active {
+func (h *Host) activeFaults() []*activeFault {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.on
+	return h.faults
 }
 
-// meeting is the first active fault of a layer that the one that comes now meets; nil if none.
-func (h *Host) meeting(l layer) *active {
-	for _, a := range h.active() {
-		if a.kind.layer == l && a.kind.Name != slow && a.meets() {
+// meetFault is the first active fault of a layer that the one that comes now meets; nil if none.
+func (h *Host) meetFault(l layer) *activeFault {
+	for _, a := range h.activeFaults() {
+		if a.kind.layer == l && a.kind.Name != kindSlow && a.meet() {
 			return a
 		}
 	}
 	return nil
 }
 
-// stopped is the active server-stopped; nil if the server runs.
-func (h *Host) stopped() *active {
-	for _, a := range h.active() {
+// stopFault is the active server-stopped; nil if the server runs.
+func (h *Host) stopFault() *activeFault {
+	for _, a := range h.activeFaults() {
 		if a.kind.Name == "server-stopped" {
 			return a
 		}
@@ -142,13 +142,13 @@ func (h *Host) stopped() *active {
 }
 
 func (h *Host) close() error {
-	h.setting.Lock()
-	defer h.setting.Unlock()
+	h.setMu.Lock()
+	defer h.setMu.Unlock()
 	h.mu.Lock()
-	h.over = true
+	h.isClosed = true
 	close(h.closed)
-	silent := h.silent
-	h.silent = nil
+	silent := h.badServer
+	h.badServer = nil
 	h.mu.Unlock()
 	errs := []error{h.tcp.Close()}
 	if silent != nil {
@@ -160,15 +160,15 @@ func (h *Host) close() error {
 	}
 	errs = append(errs, h.server.Close())
 	// It may have seen the listener end before it saw its own end.
-	if err := <-h.served; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+	if err := <-h.serveErr; !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 		errs = append(errs, err)
 	}
 	h.tasks.Wait()
 	return errors.Join(errs...)
 }
 
-// hang waits until the fault is no longer on, and tells so; false if gone is closed, or the host is.
-func (h *Host) hang(a *active, gone <-chan struct{}) bool {
+// waitOff waits until the fault is no longer on, and tells so; false if gone is closed, or the host is.
+func (h *Host) waitOff(a *activeFault, gone <-chan struct{}) bool {
 	select {
 	case <-a.off:
 		return true

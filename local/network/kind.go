@@ -34,8 +34,8 @@ const (
 	atOnce          // the connections that are there when it is switched on
 )
 
-// general are the faults that every service has, outermost layer first.
-var general = append([]Kind{
+// generalKinds are the faults that every service has, outermost layer first.
+var generalKinds = append([]Kind{
 	{Name: "dns-silent", Phase: fault.PhaseDNS, layer: atLookup,
 		Meaning: "the DNS server reads the query and never answers"},
 	{Name: "dns-first-silent", Phase: fault.PhaseDNS, layer: atLookup,
@@ -78,24 +78,24 @@ var general = append([]Kind{
 		Meaning: "the response's body comes at a byte each 200 ms, without end"},
 	{Name: "receive-endless", Phase: fault.PhaseReceive, serve: receiveEndless,
 		Meaning: "the response's body never ends: bytes come as fast as they are taken"},
-	{Name: slow, Meaning: "healthy, but answers after min_ms to max_ms; goes with any other fault"},
-	{Name: "redirect-loop", Wrap: always(redirect), Meaning: "302 to itself"},
-	{Name: "html", Wrap: always(html), Meaning: "200 with an HTML page, as of a captive portal"},
-}, refusals(401, 403, 404, 429, 500, 502, 503, 504)...)
+	{Name: kindSlow, Meaning: "healthy, but answers after min_ms to max_ms; goes with any other fault"},
+	{Name: "redirect-loop", Wrap: answerWith(redirect), Meaning: "302 to itself"},
+	{Name: "html", Wrap: answerWith(html), Meaning: "200 with an HTML page, as of a captive portal"},
+}, statusKinds(401, 403, 404, 429, 500, 502, 503, 504)...)
 
-const slow = "slow"
+const kindSlow = "slow"
 
-// refusals are plain answers with a status, as a proxy gives them.
-func refusals(statuses ...int) (out []Kind) {
+// statusKinds are plain answers with a status, as a proxy gives them.
+func statusKinds(statuses ...int) (out []Kind) {
 	for _, s := range statuses {
 		out = append(out, Kind{Name: fmt.Sprintf("answer-%d", s), Meaning: fmt.Sprintf("%d %s, in plain text", s, http.StatusText(s)),
-			Wrap: always(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, http.StatusText(s), s) })})
+			Wrap: answerWith(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, http.StatusText(s), s) })})
 	}
 	return out
 }
 
-// always answers in the service's place.
-func always(f http.HandlerFunc) func(http.Handler) http.Handler {
+// answerWith answers in the service's place.
+func answerWith(f http.HandlerFunc) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler { return f }
 }
 
@@ -110,7 +110,7 @@ func html(w http.ResponseWriter, _ *http.Request) {
 
 // kindsOf joins the general kinds and a service's own.
 func kindsOf(own []Kind) ([]Kind, error) {
-	all := slices.Clone(general)
+	all := slices.Clone(generalKinds)
 	for _, k := range own {
 		if k.Name == "" || k.Wrap == nil {
 			return nil, fmt.Errorf("network: fault %q of a service's own has no name or no Wrap", k.Name)

@@ -21,8 +21,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// page is what the service under test answers.
-var page = []byte(`{"text":"` + strings.Repeat("x", 10_000) + `"}`)
+// wantBody is what the service under test answers.
+var wantBody = []byte(`{"text":"` + strings.Repeat("x", 10_000) + `"}`)
 
 func serve(t *testing.T, plain bool, own ...network.Kind) (*network.Network, *network.Host) {
 	t.Helper()
@@ -39,7 +39,7 @@ func serve(t *testing.T, plain bool, own ...network.Kind) (*network.Network, *ne
 	h, err := n.Serve("echo", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
-		w.Write(page)
+		w.Write(wantBody)
 	}), own...)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ type result struct {
 }
 
 func (r result) healthy() bool {
-	return r.err == nil && r.status == 200 && bytes.Equal(bytes.TrimRight(r.body, " "), page)
+	return r.err == nil && r.status == 200 && bytes.Equal(bytes.TrimRight(r.body, " "), wantBody)
 }
 
 // call is a request under way.
@@ -115,8 +115,8 @@ type call struct {
 	phase fault.Phase
 }
 
-// at moves the call to a phase.
-func (c *call) at(p fault.Phase) {
+// setPhase moves the call to a phase.
+func (c *call) setPhase(p fault.Phase) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if p == fault.PhaseWait && c.phase == fault.PhaseReceive {
@@ -125,7 +125,7 @@ func (c *call) at(p fault.Phase) {
 	c.phase = p
 }
 
-func (c *call) in() fault.Phase {
+func (c *call) currentPhase() fault.Phase {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.phase
@@ -133,21 +133,21 @@ func (c *call) in() fault.Phase {
 
 func (c *call) trace() *httptrace.ClientTrace {
 	return &httptrace.ClientTrace{
-		GetConn:  func(string) { c.at(fault.PhaseBlocked) },
-		DNSStart: func(httptrace.DNSStartInfo) { c.at(fault.PhaseDNS) },
+		GetConn:  func(string) { c.setPhase(fault.PhaseBlocked) },
+		DNSStart: func(httptrace.DNSStartInfo) { c.setPhase(fault.PhaseDNS) },
 		ConnectStart: func(network, _ string) {
 			if strings.HasPrefix(network, "tcp") {
-				c.at(fault.PhaseConnect)
+				c.setPhase(fault.PhaseConnect)
 			}
 		},
-		TLSHandshakeStart: func() { c.at(fault.PhaseTLS) },
-		GotConn:           func(httptrace.GotConnInfo) { c.at(fault.PhaseSend) },
+		TLSHandshakeStart: func() { c.setPhase(fault.PhaseTLS) },
+		GotConn:           func(httptrace.GotConnInfo) { c.setPhase(fault.PhaseSend) },
 		WroteRequest: func(i httptrace.WroteRequestInfo) {
 			if i.Err == nil { // it is called for a failure, too
-				c.at(fault.PhaseWait)
+				c.setPhase(fault.PhaseWait)
 			}
 		},
-		GotFirstResponseByte: func() { c.at(fault.PhaseReceive) },
+		GotFirstResponseByte: func() { c.setPhase(fault.PhaseReceive) },
 	}
 }
 
@@ -157,8 +157,8 @@ func (c client) start(d time.Duration, size int) *call {
 	out := &call{cancel: cancel, result: make(chan result, 1)}
 	go func() {
 		defer cancel()
-		r := c.exchange(httptrace.WithClientTrace(context.WithValue(ctx, callKey{}, ctx), out.trace()), size)
-		r.phase = out.in()
+		r := c.roundTrip(httptrace.WithClientTrace(context.WithValue(ctx, callKey{}, ctx), out.trace()), size)
+		r.phase = out.currentPhase()
 		out.result <- r
 	}()
 	return out
@@ -166,7 +166,7 @@ func (c client) start(d time.Duration, size int) *call {
 
 func (c client) post(d time.Duration, size int) result { return <-c.start(d, size).result }
 
-func (c client) exchange(ctx context.Context, size int) (r result) {
+func (c client) roundTrip(ctx context.Context, size int) (r result) {
 	req, err := http.NewRequestWithContext(ctx, "POST", c.host.URL()+"/path?q=1", bytes.NewReader(make([]byte, size)))
 	if err != nil {
 		return result{err: err}
@@ -181,8 +181,8 @@ func (c client) exchange(ctx context.Context, size int) (r result) {
 	return r
 }
 
-// until waits for something that is sure to come.
-func until(t *testing.T, what string, is func() bool) {
+// eventually waits for something that is sure to come.
+func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(ample); !is(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {

@@ -59,7 +59,7 @@ func TestPhases(t *testing.T) {
 				}
 				call := c.start(ample, size)
 				if hangs(k.Name) {
-					until(t, "phase "+string(k.Phase), func() bool { return call.in() == k.Phase })
+					eventually(t, "phase "+string(k.Phase), func() bool { return call.currentPhase() == k.Phase })
 					time.Sleep(soon) // it stays there
 					call.cancel()
 				}
@@ -253,7 +253,7 @@ func TestTimes(t *testing.T) {
 			for i := range times {
 				before := came(h.Counts())
 				call := c.start(ample, 1)
-				until(t, "its coming", func() bool { return came(h.Counts()) > before })
+				eventually(t, "its coming", func() bool { return came(h.Counts()) > before })
 				time.Sleep(soon)
 				call.cancel()
 				if r := <-call.result; !errors.Is(r.err, context.Canceled) {
@@ -307,7 +307,7 @@ func TestSlow(t *testing.T) {
 	set(t, h, network.Fault{Name: "slow", MinMS: 3_600_000, MaxMS: 3_600_000})
 	got := make(chan result, 1)
 	go func() { got <- c.post(ample, 1) }()
-	until(t, "the request", func() bool { return h.Counts().Requests == 3 })
+	eventually(t, "the request", func() bool { return h.Counts().Requests == 3 })
 	set(t, h)
 	if r := <-got; !r.healthy() {
 		t.Errorf("let go, got %d, %v", r.status, r.err)
@@ -348,11 +348,11 @@ func TestAnotherAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer n.Close()
-	h, err := n.Serve("svc", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(page) }))
+	h, err := n.Serve("svc", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write(wantBody) }))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := ask(t, n, "svc.test."); !slices.Equal(got, []string{address.String()}) {
+	if got := lookupIPv4(t, n, "svc.test."); !slices.Equal(got, []string{address.String()}) {
 		t.Errorf("svc.test is at %v, want %v", got, address)
 	}
 	for _, at := range []string{n.Resolver(), net.JoinHostPort(address.String(), strings.TrimPrefix(h.URL(), "https://svc.test:"))} {
@@ -380,7 +380,7 @@ func TestSilentAddressAgain(t *testing.T) {
 		for _, name := range []string{"connect-silent", "connect-first-silent"} {
 			setOnLinux(t, h, name)
 			call := c.start(ample, 1)
-			until(t, "the connect", func() bool { return call.in() == fault.PhaseConnect })
+			eventually(t, "the connect", func() bool { return call.currentPhase() == fault.PhaseConnect })
 			time.Sleep(soon)
 			call.cancel()
 			if r := <-call.result; !errors.Is(r.err, context.Canceled) {

@@ -21,22 +21,22 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	defer h.tasks.Done()
-	met, delay := h.meeting(atRequest), h.delay()
+	met, delay := h.meetFault(atRequest), h.meetDelay()
 	if met == nil && delay == nil {
 		h.handler.ServeHTTP(w, r)
 		return
 	}
-	if !keepBody(r) {
+	if !bufferBody(r) {
 		panic(http.ErrAbortHandler)
 	}
 	next := h.handler
 	switch {
 	case met == nil:
-		next = h.later(delay, next)
+		next = h.withDelay(delay, next)
 	case met.kind.Phase == "": // answered: after the delay, as a healthy answer
-		next = h.later(delay, h.into(met, next))
+		next = h.withDelay(delay, h.withFault(met, next))
 	default:
-		next = h.into(met, h.later(delay, next))
+		next = h.withFault(met, h.withDelay(delay, next))
 	}
 	next.ServeHTTP(w, r)
 }
@@ -45,7 +45,7 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 func (h *Host) enter(r *http.Request) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.over {
+	if h.isClosed {
 		return false
 	}
 	h.tasks.Add(1)
@@ -59,26 +59,26 @@ func (h *Host) enter(r *http.Request) bool {
 // maxBody is more than any of the services takes.
 const maxBody = 64<<20 + 1
 
-// keepBody reads the request to its end and keeps it for the handler. Only
+// bufferBody reads the request to its end and keeps it for the handler. Only
 // then does an HTTP/1.1 server see a client go. False if the client went before.
-func keepBody(r *http.Request) bool {
+func bufferBody(r *http.Request) bool {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return err == nil
 }
 
-// delay is the active slow, if the request meets it.
-func (h *Host) delay() *active {
-	for _, a := range h.active() {
-		if a.kind.Name == slow && a.meets() {
+// meetDelay is the active slow, if the request meets it.
+func (h *Host) meetDelay() *activeFault {
+	for _, a := range h.activeFaults() {
+		if a.kind.Name == kindSlow && a.meet() {
 			return a
 		}
 	}
 	return nil
 }
 
-// later lets a handler begin after the delay; without one, at once.
-func (h *Host) later(a *active, next http.Handler) http.Handler {
+// withDelay lets a handler begin after the delay; without one, at once.
+func (h *Host) withDelay(a *activeFault, next http.Handler) http.Handler {
 	if a == nil {
 		return next
 	}
@@ -89,7 +89,7 @@ func (h *Host) later(a *active, next http.Handler) http.Handler {
 	})
 }
 
-func (h *Host) into(a *active, next http.Handler) http.Handler {
+func (h *Host) withFault(a *activeFault, next http.Handler) http.Handler {
 	if a.kind.serve == nil {
 		return a.kind.Wrap(next)
 	}
@@ -99,13 +99,13 @@ func (h *Host) into(a *active, next http.Handler) http.Handler {
 // encounter is a request's meeting with a fault.
 type encounter struct {
 	host  *Host
-	fault *active
+	fault *activeFault
 	next  http.Handler
 }
 
 // hang waits until the fault is off. If the client goes before, the handler ends here.
 func (e encounter) hang(r *http.Request) {
-	if !e.host.hang(e.fault, r.Context().Done()) {
+	if !e.host.waitOff(e.fault, r.Context().Done()) {
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -114,7 +114,7 @@ func (e encounter) hang(r *http.Request) {
 func (e encounter) pause(r *http.Request, d time.Duration) (off bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), d)
 	defer cancel()
-	off = e.host.hang(e.fault, ctx.Done())
+	off = e.host.waitOff(e.fault, ctx.Done())
 	if !off && (r.Context().Err() != nil || ctx.Err() == nil) { // the client went, or the host is closed
 		panic(http.ErrAbortHandler)
 	}
@@ -126,12 +126,12 @@ func waitSilent(e encounter, w http.ResponseWriter, r *http.Request) {
 	e.next.ServeHTTP(w, r)
 }
 
-func receiveSilent(e encounter, w http.ResponseWriter, r *http.Request) { breakOff(e, w, r, 0) }
+func receiveSilent(e encounter, w http.ResponseWriter, r *http.Request) { stallAfter(e, w, r, 0) }
 
-func receiveHalf(e encounter, w http.ResponseWriter, r *http.Request) { breakOff(e, w, r, 0.5) }
+func receiveHalf(e encounter, w http.ResponseWriter, r *http.Request) { stallAfter(e, w, r, 0.5) }
 
-// breakOff sends the header and a share of the body, then nothing until the fault is off.
-func breakOff(e encounter, w http.ResponseWriter, r *http.Request, share float64) {
+// stallAfter sends the header and a share of the body, then nothing until the fault is off.
+func stallAfter(e encounter, w http.ResponseWriter, r *http.Request, share float64) {
 	status, header, body := Capture(e.next, r)
 	if len(body) > 0 { // a 204 must not have one
 		header.Set("Content-Length", strconv.Itoa(len(body)))
@@ -143,15 +143,15 @@ func breakOff(e encounter, w http.ResponseWriter, r *http.Request, share float64
 	send(body[at:])
 }
 
-// dripEach is the time between two bytes.
-const dripEach = 200 * time.Millisecond
+// dripInterval is the time between two bytes.
+const dripInterval = 200 * time.Millisecond
 
 // receiveDrip sends the body byte by byte. Spaces follow it, which JSON does not mind.
 func receiveDrip(e encounter, w http.ResponseWriter, r *http.Request) {
 	status, header, body := Capture(e.next, r)
 	header.Del("Content-Length")
 	send := sender(w, status, header)
-	for !e.pause(r, dripEach) {
+	for !e.pause(r, dripInterval) {
 		if len(body) == 0 {
 			body = []byte(" ")
 		}
@@ -211,6 +211,6 @@ func goAway(_ encounter, _ http.ResponseWriter, r *http.Request) {
 }
 
 func reset(_ encounter, _ http.ResponseWriter, r *http.Request) {
-	below(r.Context().Value(connKey{}).(net.Conn)).reset()
+	rawConn(r.Context().Value(connKey{}).(net.Conn)).reset()
 	panic(http.ErrAbortHandler)
 }

@@ -15,49 +15,49 @@ import (
 // Of the faults of a layer (lookup, connection, request) the first that hits
 // counts. slow goes with any: before an answer, after a hang.
 func (h *Host) Set(faults ...Fault) error {
-	h.setting.Lock()
-	defer h.setting.Unlock()
-	on := make([]*active, len(faults))
+	h.setMu.Lock()
+	defer h.setMu.Unlock()
+	on := make([]*activeFault, len(faults))
 	need := map[string]bool{}
 	for i, f := range faults {
 		var err error
-		if on[i], err = h.activate(f); err != nil {
+		if on[i], err = h.newActiveFault(f); err != nil {
 			return fmt.Errorf("%s: %w", h.name, err)
 		}
 		need[f.Name] = true
 	}
 	// The address of SYNs that are dropped is one for all: let the old one go first.
-	if err := h.heal(); err != nil {
+	if err := h.clearFaults(); err != nil {
 		return err
 	}
 	if err := h.prepare(need); err != nil {
 		return fmt.Errorf("%s: %w", h.name, err)
 	}
 	h.mu.Lock()
-	h.on = on
+	h.faults = on
 	h.mu.Unlock()
 	for _, a := range on {
-		h.begin(a)
+		h.applyFault(a)
 	}
 	return nil
 }
 
-// heal takes the faults off that are on.
-func (h *Host) heal() error {
+// clearFaults takes the faults off that are on.
+func (h *Host) clearFaults() error {
 	h.mu.Lock()
-	if h.over {
+	if h.isClosed {
 		h.mu.Unlock()
 		return errors.New(h.name + ": closed")
 	}
-	old, silent := h.on, h.silent
-	h.on, h.silent = nil, nil
+	old, silent := h.faults, h.badServer
+	h.faults, h.badServer = nil, nil
 	h.mu.Unlock()
 	for _, a := range old {
 		close(a.off)
 	}
 	h.tcp.SetDeadline(time.Time{})
 	for _, c := range h.connections() {
-		c.run()
+		c.resume()
 	}
 	if silent != nil {
 		return silent.Close()
@@ -67,11 +67,11 @@ func (h *Host) heal() error {
 
 // prepare makes what faults need that are about to be on.
 func (h *Host) prepare(need map[string]bool) error {
-	if stalls := need["send-stalls"]; stalls != h.narrow {
+	if stalls := need["send-stalls"]; stalls != h.smallBuffers {
 		if err := limitBuffers(h.tcp, stalls); err != nil {
 			return err
 		}
-		h.narrow = stalls
+		h.smallBuffers = stalls
 	}
 	var silent io.Closer
 	var err error
@@ -79,30 +79,30 @@ func (h *Host) prepare(need map[string]bool) error {
 	case need["connect-silent"], need["connect-first-silent"]:
 		silent, err = dropSYNs(silentAddress, h.port())
 	case need["first-stopped"]:
-		silent, err = stop(h.port())
+		silent, err = startStopped(h.port())
 	case need["first-silent"] && h.plain:
-		silent, err = mute(h.port(), nil)
+		silent, err = startMute(h.port(), nil)
 	case need["first-silent"]:
-		silent, err = mute(h.port(), h.right)
+		silent, err = startMute(h.port(), h.tlsConfig)
 	}
 	if err != nil || silent == nil {
 		return err
 	}
 	h.mu.Lock()
-	h.silent = silent
+	h.badServer = silent
 	h.mu.Unlock()
 	return nil
 }
 
-// begin does what a fault does at the moment it is switched on.
-func (h *Host) begin(a *active) {
+// applyFault does what a fault does at the moment it is switched on.
+func (h *Host) applyFault(a *activeFault) {
 	if a.kind.Name == "server-stopped" {
 		h.tcp.SetDeadline(longAgo) // wakes accept
 	}
 	switch a.kind.layer {
 	case atOnce:
 		for _, c := range h.connections() {
-			if a.meets() {
+			if a.meet() {
 				c.stop()
 			}
 		}
@@ -111,15 +111,15 @@ func (h *Host) begin(a *active) {
 	}
 }
 
-// notice is how long clients have to notice that a connection ends. A client
+// noticeDelay is how long clients have to notice that a connection ends. A client
 // that sends a POST in this moment cannot know whether it was read.
-const notice = 250 * time.Millisecond
+const noticeDelay = 250 * time.Millisecond
 
 // Retire ends the connections that are there, each when it is idle, as servers do
 // after a while. When it returns, the clients can see that, unless they have a request under way.
 func (h *Host) Retire() {
-	h.setting.Lock()
-	defer h.setting.Unlock()
+	h.setMu.Lock()
+	defer h.setMu.Unlock()
 	h.retire()
 }
 
@@ -128,7 +128,7 @@ func (h *Host) retire() {
 	for _, c := range old {
 		c.retire()
 	}
-	late := time.NewTimer(notice)
+	late := time.NewTimer(noticeDelay)
 	defer late.Stop()
 	for _, c := range old {
 		select {
@@ -139,6 +139,6 @@ func (h *Host) retire() {
 		break
 	}
 	for _, c := range old {
-		c.expel()
+		c.closeNow()
 	}
 }

@@ -14,9 +14,9 @@ import (
 // manyLoopbacks says that all of 127.0.0.0/8 is this machine.
 const manyLoopbacks = true
 
-// full is a listening socket whose accept queue is full: the kernel drops
+// fullQueue is a listening socket whose accept queue is full: the kernel drops
 // further SYNs (tcp_conn_request in net/ipv4/tcp_input.c).
-type full struct {
+type fullQueue struct {
 	socket int
 	filler []net.Conn
 }
@@ -26,7 +26,7 @@ func dropSYNs(address netip.Addr, port int) (io.Closer, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	f := &full{socket: socket}
+	f := &fullQueue{socket: socket}
 	if err := f.listen(&syscall.SockaddrInet4{Addr: address.As4(), Port: port}); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
@@ -36,7 +36,7 @@ func dropSYNs(address netip.Addr, port int) (io.Closer, error) {
 	return f, nil
 }
 
-func (f *full) listen(at syscall.Sockaddr) error {
+func (f *fullQueue) listen(at syscall.Sockaddr) error {
 	// A backlog of 0 holds one connection.
 	return errors.Join(
 		os.NewSyscallError("setsockopt", syscall.SetsockoptInt(f.socket, syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 1)),
@@ -45,7 +45,7 @@ func (f *full) listen(at syscall.Sockaddr) error {
 }
 
 // fill connects until it cannot.
-func (f *full) fill(address string) error {
+func (f *fullQueue) fill(address string) error {
 	const most = 8
 	for range most {
 		c, err := net.DialTimeout("tcp4", address, 100*time.Millisecond)
@@ -62,7 +62,7 @@ func (f *full) fill(address string) error {
 
 // Close closes the socket before the connections in its queue, so that these
 // leave nothing behind that a later bind would find in use.
-func (f *full) Close() error {
+func (f *fullQueue) Close() error {
 	err := os.NewSyscallError("close", syscall.Close(f.socket))
 	for _, c := range f.filler {
 		c.Close()

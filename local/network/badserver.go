@@ -13,27 +13,27 @@ import (
 // of which one accepts connections and does nothing good with them.
 var badAddress = netip.AddrFrom4([4]byte{127, 0, 0, 4})
 
-// bad is a server at badAddress.
-type bad struct {
+// badServer is a server at badAddress.
+type badServer struct {
 	listener *net.TCPListener
 	tasks    sync.WaitGroup
 	mu       sync.Mutex
 	conns    []net.Conn
-	over     bool
+	isClosed bool
 }
 
-// stop starts a server that is stopped: the kernel takes connections for it.
-func stop(port int) (*bad, error) {
+// startStopped starts a server that is stopped: the kernel takes connections for it.
+func startStopped(port int) (*badServer, error) {
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: badAddress.AsSlice(), Port: port})
 	if err != nil {
 		return nil, err
 	}
-	return &bad{listener: l}, nil
+	return &badServer{listener: l}, nil
 }
 
-// mute starts a server that reads and never answers. A nil configuration is none of TLS.
-func mute(port int, config *tls.Config) (*bad, error) {
-	b, err := stop(port)
+// startMute starts a server that reads and never answers. A nil configuration is none of TLS.
+func startMute(port int, config *tls.Config) (*badServer, error) {
+	b, err := startStopped(port)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func mute(port int, config *tls.Config) (*bad, error) {
 			if err != nil {
 				return
 			}
-			if !b.remember(c) {
+			if !b.addConn(c) {
 				c.Close()
 				return
 			}
@@ -56,21 +56,21 @@ func mute(port int, config *tls.Config) (*bad, error) {
 	return b, nil
 }
 
-// remember keeps a connection to be closed; false if all are closed already.
-func (b *bad) remember(c net.Conn) bool {
+// addConn keeps a connection to be closed; false if all are closed already.
+func (b *badServer) addConn(c net.Conn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.over {
+	if !b.isClosed {
 		b.conns = append(b.conns, c)
 	}
-	return !b.over
+	return !b.isClosed
 }
 
 // Close ends the connections, and gives their clients a moment to notice.
-func (b *bad) Close() error {
+func (b *badServer) Close() error {
 	err := b.listener.Close()
 	b.mu.Lock()
-	b.over = true
+	b.isClosed = true
 	for _, c := range b.conns {
 		c.(*net.TCPConn).CloseWrite()
 	}
@@ -79,7 +79,7 @@ func (b *bad) Close() error {
 	go func() { b.tasks.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(notice):
+	case <-time.After(noticeDelay):
 	}
 	for _, c := range b.conns { // nobody adds one any more
 		c.Close()
