@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// apiErrors is how the Invoke API words what Invoke refuses.
+// apiErrors maps the errors of Invoke to the Invoke API's status and error type.
 var apiErrors = []struct {
 	err    error
 	status int
@@ -30,10 +30,10 @@ func (s *Service) routes() *http.ServeMux {
 	return mux
 }
 
-// ServeHTTP serves Lambda's Invoke (2015-03-31) and InvokeWithResponseStream (2021-11-15), so that `aws lambda invoke --endpoint-url` and the SDKs work.
-// Requests need no signature. The function may be named by its name, its alias or its ARN, with or without $LATEST.
-// An asynchronous invocation (Event) is run once: there is no queue, so one that finds no room is refused, and none is
-// tried again.
+// ServeHTTP serves Lambda's Invoke (2015-03-31) and InvokeWithResponseStream (2021-11-15), so that
+// `aws lambda invoke --endpoint-url` and the SDKs work. Requests need no signature. They may name a function by its
+// name, its alias or its ARN, with or without $LATEST. An asynchronous invocation (Event) runs once: there is neither
+// a queue nor a retry, so one that finds no room is refused.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.api.ServeHTTP(w, r) }
 
 func (s *Service) handleInvoke(w http.ResponseWriter, r *http.Request) {
@@ -63,14 +63,18 @@ func (s *Service) handleInvoke(w http.ResponseWriter, r *http.Request) {
 	w.Write(result.Payload)
 }
 
-// readInvocation reads a request to invoke, in one of the ways that kinds names. It reports false having answered.
-func (s *Service) readInvocation(w http.ResponseWriter, r *http.Request, kinds ...string) (function string, in Invocation, ok bool) {
+// readInvocation reads a request to invoke a function. kinds are the invocation types that the route takes. With ok
+// false it has answered the request.
+func (s *Service) readInvocation(
+	w http.ResponseWriter, r *http.Request, kinds ...string,
+) (function string, in Invocation, ok bool) {
 	requestID := newUUID()
 	w.Header().Set("X-Amzn-RequestId", requestID)
 	w.Header().Set("Content-Type", "application/json")
 	function, known := s.resolveName(r.PathValue("function"), r.URL.Query().Get("Qualifier"))
 	if !known {
-		refuseInvoke(w, fmt.Errorf("%w: %s; there are %s", ErrNotFound, function, strings.Join(slices.Sorted(maps.Keys(s.pools)), ", ")))
+		names := strings.Join(slices.Sorted(maps.Keys(s.pools)), ", ")
+		refuseInvoke(w, fmt.Errorf("%w: %s; there are %s", ErrNotFound, function, names))
 		return "", in, false
 	}
 	switch kind := r.Header.Get("X-Amz-Invocation-Type"); {
@@ -91,10 +95,15 @@ func (s *Service) readInvocation(w http.ResponseWriter, r *http.Request, kinds .
 		refuseInvoke(w, ErrTooLarge)
 		return "", in, false
 	}
-	return function, Invocation{Payload: payload, TraceID: r.Header.Get("X-Amzn-Trace-Id"), RequestID: requestID}, true
+	in = Invocation{
+		Payload:   payload,
+		TraceID:   r.Header.Get("X-Amzn-Trace-Id"),
+		RequestID: requestID,
+	}
+	return function, in, true
 }
 
-// invokeAsync starts an asynchronous invocation, and does not wait for it.
+// invokeAsync starts an asynchronous invocation and answers without waiting for it.
 func (s *Service) invokeAsync(w http.ResponseWriter, function string, in Invocation) {
 	j, err := newJob(in)
 	if err == nil {
@@ -107,8 +116,8 @@ func (s *Service) invokeAsync(w http.ResponseWriter, function string, in Invocat
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// resolveName finds the function that a request names: its name, its alias, a partial ARN (account:function:name) or an
-// ARN, each with or without $LATEST, the only version there is.
+// resolveName returns the name of the function that a request means by a name, an alias, a partial ARN
+// (account:function:name) or an ARN, each with or without $LATEST, the only version. known is false where there is none.
 func (s *Service) resolveName(given, qualifier string) (name string, known bool) {
 	name = given
 	if _, after, ok := strings.Cut(given, "function:"); ok {

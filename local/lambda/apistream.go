@@ -13,8 +13,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream/eventstreamapi"
 )
 
-// invokeComplete is the last event of a response. ErrorCode is empty where the function ended well, "Unhandled" for
-// an error of its own, and else Lambda's name for what befell it.
+// invokeComplete is the last event of a response. ErrorCode is empty for a success, "Unhandled" for an error of the
+// function's own, and otherwise Lambda's name for the failure.
 type invokeComplete struct {
 	ErrorCode    string `json:",omitempty"`
 	ErrorDetails string `json:",omitempty"` // the payload that Invoke gives for the error
@@ -44,7 +44,8 @@ func (s *Service) handleInvokeStream(w http.ResponseWriter, r *http.Request) {
 	}
 	complete := invokeComplete{LogResult: tail()}
 	if failed != nil {
-		complete.ErrorCode, complete.ErrorDetails = errorCode(failed), string(failed.Payload)
+		complete.ErrorCode = errorCode(failed)
+		complete.ErrorDetails = string(failed.Payload)
 	} else if err != nil {
 		panic(http.ErrAbortHandler) // the service was closed, or the client left
 	}
@@ -52,7 +53,8 @@ func (s *Service) handleInvokeStream(w http.ResponseWriter, r *http.Request) {
 	sendEvent(w, "InvokeComplete", "application/json", text)
 }
 
-// sendChunks sends a response as it comes, to its end. It returns what failed, the function or something else.
+// sendChunks sends a response as it comes, to its end. failed is the function's failure; with err alone, something
+// else failed.
 func sendChunks(w http.ResponseWriter, stream *Stream) (failed *Error, err error) {
 	control := http.NewResponseController(w)
 	control.Flush()
@@ -75,7 +77,7 @@ func sendChunks(w http.ResponseWriter, stream *Stream) (failed *Error, err error
 	}
 }
 
-// errorCode names an error as Lambda's own types are, all others being the function's.
+// errorCode returns the type of an error of Lambda's own, and "Unhandled" for one of the function's.
 func errorCode(e *Error) string {
 	for _, own := range []string{"Runtime.", "Sandbox.", "Function."} {
 		if strings.HasPrefix(e.Type, own) {
@@ -98,7 +100,8 @@ func sendEvent(w io.Writer, kind, contentType string, payload []byte) error {
 	return err
 }
 
-// logTail returns what gives the end of an invocation's log in base64, once; nothing if the request does not want it.
+// logTail records the log of an invocation that is about to begin. The function that it returns gives the log's end in
+// base64, once; "" if the request does not want it.
 func (s *Service) logTail(r *http.Request, requestID string) func() string {
 	if r.Header.Get("X-Amz-Log-Type") != "Tail" {
 		return func() string { return "" }

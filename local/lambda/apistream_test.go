@@ -16,14 +16,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 )
 
-// client is AWS's own, of a service that serves its API.
+// client returns AWS's own client for a service.
 func client(t *testing.T, s *Service) *sdk.Client {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
 	return sdk.New(sdk.Options{
-		Region: "us-east-1", BaseEndpoint: aws.String(server.URL), HTTPClient: &bodyCopier{server.Client()},
-		Credentials: aws.AnonymousCredentials{}, RetryMaxAttempts: 1,
+		Region:           "us-east-1",
+		BaseEndpoint:     aws.String(server.URL),
+		HTTPClient:       &bodyCopier{server.Client()},
+		Credentials:      aws.AnonymousCredentials{},
+		RetryMaxAttempts: 1,
 	})
 }
 
@@ -117,7 +120,8 @@ func TestStreamAPIErrors(t *testing.T) {
 				io.WriteString(conn, tt.end)
 			}
 			rest, end := collect(events.Events())
-			if rest != "" || events.Err() != nil || end == nil || aws.ToString(end.ErrorCode) != tt.code || !strings.Contains(aws.ToString(end.ErrorDetails), tt.details) {
+			if rest != "" || events.Err() != nil || end == nil || aws.ToString(end.ErrorCode) != tt.code ||
+				!strings.Contains(aws.ToString(end.ErrorDetails), tt.details) {
 				t.Errorf("got %q, %+v, %v", rest, end, events.Err())
 			}
 		})
@@ -133,7 +137,7 @@ func TestStreamAPIErrors(t *testing.T) {
 	}
 }
 
-// A client that leaves is told to the function; a service that is closed to the client.
+// The function learns that a client left, and the client that the service was closed.
 func TestStreamAPIBroken(t *testing.T) {
 	s := start(t, Function{}, Options{})
 	g := newGate(t)

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// concurrentLoop leads an environment that serves several invocations at once.
+// concurrentLoop runs an environment that serves several invocations at once.
 type concurrentLoop struct {
 	*environment
-	queue  []*job      // accepted, waiting for a call
-	calls  []*nextCall // the process's requests for an invocation that wait
+	queue  []*job      // jobs without a call
+	calls  []*nextCall // the process's open requests for an invocation
 	active int         // invocations that the process has
 
-	ended    chan struct{} // one for each invocation that ended
-	timedOut chan struct{} // an invocation passed the timeout
+	ended    chan struct{} // a value for each invocation that ended
+	timedOut chan struct{} // a value for each invocation that passed the timeout
 }
 
-// serveConcurrently runs invocations beside one another, the first of which is there, until the process ends, is
-// idle for long, or is to be killed. The process asks for as many at once as it may serve
-// (AWS_LAMBDA_MAX_CONCURRENCY). It is not frozen: on Lambda Managed Instances it would not be.
+// serveConcurrently runs first and later jobs beside one another, until the process ends, is idle for long, or is to
+// be killed. The process asks for as many at once as it may serve (AWS_LAMBDA_MAX_CONCURRENCY). It is never frozen, as
+// on Lambda Managed Instances.
 //
-// An invocation that passes the timeout takes the process, and all that it serves, with it.
+// An invocation that passes the timeout ends the process, and with it all other invocations there.
 func (e *environment) serveConcurrently(first *job) {
 	defer e.retire()
 	m := &concurrentLoop{
@@ -36,7 +36,7 @@ func (e *environment) serveConcurrently(first *job) {
 	for ; m.active > 0; m.active-- {
 		<-m.ended
 	}
-	for len(e.jobs) > 0 { // closed: nobody adds to it
+	for len(e.jobs) > 0 { // nobody adds to it since stopDispatch
 		m.queue = append(m.queue, <-e.jobs)
 	}
 	for _, j := range m.queue {
@@ -44,7 +44,7 @@ func (e *environment) serveConcurrently(first *job) {
 	}
 }
 
-// loop hands out jobs until the environment is to end.
+// loop assigns jobs until the environment is to end.
 func (m *concurrentLoop) loop() {
 	idle := time.NewTimer(m.service.options.IdleTimeout)
 	defer idle.Stop()
@@ -74,10 +74,11 @@ func (m *concurrentLoop) loop() {
 	}
 }
 
-// assignJobs gives the process what it asks for, as far as there are jobs.
+// assignJobs answers the process's calls with jobs, as long as there are both.
 func (m *concurrentLoop) assignJobs() {
 	for len(m.queue) > 0 && len(m.calls) > 0 {
-		j, call := m.queue[0], m.calls[0]
+		j := m.queue[0]
+		call := m.calls[0]
 		m.calls = m.calls[1:]
 		inv, result := m.newInvocation(j, time.Now())
 		m.api.register(inv)
@@ -93,7 +94,7 @@ func (m *concurrentLoop) assignJobs() {
 	}
 }
 
-// finish sees an invocation to its end.
+// finish waits for the end of an invocation and delivers its result.
 func (m *concurrentLoop) finish(inv *invocation, result Result) {
 	began := time.Now()
 	timeout := time.NewTimer(m.function.Timeout)
@@ -106,7 +107,7 @@ func (m *concurrentLoop) finish(inv *invocation, result Result) {
 	case <-m.process.exited:
 		failure = m.exitCause(inv.job)
 		select {
-		case a := <-inv.answers: // given before the end
+		case a := <-inv.answers: // it answered before it exited
 			got = &a
 		default:
 		}
@@ -122,12 +123,13 @@ func (m *concurrentLoop) finish(inv *invocation, result Result) {
 	if got != nil {
 		end = got.completion(result)
 	}
-	m.service.endInvocation(m.environment) // before the result is out: whoever gets it finds room
+	// endInvocation comes first, so that whoever gets the result finds room.
+	m.service.endInvocation(m.environment)
 	inv.deliver(end)
 	m.ended <- struct{}{}
 }
 
-// exitCause is why a job failed whose process is gone.
+// exitCause returns the error for a job whose process is gone.
 func (m *concurrentLoop) exitCause(j *job) error {
 	select {
 	case <-m.service.closing:

@@ -39,7 +39,7 @@ func TestManyInOneProcess(t *testing.T) {
 	}
 }
 
-// Answers go to those who asked, whatever the order.
+// Each invocation gets its own answer, in whatever order they come.
 func TestManyAnswers(t *testing.T) {
 	s := start(t, Function{Concurrency: 2, PerProcess: 16}, Options{})
 	var all sync.WaitGroup

@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// environment is one process, its Runtime API, and the goroutine (run) that leads it through
-// init, then invocation and freeze in turn.
+// environment is one process, its Runtime API, and the goroutine (run) that takes it through
+// init, then through invocations and freezes in turn.
 type environment struct {
 	service   *Service
 	pool      *pool
 	function  Function
 	logStream string
 
-	jobs chan *job     // has room for all that it may be given at once
+	jobs chan *job     // buffers as many as the process may have at once
 	kill chan struct{} // asks run to end the process
 	gone chan struct{} // closed when run has returned
 
 	state  string // guarded by Service.mu, as are pid and active
 	pid    int
-	active int // invocations that it was given and has not ended
+	active int // invocations that were dispatched to it and have not ended
 
-	requestID atomic.Value // string: whose log the process is writing
+	requestID atomic.Value // string: of the invocation whose log the process is writing
 
 	// The rest belongs to run.
 	api     *runtimeAPI
 	process *process
-	waiting *nextCall     // the process's request for its next invocation
-	last    *invocation   // the one that was begun last
+	waiting *nextCall     // the process's open request for an invocation
+	last    *invocation   // the latest one
 	init    time.Duration // how long init took; 0 after the first invocation has reported it
 }
 
@@ -40,13 +40,13 @@ func newEnvironment(s *Service, p *pool) *environment {
 		jobs:      make(chan *job, p.function.PerProcess),
 		kill:      make(chan struct{}),
 		gone:      make(chan struct{}),
-		state:     "starting",
+		state:     stateStarting,
 	}
 	e.requestID.Store("")
 	return e
 }
 
-// run leads the environment from its first job to its end.
+// run takes the environment from its first job to its end.
 func (e *environment) run() {
 	defer close(e.gone)
 	j := <-e.jobs
@@ -61,7 +61,7 @@ func (e *environment) run() {
 	}
 	for j != nil {
 		end, alive := e.serve(j)
-		// Before the result is out, so that whoever gets it finds the environment free, or gone.
+		// The state changes before the result is out, so that whoever gets the result finds the environment free or gone.
 		if alive {
 			e.service.release(e)
 		} else {
@@ -76,18 +76,20 @@ func (e *environment) run() {
 	e.retire()
 }
 
-// fail tells of a job that the process was never given.
+// fail delivers the error of a job that the process never got.
 func (e *environment) fail(j *job, err error) {
-	j.deliver(completion{Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream}, err})
+	result := Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream}
+	j.deliver(completion{result, err})
 }
 
+// deliver hands the end of a job to its invoker. Only the first call has an effect.
 func (j *job) deliver(end completion) {
 	if j.pipe != nil {
 		j.pipe.finish(end.err)
 	}
 	select {
 	case j.done <- end:
-	default: // it has been delivered
+	default:
 	}
 }
 
@@ -107,7 +109,7 @@ func (e *environment) idle() *job {
 	if e.service.withdraw(e) {
 		return nil
 	}
-	return <-e.jobs // dispatch was quicker; if the process is gone, serve says so
+	return <-e.jobs // dispatch came first; if the process is gone, serve reports it
 }
 
 // retire ends the process and its Runtime API, and makes room for another environment.

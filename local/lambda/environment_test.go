@@ -102,7 +102,7 @@ func TestAnswerIsNotHeldBackByWorkAfterIt(t *testing.T) {
 
 func TestIdleEnvironmentsAreReaped(t *testing.T) {
 	s := start(t, Function{}, Options{IdleTimeout: 10 * time.Millisecond})
-	for range 3 { // also when an invocation and the reaping meet
+	for range 3 { // in a later round an invocation and the reaping may coincide
 		mustInvoke[int](t, s, event{Do: "pid"})
 		eventually(t, "no environment", func() bool { return len(s.Environments("f")) == 0 })
 	}

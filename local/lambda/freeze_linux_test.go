@@ -23,7 +23,7 @@ func threadStates(pid int) string {
 	return states.String()
 }
 
-// waitStopped waits until every thread is; a signal takes effect on each when it next runs.
+// waitStopped waits until every thread of a process is stopped. A signal stops a thread only when it next runs.
 func waitStopped(t *testing.T, pid int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("process %d is stopped", pid), func() bool {
@@ -32,7 +32,7 @@ func waitStopped(t *testing.T, pid int) {
 	})
 }
 
-// waitEnded waits until a process is gone, or dead and waiting for a parent that is not ours to reap it.
+// waitEnded waits until a process is gone, or is a zombie whose parent is not this process.
 func waitEnded(t *testing.T, pid int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("process %d has ended", pid), func() bool {

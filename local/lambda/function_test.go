@@ -71,8 +71,11 @@ func handle(ctx context.Context, e event) (any, error) {
 		deadline, _ := ctx.Deadline()
 		dir, _ := os.Getwd()
 		return map[string]any{
-			"id": c.AwsRequestID, "arn": c.InvokedFunctionArn, "deadline": deadline.UnixMilli(),
-			"trace": os.Getenv("_X_AMZN_TRACE_ID"), "dir": dir,
+			"id":       c.AwsRequestID,
+			"arn":      c.InvokedFunctionArn,
+			"deadline": deadline.UnixMilli(),
+			"trace":    os.Getenv("_X_AMZN_TRACE_ID"),
+			"dir":      dir,
 		}, nil
 	case "hold":
 		return os.Getpid(), hold(e.Text)
@@ -125,8 +128,8 @@ func hold(address string) error {
 	return nil
 }
 
-// heldResponse is a response whose Close, which aws-lambda-go calls after sending it, holds. It has no exported
-// field: aws-lambda-go encodes a response that has.
+// heldResponse is a response whose Close holds. aws-lambda-go calls Close after it has sent a response. The type has no
+// exported field, since aws-lambda-go would encode it as JSON then.
 type heldResponse struct {
 	answer  io.Reader
 	address string
@@ -136,8 +139,8 @@ func (h *heldResponse) Read(p []byte) (int, error) { return h.answer.Read(p) }
 
 func (h *heldResponse) Close() error { return hold(h.address) }
 
-// connResponse is a response that has what the test writes to its connection, which is closed when aws-lambda-go closes the
-// response. The bytes ! and # make it exit and fail.
+// connResponse is a response whose bytes the test writes to a connection. aws-lambda-go closes the response and with it
+// the connection. The byte ! makes the process exit, # makes the response fail.
 type connResponse struct{ conn net.Conn }
 
 func (s *connResponse) Read(p []byte) (int, error) {
@@ -154,7 +157,7 @@ func (s *connResponse) Close() error { return s.conn.Close() }
 
 func (s *connResponse) ContentType() string { return "text/x-test" }
 
-// largeResponse is a response of so many bytes.
+// largeResponse is a response of left bytes.
 type largeResponse struct{ left int }
 
 func (f *largeResponse) Read(p []byte) (int, error) {
@@ -205,8 +208,6 @@ func parent() {
 	}
 	select {}
 }
-
-// Helpers of the tests.
 
 // start returns a Service with one function "f", this program, unless f says otherwise.
 func start(t *testing.T, f Function, o Options) *Service {
@@ -268,7 +269,7 @@ func mustInvoke[T any](t *testing.T, s *Service, e event) T {
 	return v
 }
 
-// gate is where functions that hold wait.
+// gate is a listener to which functions that hold connect.
 type gate struct {
 	net.Listener
 	t *testing.T
@@ -286,7 +287,7 @@ func newGate(t *testing.T) gate {
 
 func (g gate) event() event { return event{Do: "hold", Text: g.Addr().String()} }
 
-// waitForHold waits for a function to hold. Closing what it returns lets that function go on.
+// waitForHold waits until a function holds. Closing the connection lets that function go on.
 func (g gate) waitForHold() net.Conn {
 	g.t.Helper()
 	conn, err := g.Accept()
@@ -297,8 +298,7 @@ func (g gate) waitForHold() net.Conn {
 	return conn
 }
 
-// eventually waits for what no channel tells of: the state of a process, or of an environment that nobody
-// waits for.
+// eventually waits until a condition holds that no channel announces, such as the state of a process.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(time.Millisecond) {

@@ -26,13 +26,13 @@ func (e *environment) initialize(j *job) error {
 			e.init = time.Since(began)
 			e.setBusy()
 			return nil
-		case posted := <-e.api.initErrors:
+		case reported := <-e.api.initErrors:
 			e.process.kill()
-			return failed("error", reportedError(j.requestID, posted.kind, posted.body))
+			return failed("error", reportedError(j.requestID, reported.kind, reported.body))
 		case <-e.process.exited:
 			select {
-			case posted := <-e.api.initErrors: // says more than the exit
-				return failed("error", reportedError(j.requestID, posted.kind, posted.body))
+			case reported := <-e.api.initErrors: // says more than the exit
+				return failed("error", reportedError(j.requestID, reported.kind, reported.body))
 			default:
 				return failed("error", e.exitError(j))
 			}
@@ -65,7 +65,7 @@ func (e *environment) start() (err error) {
 func (e *environment) setBusy() {
 	e.service.mu.Lock()
 	defer e.service.mu.Unlock()
-	e.state = "busy"
+	e.state = stateBusy
 }
 
 func (e *environment) exitError(j *job) *Error {

@@ -15,7 +15,7 @@ const (
 	maxResponse = 6<<20 + 100
 )
 
-// Why an invocation was refused, or given up, rather than failed by its function.
+// The service's own reasons not to complete an invocation.
 var (
 	ErrNotFound  = errors.New("no such function")
 	ErrThrottled = errors.New("rate exceeded: every environment that its Concurrency allows is busy")
@@ -27,17 +27,17 @@ var (
 // Invocation is what a function is invoked with.
 type Invocation struct {
 	Payload   []byte // JSON, at most 6 MB; empty means {}
-	TraceID   string // an X-Amzn-Trace-Id header; what it lacks (Root, Parent, Sampled) is made up
+	TraceID   string // an X-Amzn-Trace-Id header; Invoke adds what it lacks of Root, Parent and Sampled
 	RequestID string // empty: a new UUID
 }
 
-// Result tells of an invocation, including one that failed in its function. Payload is then empty.
+// Result describes an invocation. For one that failed in its function, Payload is empty.
 type Result struct {
 	Payload   []byte
 	RequestID string
 	TraceID   string        // the header as the function got it
 	LogStream string        // the environment that served it
-	Duration  time.Duration // from the process taking the invocation to its asking for the next one
+	Duration  time.Duration // from the invocation's start to the process's request for the next one
 	Init      time.Duration // from process start to its first request for an invocation; 0 for a warm start
 }
 
@@ -56,7 +56,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("function failed: %s: %s (request %s)", e.Type, e.Message, e.RequestID)
 }
 
-// newError returns an Error of the platform's, with the payload that Lambda would give it.
+// newError returns an Error of the platform's own, with Lambda's payload for it.
 func newError(requestID, kind, message string) *Error {
 	payload, _ := json.Marshal(struct {
 		Type    string `json:"errorType"`
@@ -65,15 +65,15 @@ func newError(requestID, kind, message string) *Error {
 	return &Error{Type: kind, Message: message, RequestID: requestID, Payload: payload}
 }
 
-// reportedError returns the Error that a process described in body. The header, Lambda's name for the kind of
-// error, counts where the body names none.
+// reportedError returns the Error that a process reported in body. header, Lambda's name for the kind of error,
+// counts where the body names none.
 func reportedError(requestID, header string, body []byte) *Error {
-	var posted struct {
+	var reported struct {
 		Type    string `json:"errorType"`
 		Message string `json:"errorMessage"`
 	}
-	err := json.Unmarshal(body, &posted)
-	kind := posted.Type
+	err := json.Unmarshal(body, &reported)
+	kind := reported.Type
 	if kind == "" {
 		kind = header
 	}
@@ -83,7 +83,7 @@ func reportedError(requestID, header string, body []byte) *Error {
 	if err != nil {
 		return newError(requestID, kind, string(body))
 	}
-	return &Error{Type: kind, Message: posted.Message, RequestID: requestID, Payload: body}
+	return &Error{Type: kind, Message: reported.Message, RequestID: requestID, Payload: body}
 }
 
 // job is an accepted invocation.
@@ -91,10 +91,11 @@ type job struct {
 	requestID string
 	traceID   string
 	payload   []byte
-	done      chan completion // holds one, so that nobody need be waiting
+	done      chan completion // has room for one, so that deliver never waits
 	pipe      *responsePipe   // of a streamed response; else nil
 }
 
+// completion is the end of a job: what Invoke returns.
 type completion struct {
 	result Result
 	err    error
@@ -102,11 +103,11 @@ type completion struct {
 
 // Invoke runs one invocation and returns its result. The error is an *Error when the function failed, wraps
 // one of the Err values when the service refused or was closed, and is ctx's when ctx ended first. As in
-// Lambda, a caller that goes away stops nothing: the invocation runs to its own end, its environment busy
+// Lambda, a caller that leaves stops nothing: the invocation runs to its own end, and its environment is busy
 // until then.
 //
-// A call that finds all environments busy, at the function's Concurrency, fails with ErrThrottled after the function's Wait.
-// Of the frozen environments the last used one is taken.
+// While all environments are busy, at the function's Concurrency, a call waits for the function's Wait and then fails
+// with ErrThrottled. Of several frozen environments, Invoke takes the one that was used last.
 func (s *Service) Invoke(ctx context.Context, function string, in Invocation) (Result, error) {
 	j, err := s.submit(ctx, function, in, nil)
 	if err != nil {
@@ -123,10 +124,11 @@ func (s *Service) Invoke(ctx context.Context, function string, in Invocation) (R
 	}
 }
 
-// submit makes a job of an invocation and gives it to a process.
-func (s *Service) submit(ctx context.Context, function string, in Invocation, f *responsePipe) (*job, error) {
+// submit makes a job of an invocation and dispatches it. pipe is nil unless the response is streamed. The job is never
+// nil.
+func (s *Service) submit(ctx context.Context, function string, in Invocation, pipe *responsePipe) (*job, error) {
 	j, err := newJob(in)
-	j.pipe = f
+	j.pipe = pipe
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}

@@ -2,13 +2,16 @@
 // provided.al2023 as real processes, serves them the Runtime API (2018-06-01), freezes them between
 // invocations and kills them at their timeout, so that what breaks in Lambda breaks here too.
 //
-// Each environment (one process and the invocations it serves, one at a time unless Function.PerProcess is more) has a Runtime API listener of
-// its own on a loopback port: AWS_LAMBDA_RUNTIME_API holds a host and a port and no path, so only the port
-// can say which process is asking for its next invocation.
+// An environment is one process and the invocations that it serves: one at a time, unless Function.PerProcess is
+// more. Each environment has a Runtime API listener of its own on a loopback port. AWS_LAMBDA_RUNTIME_API holds a host
+// and a port and no path, so only the port can tell which process asks for its next invocation.
 //
-// What differs from Lambda: memory is reported but not limited, there is no second ("suppressed") init after
-// a failed one, streamed responses are not slowed to 2 MB/s after their first 6 MB, their readers' leaving is told to the
-// function (Stream), and there are no extensions, versions or asynchronous invocations.
+// What differs from Lambda:
+//   - Memory is reported but not limited.
+//   - There is no second ("suppressed") init after a failed one.
+//   - Streamed responses are not slowed to 2 MB/s after their first 6 MB.
+//   - A function learns that the reader of its streamed response has left (Stream).
+//   - There are no extensions and no versions, and an asynchronous invocation runs at once or not at all.
 package lambda
 
 import (
@@ -30,12 +33,17 @@ type Function struct {
 	Timeout     time.Duration     // longest invocation, init not included; 3 s
 	MemoryMB    int               // told to the function and reported, not enforced; 128
 	Concurrency int               // most processes at once; 10
-	// Wait is how long a call waits for a process where all are busy. Lambda would
-	// start more instead, up to the account's 1,000, for which a machine has no memory. 0:
-	// the call is throttled at once, as in Lambda under reserved concurrency.
-	Wait       time.Duration
-	PerProcess int  // most invocations at once in one process, which is never frozen if that is above 1, as on Lambda Managed Instances; 1
-	JSONLogs   bool // LogFormat JSON: platform lines are JSON, and the function is told so
+
+	// Wait is how long a call waits for a process while all are busy. Lambda would start more instead, up to the
+	// account's 1,000, for which one machine has no memory. With 0 the call is throttled at once, as in Lambda under
+	// reserved concurrency.
+	Wait time.Duration
+
+	// PerProcess is the most invocations that one process serves at once; 1. A process with more is never frozen, as
+	// on Lambda Managed Instances.
+	PerProcess int
+
+	JSONLogs bool // LogFormat JSON: platform lines are JSON, and the function is told so
 }
 
 // Options tune a Service. The zero value is useful.
@@ -65,7 +73,7 @@ type Line struct {
 type Environment struct {
 	LogStream string
 	PID       int    // also the id of its process group; 0 until the process has started
-	State     string // "starting", "busy" or "frozen"; "retired" while it ends, where it served several at once
+	State     string // "starting", "busy", "frozen", or "retired": it ends, having served several at once
 
 	environment *environment
 }
@@ -97,7 +105,7 @@ type Service struct {
 
 	mu     sync.Mutex // guards closed and freed, and the contents of every pool and environment.state
 	closed bool
-	freed  chan struct{} // closed, and made anew, when a process has room again
+	freed  chan struct{} // closed and replaced when a process has room again
 
 	logMu sync.Mutex
 	tails map[string]*tailBuffer // by request id; guarded by logMu
@@ -115,7 +123,13 @@ func New(functions []Function, o Options) (*Service, error) {
 	if o.InitTimeout <= 0 {
 		o.InitTimeout = 10 * time.Second
 	}
-	s := &Service{options: o, pools: make(map[string]*pool), tails: make(map[string]*tailBuffer), closing: make(chan struct{}), freed: make(chan struct{})}
+	s := &Service{
+		options: o,
+		pools:   make(map[string]*pool),
+		closing: make(chan struct{}),
+		freed:   make(chan struct{}),
+		tails:   make(map[string]*tailBuffer),
+	}
 	var mistakes []error
 	if o.XRayDaemon != "" {
 		if _, _, err := net.SplitHostPort(o.XRayDaemon); err != nil {

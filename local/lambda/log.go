@@ -8,7 +8,7 @@ import (
 // maxTail is how much of an invocation's log the Invoke API gives: the last 4 KB.
 const maxTail = 4 << 10
 
-// tailBuffer is the end of an invocation's log.
+// tailBuffer keeps the end of an invocation's log.
 type tailBuffer struct{ text string }
 
 func (t *tailBuffer) add(line string) {
@@ -18,7 +18,7 @@ func (t *tailBuffer) add(line string) {
 	}
 }
 
-// recordTail keeps the end of the log of an invocation that is to begin, until its text is asked for.
+// recordTail records the end of the log of an invocation that is about to begin. Calling text ends the recording.
 func (s *Service) recordTail(requestID string) (text func() string) {
 	t := new(tailBuffer)
 	s.logMu.Lock()

@@ -11,33 +11,38 @@ import (
 	"time"
 )
 
-// maxLine is the longest line emitted whole, in bytes: CloudWatch's limit for an event (1 MiB since 2025)
-// cut to what a terminal can still be asked to show.
+// maxLine is the longest line that is emitted whole, in bytes. CloudWatch's limit for an event is 1 MiB (since 2025);
+// a terminal takes less.
 const maxLine = 256 << 10
 
-// maxPending bounds what flush reads: more than a pipe holds (64 KiB on Linux), so that everything written
-// before the call is read, and a process that keeps writing does not hold it up for ever.
+// maxPending limits what flush reads, in bytes. It is more than a pipe holds (64 KiB on Linux), so that flush reads
+// everything that was written before the call. The limit keeps a process that writes on from holding flush up for ever.
 const maxPending = 1 << 20
 
 // output reads one stream of a process, line by line.
 type output struct {
 	pipe    *os.File
 	emit    func(string)
-	partial []byte // the line not finished yet; the reading goroutine's
+	partial []byte // the unfinished line; belongs to the reading goroutine
 
 	mu      sync.Mutex    // one flush at a time
 	drained chan struct{} // answers a flush
 	done    chan struct{} // closed when reading has ended
 }
 
-// newOutput returns an output and the end that the process writes to, to be closed by the caller once the
-// process has it.
+// newOutput returns an output and the end that the process writes to. The caller closes that end once the process
+// has it.
 func newOutput(emit func(string)) (*output, *os.File, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
 	}
-	o := &output{pipe: r, emit: emit, drained: make(chan struct{}), done: make(chan struct{})}
+	o := &output{
+		pipe:    r,
+		emit:    emit,
+		drained: make(chan struct{}),
+		done:    make(chan struct{}),
+	}
 	go o.read()
 	return o, w, nil
 }
@@ -63,7 +68,7 @@ func (o *output) read() {
 }
 
 // flush emits all that was written before the call, and the unfinished line, so that a log is complete before
-// the platform's last line about it. The deadline is how to interrupt a Read that waits.
+// the platform's last line about it. It sets a deadline to interrupt a Read that waits.
 func (o *output) flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -19,8 +19,8 @@ func (e *environment) logFunction(text string) {
 	e.service.log(Line{Function: e.function.Name, LogStream: e.logStream, RequestID: id, Text: text})
 }
 
-// logPlatform writes a platform line: text, or with JSON logs an event of the Telemetry API's schema. An empty
-// text or event is left out in that format.
+// logPlatform writes a platform line: text, or with JSON logs an event of the Telemetry API's schema. It writes
+// nothing in a format whose argument is empty.
 func (e *environment) logPlatform(requestID, text, event string, record map[string]any) {
 	if e.function.JSONLogs {
 		if event == "" {
@@ -34,7 +34,13 @@ func (e *environment) logPlatform(requestID, text, event string, record map[stri
 		text = string(b)
 	}
 	if text != "" {
-		e.service.log(Line{Function: e.function.Name, LogStream: e.logStream, RequestID: requestID, Text: text, Platform: true})
+		e.service.log(Line{
+			Function:  e.function.Name,
+			LogStream: e.logStream,
+			RequestID: requestID,
+			Text:      text,
+			Platform:  true,
+		})
 	}
 }
 
@@ -61,8 +67,8 @@ func (e *environment) logStart(j *job) {
 		"start", map[string]any{"requestId": j.requestID, "version": version})
 }
 
-// logEnd writes the lines that close an invocation. Got is the process's answer, nil if it gave none; failure
-// is why the process is gone, nil if it is not.
+// logEnd writes the last lines of an invocation. got is the process's answer, nil if there is none. failure is why
+// the process is gone, nil if it is not.
 func (e *environment) logEnd(r Result, got *answer, failure error) {
 	status, kind := outcome(got, failure)
 	if crash, ok := errors.AsType[*Error](failure); ok {
@@ -98,15 +104,16 @@ func (e *environment) logEnd(r Result, got *answer, failure error) {
 		"metrics": map[string]any{"durationMs": milliseconds(r.Duration)},
 	}
 	if kind != "" {
-		record["errorType"], runtimeDone["errorType"] = kind, kind
+		record["errorType"] = kind
+		runtimeDone["errorType"] = kind
 		text += "\tStatus: " + status + "\tError Type: " + kind
 	}
 	e.logPlatform(r.RequestID, "END RequestId: "+r.RequestID, "runtimeDone", runtimeDone)
 	e.logPlatform(r.RequestID, text, "report", record)
 }
 
-// outcome returns the status of an invocation in the Telemetry API's words, and the type of its error: "error"
-// is what the function says, "failure" and "timeout" what befell its process.
+// outcome returns the status of an invocation in the Telemetry API's words, and the type of its error. The function
+// reported an "error"; its process had a "failure" or "timeout".
 func outcome(got *answer, failure error) (status, kind string) {
 	if crash, ok := errors.AsType[*Error](failure); ok {
 		if crash.Type == "Sandbox.Timedout" {

@@ -8,6 +8,14 @@ import (
 	"time"
 )
 
+// The states of an environment.
+const (
+	stateStarting = "starting"
+	stateBusy     = "busy"
+	stateFrozen   = "frozen"
+	stateRetired  = "retired" // gets no more jobs
+)
+
 // pool holds the environments of one function. Service.mu guards it.
 type pool struct {
 	function Function
@@ -15,9 +23,9 @@ type pool struct {
 	frozen   []*environment // least recently used first
 }
 
-// dispatchOrWait dispatches j, waiting for an environment as long as its function allows.
+// dispatchOrWait dispatches j. While every environment is busy it waits, for the function's Wait at most.
 func (s *Service) dispatchOrWait(ctx context.Context, function string, j *job) error {
-	var over <-chan time.Time
+	var waited <-chan time.Time
 	for {
 		s.mu.Lock()
 		freed := s.freed
@@ -26,18 +34,18 @@ func (s *Service) dispatchOrWait(ctx context.Context, function string, j *job) e
 		if !errors.Is(err, ErrThrottled) {
 			return err
 		}
-		if over == nil {
+		if waited == nil {
 			wait := s.pools[function].function.Wait // a pool's function does not change
 			if wait <= 0 {
 				return err
 			}
 			timer := time.NewTimer(wait)
 			defer timer.Stop()
-			over = timer.C
+			waited = timer.C
 		}
 		select {
 		case <-freed:
-		case <-over:
+		case <-waited:
 			return err
 		case <-ctx.Done():
 			return ctx.Err()
@@ -67,15 +75,15 @@ func (s *Service) dispatch(function string, j *job) error {
 	for e := range p.all {
 		if p.function.PerProcess > 1 && e.active < p.function.PerProcess && e.state != stateRetired {
 			e.active++
-			e.jobs <- j // has room: it holds fewer than are active
+			e.jobs <- j // never blocks: it holds fewer jobs than are active
 			return nil
 		}
 	}
 	if last := len(p.frozen) - 1; last >= 0 {
 		e := p.frozen[last]
 		p.frozen = p.frozen[:last]
-		e.state = "busy"
-		e.jobs <- j // has room: e was frozen, so it holds no job
+		e.state = stateBusy
+		e.jobs <- j // never blocks: a frozen environment holds no job
 		return nil
 	}
 	if len(p.all) >= p.function.Concurrency {
@@ -93,12 +101,12 @@ func (s *Service) dispatch(function string, j *job) error {
 func (s *Service) release(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e.state = "frozen"
+	e.state = stateFrozen
 	e.pool.frozen = append(e.pool.frozen, e)
 	s.wakeWaiters()
 }
 
-// withdraw takes e back from dispatch. It reports false when e has been given a job meanwhile.
+// withdraw makes e unavailable to dispatch. It reports false when dispatch has given e a job meanwhile.
 func (s *Service) withdraw(e *environment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -110,17 +118,14 @@ func (s *Service) withdraw(e *environment) bool {
 	return true
 }
 
-// stateRetired is the state of an environment that is given nothing any more.
-const stateRetired = "retired"
-
-// stopDispatch makes e one that is given nothing any more.
+// stopDispatch makes e unavailable to dispatch, for good.
 func (s *Service) stopDispatch(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.state = stateRetired
 }
 
-// stopDispatchIfIdle does so if e serves nothing.
+// stopDispatchIfIdle is stopDispatch if e has no invocation. It reports whether that was so.
 func (s *Service) stopDispatchIfIdle(e *environment) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,7 +136,7 @@ func (s *Service) stopDispatchIfIdle(e *environment) bool {
 	return true
 }
 
-// endInvocation makes room in e for another invocation.
+// endInvocation counts an invocation of e as ended, which makes room for another.
 func (s *Service) endInvocation(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +144,7 @@ func (s *Service) endInvocation(e *environment) {
 	s.wakeWaiters()
 }
 
-// remove removes e, whose process is gone, and so makes room for another.
+// remove forgets e, whose process is gone, which makes room for another.
 func (s *Service) remove(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,7 +18,7 @@ type process struct {
 	reason  string        // how it exited, as Lambda words it; valid once exited is closed
 
 	mu     sync.Mutex
-	reaped bool // the pid may be another process's from now on
+	reaped bool // the pid may belong to another process now
 }
 
 // starter starts all processes from one thread, which lives until stop. Linux sends a child its parent-death
@@ -85,7 +85,7 @@ func (p *process) wait(cmd *exec.Cmd) {
 	err := cmd.Wait()
 	p.mu.Lock()
 	p.reaped = true
-	syscall.Kill(-p.pid, syscall.SIGKILL) // what it started must not outlive it
+	syscall.Kill(-p.pid, syscall.SIGKILL) // its children must not outlive it
 	p.mu.Unlock()
 	for _, o := range p.outputs {
 		o.close()

@@ -22,11 +22,11 @@ type runtimeAPI struct {
 	serveDone chan struct{} // closed when the server has returned
 
 	mu         sync.Mutex
-	hasInvoked bool                   // an invocation was handed out
-	open       map[string]*invocation // by request id: those that may be answered, or were the last to be
+	hasInvoked bool                   // the process got an invocation
+	open       map[string]*invocation // by request id: those that the process may answer, and the last one it answered
 }
 
-// nextCall is a process's request for an invocation. Its taker sends one on give, or nil to refuse.
+// nextCall is a process's request for an invocation. Whoever receives it sends the invocation on give, or nil to refuse.
 type nextCall struct {
 	give chan *invocation
 	gone <-chan struct{} // closed when the process no longer waits for the answer
@@ -46,17 +46,18 @@ type invocation struct {
 	arn      string
 	deadline time.Time
 	answered bool        // guarded by runtimeAPI.mu
-	answers  chan answer // gets one, before the process is told that its answer was accepted
+	answers  chan answer // gets one, before the process learns that its answer was accepted
 }
 
-// answer is what a process made of an invocation: a payload or a fault.
+// answer is a process's answer to an invocation: a payload or a fault.
 type answer struct {
 	payload []byte
 	fault   *Error
 }
 
+// initError is what a process reported of its failed init.
 type initError struct {
-	kind string
+	kind string // the header Lambda-Runtime-Function-Error-Type
 	body []byte
 }
 
@@ -85,7 +86,7 @@ func newRuntimeAPI() (*runtimeAPI, error) {
 	return a, nil
 }
 
-// close is called when the process is gone, and with it the peer of every connection: Shutdown has only to
+// close ends the server. The process is gone, and with it the peer of every connection, so Shutdown only has to
 // see them end. Close is for a connection that something else made.
 func (a *runtimeAPI) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -96,7 +97,7 @@ func (a *runtimeAPI) close() {
 	<-a.serveDone
 }
 
-// register makes inv an invocation that can be answered.
+// register lets the process answer inv.
 func (a *runtimeAPI) register(inv *invocation) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -104,7 +105,7 @@ func (a *runtimeAPI) register(inv *invocation) {
 	a.open[inv.requestID] = inv
 }
 
-// unregister makes inv one that nobody knows.
+// unregister makes inv's id unknown.
 func (a *runtimeAPI) unregister(inv *invocation) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -136,8 +137,8 @@ func (a *runtimeAPI) next(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
-	if f := a.pipe(r.PathValue("id")); f != nil {
-		a.streamResponse(w, r, f)
+	if p := a.pipe(r.PathValue("id")); p != nil {
+		a.streamResponse(w, r, p)
 		return
 	}
 	body, whole, err := readAtMost(r.Body, maxResponse)
@@ -151,17 +152,17 @@ func (a *runtimeAPI) response(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// streamResponse passes a response on while the process sends it. The process is answered when all was read, or the
-// invoker has left.
-func (a *runtimeAPI) streamResponse(w http.ResponseWriter, r *http.Request, f *responsePipe) {
+// streamResponse forwards a response while the process sends it. It answers the process when it has read all, or when
+// the invoker has left.
+func (a *runtimeAPI) streamResponse(w http.ResponseWriter, r *http.Request, p *responsePipe) {
 	control := http.NewResponseController(w)
-	control.EnableFullDuplex() // the process may be answered while it sends
-	if !f.begin(r.Header.Get("Content-Type")) {
+	control.EnableFullDuplex() // to answer the process while it sends
+	if !p.begin(r.Header.Get("Content-Type")) {
 		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the response was begun already")
 		return
 	}
 	copied := make(chan error, 1)
-	go func() { copied <- f.copy(r.Body) }()
+	go func() { copied <- p.copy(r.Body) }()
 	select {
 	case err := <-copied:
 		switch {
@@ -169,29 +170,31 @@ func (a *runtimeAPI) streamResponse(w http.ResponseWriter, r *http.Request, f *r
 			a.refuseTooLarge(w, r, maxStream)
 			control.Flush()
 			io.Copy(io.Discard, r.Body)
-		case err != nil: // the process has ended, or may say what failed
+		case err != nil: // the process has ended, or will report an error
 			refuse(w, http.StatusBadRequest, "InvalidRequest", "reading the response: "+err.Error())
 		default:
 			a.acceptResponse(w, r, nil)
 		}
-	case <-f.readerGone:
-		w.Header().Set("Connection", "close") // aws-lambda-go's client waits 50 ms before it gives this connection up
+	case <-p.readerGone:
+		// aws-lambda-go's client would wait 50 ms before it gives this connection up.
+		w.Header().Set("Connection", "close")
 		if a.settle(w, r.PathValue("id"), answer{}) {
 			accept(w)
 		}
 		control.Flush()
-		<-copied // until the process closes the connection, so that it never sees a reset instead of the answer
+		// This waits until the process closes the connection. Else it might see a reset instead of the answer.
+		<-copied
 	}
 }
 
-// acceptResponse settles an invocation whose response was read.
+// acceptResponse settles an invocation with a response that was read to its end.
 func (a *runtimeAPI) acceptResponse(w http.ResponseWriter, r *http.Request, payload []byte) {
 	id := r.PathValue("id")
 	got := answer{payload: payload}
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
-		// The response was being read from something that then failed.
-		described, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
-		got = answer{fault: reportedError(id, kind, described)}
+		// The function's reader failed in the middle of the response.
+		reported, _ := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
+		got = answer{fault: reportedError(id, kind, reported)}
 	}
 	if a.settle(w, id, got) {
 		accept(w)
@@ -227,9 +230,9 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.mu.Lock()
-	begun := a.hasInvoked
+	initIsOver := a.hasInvoked
 	a.mu.Unlock()
-	if !begun {
+	if !initIsOver {
 		select {
 		case a.initErrors <- initError{r.Header.Get("Lambda-Runtime-Function-Error-Type"), body}:
 			accept(w)
@@ -240,7 +243,7 @@ func (a *runtimeAPI) initError(w http.ResponseWriter, r *http.Request) {
 	refuse(w, http.StatusForbidden, "InvalidStateTransition", "init is over")
 }
 
-// pipe returns where the response of a streaming invocation goes; nil for other invocations.
+// pipe returns the pipe of a streaming invocation; nil for other invocations.
 func (a *runtimeAPI) pipe(id string) *responsePipe {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -250,8 +253,8 @@ func (a *runtimeAPI) pipe(id string) *responsePipe {
 	return nil
 }
 
-// settle settles an invocation. It reports false, having refused, when none of that id is open or it was
-// answered before.
+// settle gives an invocation its answer. It refuses the request and reports false when no invocation of that id is
+// open, or the process has answered it before.
 func (a *runtimeAPI) settle(w http.ResponseWriter, id string, got answer) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -269,8 +272,8 @@ func (a *runtimeAPI) settle(w http.ResponseWriter, id string, got answer) bool {
 	return true
 }
 
-// readAtMost returns up to limit bytes of r and whether that was all. It reads the rest too: a client that is
-// answered while it still sends may see a reset connection instead of the answer.
+// readAtMost returns up to limit bytes of r, and whether that was all. It reads the rest, too, since a client that
+// gets an answer while it still sends may see a reset connection instead.
 func readAtMost(r io.Reader, limit int64) (b []byte, whole bool, err error) {
 	b, err = io.ReadAll(io.LimitReader(r, limit))
 	if err != nil {
@@ -289,7 +292,7 @@ func refuse(w http.ResponseWriter, status int, kind, message string) {
 	reply(w, status, body)
 }
 
-// reply has a length, so that a process that is still sending knows the end of its answer.
+// reply sets Content-Length, so that a process that is still sending knows where the answer ends.
 func reply(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))

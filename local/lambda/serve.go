@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// settleDelay is how long an answered invocation waits for its process to ask for the next one before its result
-// is handed out. Lambda hands it out at once; but then a caller that invokes again right away would find the
-// environment still busy, and start a second process or be throttled. A process that works on after its
-// answer costs its caller this much.
+// settleDelay is how long serve waits, after an answer, for the process to ask for the next invocation before it
+// delivers the result. Lambda delivers at once. Here a caller that invokes again right away would find the environment
+// still busy, and start a second process or be throttled. A process that works on after its answer costs its caller
+// this delay.
 const settleDelay = 100 * time.Millisecond
 
-// serve runs one invocation: thaws the process, hands it the job, and waits for its answer and then for its
-// request for the next one, with which Lambda holds an invocation to be over. alive tells whether the process
-// is there for another; it is frozen then, and gone otherwise.
+// serve runs one invocation. It thaws the process, gives it the job, and waits for its answer, then for its request
+// for the next invocation: for Lambda, that request ends an invocation. With alive the process is frozen and can serve
+// another one; otherwise it is gone.
 func (e *environment) serve(j *job) (end completion, alive bool) {
 	began := time.Now()
 	inv, result := e.newInvocation(j, began)
@@ -37,13 +37,13 @@ func (e *environment) serve(j *job) (end completion, alive bool) {
 	e.process.flush()
 	e.logEnd(result, got, failure)
 	e.requestID.Store("")
-	if got != nil { // an answer holds, whatever became of the process after it
+	if got != nil { // an answer counts even if the process died after it
 		return got.completion(result), failure == nil
 	}
 	return completion{result, failure}, failure == nil
 }
 
-// newInvocation makes an invocation of a job, and the beginning of its result.
+// newInvocation makes the invocation of a job, and the part of its result that is known before it runs.
 func (e *environment) newInvocation(j *job, began time.Time) (*invocation, Result) {
 	inv := &invocation{
 		job:      j,
@@ -51,12 +51,17 @@ func (e *environment) newInvocation(j *job, began time.Time) (*invocation, Resul
 		deadline: began.Add(e.function.Timeout),
 		answers:  make(chan answer, 1),
 	}
-	result := Result{RequestID: j.requestID, TraceID: j.traceID, LogStream: e.logStream, Init: e.init}
+	result := Result{
+		RequestID: j.requestID,
+		TraceID:   j.traceID,
+		LogStream: e.logStream,
+		Init:      e.init,
+	}
 	e.init = 0
 	return inv, result
 }
 
-// completion is what the invoker gets for a.
+// completion returns what the invoker gets for an answer.
 func (a answer) completion(r Result) completion {
 	if a.fault != nil {
 		return completion{r, a.fault}
@@ -65,18 +70,22 @@ func (a answer) completion(r Result) completion {
 	return completion{r, nil}
 }
 
-// await hands inv to the process and returns its answer, nil if it gave none, once the process asks for the
-// next invocation. With a failure (an *Error, or ErrClosed) the process is gone. If it works on for long after
-// its answer, early is called with that.
+// await gives inv to the process. It returns the process's answer, nil if there is none, once the process asks for the
+// next invocation. With a failure (an *Error, or ErrClosed) the process is gone. When the process works on for longer
+// than settleDelay after its answer, await calls early with the answer.
 func (e *environment) await(inv *invocation, early func(answer)) (got *answer, failure error) {
 	timeout := time.NewTimer(e.function.Timeout)
 	defer timeout.Stop()
 	var settled <-chan time.Time
 	hasInvocation := false // the process has inv
-	setAnswer := func(a answer) { got, settled = &a, time.After(settleDelay) }
+	setAnswer := func(a answer) {
+		got = &a
+		settled = time.After(settleDelay)
+	}
 
-	// An answer is in inv.answers before the process is told that it was accepted, so before it can ask for
-	// more or exit. Select picks among ready cases at random: those that come after the answer look for it.
+	// The process learns that its answer was accepted after the answer is in inv.answers. So an answer is there before
+	// the process asks for more or exits. Since select picks among ready cases at random, the cases of those later
+	// events have to poll for the answer.
 	pollAnswer := func() {
 		select {
 		case a := <-inv.answers:
@@ -88,11 +97,13 @@ func (e *environment) await(inv *invocation, early func(answer)) (got *answer, f
 		var give chan<- *invocation
 		var hungUp <-chan struct{}
 		if e.waiting != nil {
-			give, hungUp = e.waiting.give, e.waiting.gone
+			give = e.waiting.give
+			hungUp = e.waiting.gone
 		}
 		select {
 		case give <- inv:
-			e.waiting, hasInvocation = nil, true
+			e.waiting = nil
+			hasInvocation = true
 		case <-hungUp: // it may ask again
 			e.waiting = nil
 		case a := <-inv.answers:

@@ -56,7 +56,7 @@ func TestStreamStorm(t *testing.T) {
 	}
 }
 
-// wakeAll has every process run at once, so that none is frozen with something left to do.
+// wakeAll makes all processes serve at once, so that none stays frozen with work left to do.
 func wakeAll(t *testing.T, s *Service, atOnce int) {
 	t.Helper()
 	g := newGate(t)
@@ -79,7 +79,8 @@ func wakeAll(t *testing.T, s *Service, atOnce int) {
 	g.Close()
 }
 
-// countResources counts goroutines and, where the system tells, open files, those of the functions' processes too.
+// countResources counts goroutines and open files, with those of the functions' processes. files is 0 where there is no
+// /proc.
 func countResources(s *Service) (goroutines, files int) {
 	pids := []int{os.Getpid()}
 	for _, e := range s.Environments("f") {

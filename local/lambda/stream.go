@@ -13,16 +13,15 @@ const maxStream = 200 << 20
 
 var errTooLong = errors.New("the response is longer than Lambda streams")
 
-// Stream is a response on its way: it gives what the function writes, as it comes. Nothing is kept for a slow
-// reader: the function waits until it has read. Close it, read to its end or not.
+// Stream reads a response while the function writes it. Nothing is buffered: the function waits for a slow reader.
+// Close it, read to its end or not.
 //
-// Lambda promises nothing to the function whose reader goes away: "streamed responses are not interrupted or
+// Lambda promises nothing to a function whose reader goes away: "streamed responses are not interrupted or
 // stopped when the invoking client connection is broken", and the time to the function's end is billed
-// (Lambda developer guide, "Response streaming for Lambda functions"); nor is the function told
-// (aws/aws-lambda-nodejs-runtime-interface-client, issue 145). Here it is told: the Runtime API accepts
-// the response where it is when the reader is gone. aws-lambda-go then closes the reader that the function gave
-// it, and asks for the next invocation. So a function that stops its work on that Close can be tested. In
-// Lambda it needs a limit of its own besides.
+// (Lambda developer guide, "Response streaming for Lambda functions"). The function does not learn of it, either
+// (aws/aws-lambda-nodejs-runtime-interface-client, issue 145). Here it does: when the reader is gone, the Runtime API
+// accepts the response as it is. aws-lambda-go then closes the reader that the function gave it, and asks for the next
+// invocation. So one can test a function that stops its work on that Close. In Lambda it also needs a limit of its own.
 type Stream struct {
 	ContentType string // as the function gave it
 	RequestID   string
@@ -30,25 +29,32 @@ type Stream struct {
 
 	ctx  context.Context
 	pipe *responsePipe
-	stop func() bool // ends the watch over ctx
+	stop func() bool // of the AfterFunc on ctx
 }
 
-// InvokeStream runs one invocation and returns its response when it begins, the errors being those of Invoke. The
-// response may be as long as 200 MB. When ctx ends, at whatever time, the reader is gone, as after Stream.Close.
+// InvokeStream runs one invocation and returns when its response begins. The errors are those of Invoke. The response
+// may be as long as 200 MB. The end of ctx, at any time, acts like Stream.Close.
 func (s *Service) InvokeStream(ctx context.Context, function string, in Invocation) (*Stream, error) {
-	f := newResponsePipe()
-	j, err := s.submit(ctx, function, in, f)
+	pipe := newResponsePipe()
+	j, err := s.submit(ctx, function, in, pipe)
 	if err != nil {
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, f.closeReader)
+	stop := context.AfterFunc(ctx, pipe.closeReader)
+	stream := &Stream{
+		RequestID: j.requestID,
+		TraceID:   j.traceID,
+		ctx:       ctx,
+		pipe:      pipe,
+		stop:      stop,
+	}
 	select {
-	case contentType := <-f.started:
-		return &Stream{contentType, j.requestID, j.traceID, ctx, f, stop}, nil
+	case stream.ContentType = <-pipe.started:
+		return stream, nil
 	case end := <-j.done:
 		select {
-		case contentType := <-f.started: // its end is read from it
-			return &Stream{contentType, j.requestID, j.traceID, ctx, f, stop}, nil
+		case stream.ContentType = <-pipe.started: // the reader finds out how it ended
+			return stream, nil
 		default:
 			stop()
 			return nil, fmt.Errorf("lambda: invoke %s: %w", function, end.err)
@@ -58,8 +64,8 @@ func (s *Service) InvokeStream(ctx context.Context, function string, in Invocati
 	}
 }
 
-// Read returns io.EOF when the function ended its response; an *Error when it failed, or its process ended, in the
-// middle; ErrClosed; and ctx's error when that has ended.
+// Read returns io.EOF at the end of the response, an *Error when the function failed or its process ended in the
+// middle, ErrClosed when the service was closed, and ctx's error when ctx has ended.
 func (s *Stream) Read(p []byte) (int, error) {
 	n, err := s.pipe.reader.Read(p)
 	if errors.Is(err, io.ErrClosedPipe) && s.ctx.Err() != nil {
@@ -75,7 +81,7 @@ func (s *Stream) Close() error {
 	return nil
 }
 
-// responsePipe takes a response from the Runtime API to its Stream.
+// responsePipe carries a response from the Runtime API to its Stream.
 type responsePipe struct {
 	reader      *io.PipeReader
 	writer      *io.PipeWriter
@@ -90,40 +96,41 @@ type responsePipe struct {
 }
 
 func newResponsePipe() *responsePipe {
-	f := &responsePipe{started: make(chan string, 1), readerGone: make(chan struct{})}
-	f.reader, f.writer = io.Pipe()
-	f.closeReader = sync.OnceFunc(func() {
-		close(f.readerGone)
-		f.reader.Close()
+	p := &responsePipe{started: make(chan string, 1), readerGone: make(chan struct{})}
+	p.reader, p.writer = io.Pipe()
+	p.closeReader = sync.OnceFunc(func() {
+		close(p.readerGone)
+		p.reader.Close()
 	})
-	return f
+	return p
 }
 
-// begin reports false if the response was begun before.
-func (f *responsePipe) begin(contentType string) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.hasBegun {
+// begin marks the response as begun. It reports false if it was before.
+func (p *responsePipe) begin(contentType string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.hasBegun {
 		return false
 	}
-	f.hasBegun, f.copying = true, true
-	f.started <- contentType
+	p.hasBegun = true
+	p.copying = true
+	p.started <- contentType
 	return true
 }
 
-// copy passes body on until its end. When nobody reads any more it drops the rest.
-func (f *responsePipe) copy(body io.Reader) error {
-	defer f.copyDone()
+// copy forwards body until its end. When nobody reads any more, it drops the rest.
+func (p *responsePipe) copy(body io.Reader) error {
+	defer p.copyDone()
 	buf := make([]byte, 32<<10)
 	for total := 0; ; {
 		n, err := body.Read(buf)
 		if over := total + n - maxStream; over > 0 {
-			f.writer.Write(buf[:n-over])
+			p.writer.Write(buf[:n-over])
 			return errTooLong
 		}
 		total += n
 		if n > 0 {
-			f.writer.Write(buf[:n]) // fails when nobody reads
+			p.writer.Write(buf[:n]) // fails when nobody reads
 		}
 		if err == io.EOF {
 			return nil
@@ -134,28 +141,28 @@ func (f *responsePipe) copy(body io.Reader) error {
 	}
 }
 
-func (f *responsePipe) copyDone() {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.copying = false
-	if f.end != nil {
-		f.writer.CloseWithError(f.end)
+func (p *responsePipe) copyDone() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.copying = false
+	if p.end != nil {
+		p.writer.CloseWithError(p.end)
 	}
 }
 
-// finish ends the stream, with err or io.EOF, after all that the process wrote. When the service is closed, nobody
-// waits for a reader.
-func (f *responsePipe) finish(err error) {
+// finish ends the stream with err, or with io.EOF for nil, after all that the process wrote. With ErrClosed it does
+// not wait for the reader.
+func (p *responsePipe) finish(err error) {
 	if err == nil {
 		err = io.EOF
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.end != nil {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.end != nil {
 		return
 	}
-	f.end = err
-	if !f.copying || errors.Is(err, ErrClosed) {
-		f.writer.CloseWithError(err)
+	p.end = err
+	if !p.copying || errors.Is(err, ErrClosed) {
+		p.writer.CloseWithError(err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// beginStream begins a streaming invocation, and returns the end of its response to write to.
+// beginStream begins a streaming invocation. What the test writes to the connection, the stream gives.
 func beginStream(t *testing.T, ctx context.Context, s *Service, g gate) (*Stream, net.Conn) {
 	t.Helper()
 	payload, _ := json.Marshal(event{Do: "stream", Text: g.Addr().String()})
@@ -25,7 +25,7 @@ func beginStream(t *testing.T, ctx context.Context, s *Service, g gate) (*Stream
 	return stream, g.waitForHold()
 }
 
-// passPiece writes text as the function's and reads it from the stream.
+// passPiece writes text as the function and reads it from the stream.
 func passPiece(t *testing.T, stream *Stream, conn net.Conn, text string) {
 	t.Helper()
 	if _, err := io.WriteString(conn, text); err != nil {
@@ -46,7 +46,7 @@ func waitClosed(t *testing.T, conn net.Conn) {
 	}
 }
 
-// modes are both ways in which a process serves.
+// modes are Function.PerProcess for both ways in which a process serves.
 var modes = map[string]int{"one at a time": 1, "many at once": 4}
 
 // Each piece arrives before the function writes the next.
@@ -67,7 +67,7 @@ func TestStreamAsItComes(t *testing.T) {
 				if rest, err := io.ReadAll(stream); err != nil || len(rest) > 0 {
 					t.Errorf("then read %q, %v", rest, err)
 				}
-				// Whoever has the end finds room again.
+				// Whoever has read the end finds the process free.
 				if now := mustInvoke[int](t, s, event{Do: "pid"}); now != pid {
 					t.Errorf("served by process %d, then by %d", pid, now)
 				}

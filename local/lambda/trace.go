@@ -12,7 +12,7 @@ import (
 // the function's subsegments, and the sampling decision, here always to sample unless given says otherwise.
 func traceHeader(given string) string {
 	var parts []string
-	has := make(map[string]bool)
+	has := make(map[string]bool) // the keys of parts
 	for part := range strings.SplitSeq(given, ";") {
 		key, value, ok := strings.Cut(strings.TrimSpace(part), "=")
 		if !ok || value == "" || value == "?" { // Sampled=? asks whoever comes next to decide

@@ -10,7 +10,7 @@ import (
 	"strconv"
 )
 
-// localAccount is the AWS account that ARNs name: the one that unsigned requests to the local gateway are of.
+// localAccount is the AWS account in ARNs. The local gateway gives unsigned requests the same one.
 const localAccount = "000000000000"
 
 func (f Function) arn(region string) string {
@@ -37,9 +37,9 @@ func checkEnv(env map[string]string) error {
 	return errors.Join(mistakes...)
 }
 
-// variables returns the whole environment of a process: what Lambda sets, then what the function configures,
-// and nothing of this process's own. AWS_EXECUTION_ENV is missing because Lambda does not define it for
-// provided runtimes. _X_AMZN_TRACE_ID is missing because a runtime sets it at each invocation.
+// variables returns the whole environment of a process, as name=value, sorted: what Lambda sets, then what the
+// function configures. This process's own variables are not in it. AWS_EXECUTION_ENV is missing because Lambda does not
+// define it for provided runtimes. _X_AMZN_TRACE_ID is missing because a runtime sets it at each invocation.
 func (f Function) variables(o Options, runtimeAPI, logStream string) []string {
 	set := map[string]string{
 		"AWS_LAMBDA_RUNTIME_API":          runtimeAPI,
