@@ -21,36 +21,36 @@ func (h *Host) accept() {
 			h.tasks.Go(func() { h.handleConn(tcp) })
 		case errors.Is(err, net.ErrClosed):
 			return
-		case !errors.Is(err, os.ErrDeadlineExceeded): // which Set uses to stop us
-			time.Sleep(10 * time.Millisecond) // too many open files: they get fewer
+		case !errors.Is(err, os.ErrDeadlineExceeded): // Set uses the deadline to wake us
+			time.Sleep(10 * time.Millisecond) // too many open files: their number may fall
 		}
 	}
 }
 
-// handleConn takes a connection through the handshake to the HTTP server, or into the fault that it meets.
+// handleConn does a connection's handshake and hands it to the HTTP server, unless it meets a fault.
 func (h *Host) handleConn(tcp *net.TCPConn) {
 	c := newConn(tcp, h.removeConn)
 	if !h.addConn(c) {
 		c.Close()
 		return
 	}
-	over, err := h.handshake(c)
+	upper, err := h.handshake(c)
 	if err != nil {
 		c.Close()
 		return
 	}
-	c.setUpper(over)
+	c.setUpper(upper)
 	select {
-	case h.ready <- over:
+	case h.ready <- upper:
 	case <-h.closed:
 		c.Close()
 	}
 }
 
-// handshakeLimit is for clients that connect and say nothing.
+// handshakeLimit ends connections of clients that connect and send nothing.
 const handshakeLimit = time.Minute
 
-// handshake gives what the HTTP server speaks over: TLS, or the connection itself.
+// handshake returns the connection for the HTTP server: TLS over c, or c itself.
 func (h *Host) handshake(c *conn) (net.Conn, error) {
 	name := ""
 	a := h.meetFault(atAccept)
@@ -60,7 +60,7 @@ func (h *Host) handshake(c *conn) (net.Conn, error) {
 	if name == "tls-silent" && !h.waitOff(a, c.gone) {
 		return nil, net.ErrClosed
 	}
-	var over net.Conn = c
+	var upper net.Conn = c
 	if !h.plain {
 		config := h.tlsConfig
 		if name == "certificate-wrong" {
@@ -72,15 +72,15 @@ func (h *Host) handshake(c *conn) (net.Conn, error) {
 			return nil, err
 		}
 		c.SetDeadline(time.Time{})
-		over = t
+		upper = t
 	}
 	if name == "send-stalls" && !h.waitOff(a, c.gone) {
 		return nil, net.ErrClosed
 	}
-	return over, nil
+	return upper, nil
 }
 
-// addConn counts a connection; false if the host is closed, and knows no more of it.
+// addConn counts and keeps a connection. It reports false, and does neither, if the host is closed.
 func (h *Host) addConn(c *conn) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,7 +104,7 @@ func (h *Host) connections() []*conn {
 	return slices.Clone(h.conns)
 }
 
-// rawConn finds the connection that TLS runs over.
+// rawConn returns the connection below TLS.
 func rawConn(c net.Conn) *conn {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -112,7 +112,7 @@ func rawConn(c net.Conn) *conn {
 	return c.(*conn)
 }
 
-// readyListener is the HTTP server's listener: it gives connections whose handshake is done.
+// readyListener is the HTTP server's listener. It accepts connections whose handshake is done.
 type readyListener struct{ h *Host }
 
 func (l readyListener) Accept() (net.Conn, error) {

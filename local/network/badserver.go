@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// badAddress is where a service's name leads first, as long as a fault gives it two addresses
-// of which one accepts connections and does nothing good with them.
+// badAddress is a service's first address under the faults first-stopped and first-silent: a
+// server there accepts connections and never answers.
 var badAddress = netip.AddrFrom4([4]byte{127, 0, 0, 4})
 
 // badServer is a server at badAddress.
@@ -22,7 +22,7 @@ type badServer struct {
 	isClosed bool
 }
 
-// startStopped starts a server that is stopped: the kernel takes connections for it.
+// startStopped starts a server that never accepts. The kernel completes connections all the same.
 func startStopped(port int) (*badServer, error) {
 	l, err := net.ListenTCP("tcp4", &net.TCPAddr{IP: badAddress.AsSlice(), Port: port})
 	if err != nil {
@@ -31,7 +31,7 @@ func startStopped(port int) (*badServer, error) {
 	return &badServer{listener: l}, nil
 }
 
-// startMute starts a server that reads and never answers. A nil configuration is none of TLS.
+// startMute starts a server that reads and never answers. With a nil configuration it speaks without TLS.
 func startMute(port int, config *tls.Config) (*badServer, error) {
 	b, err := startStopped(port)
 	if err != nil {
@@ -56,7 +56,7 @@ func startMute(port int, config *tls.Config) (*badServer, error) {
 	return b, nil
 }
 
-// addConn keeps a connection to be closed; false if all are closed already.
+// addConn keeps a connection for Close. It reports false if Close has begun.
 func (b *badServer) addConn(c net.Conn) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -76,12 +76,15 @@ func (b *badServer) Close() error {
 	}
 	b.mu.Unlock()
 	ended := make(chan struct{})
-	go func() { b.tasks.Wait(); close(ended) }()
+	go func() {
+		b.tasks.Wait()
+		close(ended)
+	}()
 	select {
 	case <-ended:
 	case <-time.After(noticeDelay):
 	}
-	for _, c := range b.conns { // nobody adds one any more
+	for _, c := range b.conns { // without the lock: addConn adds nothing any more
 		c.Close()
 	}
 	<-ended

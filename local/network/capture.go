@@ -5,8 +5,8 @@ import (
 	"net/http"
 )
 
-// Capture serves a request and gives the whole answer instead of sending it:
-// for a fault that spoils it.
+// Capture serves a request and returns the whole answer instead of sending it, so
+// that a fault can change it.
 func Capture(h http.Handler, r *http.Request) (status int, header http.Header, body []byte) {
 	c := &capture{header: http.Header{}}
 	h.ServeHTTP(c, r)
@@ -28,7 +28,7 @@ func (c *capture) WriteHeader(status int) {
 	}
 }
 
-// Flush lets a handler that streams think that it does.
+// Flush is for handlers that stream.
 func (c *capture) Flush() { c.WriteHeader(http.StatusOK) }
 
 func (c *capture) Write(p []byte) (int, error) {

@@ -9,22 +9,22 @@ import (
 	"time"
 )
 
-// conn is an accepted connection, below TLS, that can be stopped: nothing is
-// read or written on it then, and nothing closes it but its owner. Deadlines
-// do not pass while it is stopped.
+// conn is an accepted connection, below TLS, that can be stopped. A stopped
+// connection neither reads nor writes, deadlines do not pass on it, and only its
+// owner can close it.
 type conn struct {
 	net.Conn // not *net.TCPConn, whose ReadFrom would go around Write
 	tcp      *net.TCPConn
-	onClose  func(*conn) // called at Close
+	onClose  func(*conn)
 
 	mu            sync.Mutex
-	stopped       chan struct{} // nil while it runs; closed to run on
+	stopped       chan struct{} // nil while the connection runs; closed to resume
 	stops         int           // how often it was stopped
-	active        int           // reads and writes in the kernel
-	noneActive    sync.Cond     // moving is 0
-	readDeadline  time.Time     // the deadlines that its user wants
+	active        int           // reads and writes that are in the kernel
+	noneActive    sync.Cond     // active is 0
+	readDeadline  time.Time     // the deadlines that the user set
 	writeDeadline time.Time
-	upper         net.Conn // what speaks over it, once it is handed to the HTTP server
+	upper         net.Conn // the TLS connection, or this one, once the HTTP server has it
 	retired       bool     // to be ended when idle
 	idle          bool
 
@@ -32,15 +32,15 @@ type conn struct {
 	once sync.Once
 }
 
-func newConn(tcp *net.TCPConn, forget func(*conn)) *conn {
-	c := &conn{Conn: tcp, tcp: tcp, onClose: forget, gone: make(chan struct{})}
+func newConn(tcp *net.TCPConn, onClose func(*conn)) *conn {
+	c := &conn{Conn: tcp, tcp: tcp, onClose: onClose, gone: make(chan struct{})}
 	c.noneActive.L = &c.mu
 	return c
 }
 
 var longAgo = time.Unix(1, 0)
 
-// stop stops it. When it returns, reads and writes that are under way wait.
+// stop stops the connection. When it returns, no read or write is in the kernel: those under way wait.
 func (c *conn) stop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,7 +54,7 @@ func (c *conn) stop() {
 	}
 }
 
-// resume lets it run on, if it was stopped.
+// resume ends a stop, if there is one.
 func (c *conn) resume() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -66,9 +66,9 @@ func (c *conn) resume() {
 	}
 }
 
-// do does a read or a write as soon as the connection runs. It tells whether
-// it was interrupted because the connection was stopped.
-func (c *conn) do(do func([]byte) (int, error), p []byte) (n int, interrupted bool, err error) {
+// do reads or writes by means of op as soon as the connection runs. interrupted
+// says that a stop ended op, so that the caller has to try again.
+func (c *conn) do(op func([]byte) (int, error), p []byte) (n int, interrupted bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for c.stopped != nil {
@@ -87,7 +87,7 @@ func (c *conn) do(do func([]byte) (int, error), p []byte) (n int, interrupted bo
 	stops := c.stops
 	c.active++
 	c.mu.Unlock()
-	n, err = do(p)
+	n, err = op(p)
 	c.mu.Lock()
 	if c.active--; c.active == 0 {
 		c.noneActive.Broadcast()
@@ -134,7 +134,7 @@ func (c *conn) SetWriteDeadline(t time.Time) error {
 	return c.tcp.SetWriteDeadline(t)
 }
 
-// Close closes it for both sides, stopped or not.
+// Close closes the connection for both sides, stopped or not.
 func (c *conn) Close() (err error) {
 	c.once.Do(func() {
 		close(c.gone)
@@ -144,21 +144,21 @@ func (c *conn) Close() (err error) {
 	return err
 }
 
-// reset closes it with a TCP RST.
+// reset closes the connection with a TCP RST.
 func (c *conn) reset() {
 	c.tcp.SetLinger(0)
 	c.Close()
 }
 
-// setUpper notes what speaks over the connection from now on.
-func (c *conn) setUpper(over net.Conn) {
+// setUpper sets the connection that the HTTP server uses.
+func (c *conn) setUpper(upper net.Conn) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.upper = over
+	c.upper = upper
 }
 
-// retire ends the connection, as a server ends an idle one, now or when it
-// becomes idle: it sends no more, so that the client ends its side.
+// retire ends the connection as soon as it is idle, as servers do: it sends no
+// more, so that the client ends its side.
 func (c *conn) retire() {
 	c.mu.Lock()
 	c.retired = true
@@ -166,7 +166,7 @@ func (c *conn) retire() {
 	c.closeIfRetired()
 }
 
-// setIdle notes whether the connection is idle.
+// setIdle sets whether the connection is idle, and ends a retired one that is.
 func (c *conn) setIdle(idle bool) {
 	c.mu.Lock()
 	c.idle = idle
@@ -183,7 +183,7 @@ func (c *conn) closeIfRetired() {
 	}
 }
 
-// closeNow closes a retired connection whose client does not end its side.
+// closeNow closes a retired, idle connection whose client has not ended its side.
 func (c *conn) closeNow() {
 	if c.canClose() {
 		c.Close()

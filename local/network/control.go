@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// ServeHTTP is the control of the network, in JSON: GET / tells the services,
-// their faults and what is on; PUT /{service} with a Fault or a list of them
-// sets, DELETE /{service} heals. Both answer with what is on now.
+// ServeHTTP is the control of the network, in JSON. GET / shows the services, their
+// faults and which are on. PUT /{service} with a Fault, or a list of them, sets
+// faults; DELETE /{service} removes them. Both answer with what is on now.
 func (n *Network) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	service := strings.Trim(r.URL.Path, "/")
 	if service == "" {
@@ -60,7 +60,7 @@ func (h *Host) control(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := h.state()
-	now.Faults = nil // GET tells those
+	now.Faults = nil // only GET shows those
 	writeJSON(w, http.StatusOK, now)
 }
 
@@ -101,7 +101,7 @@ type state struct {
 	Counts Counts  `json:"counts"`
 	// Counted is what the service itself counts, if its handler is a Counter.
 	Counted any        `json:"counted,omitempty"`
-	Faults  []kindJSON `json:"faults,omitempty"` // which there are: in the answer to GET
+	Faults  []kindJSON `json:"faults,omitempty"` // all that the service has; in the answer to GET
 }
 
 type kindJSON struct {
@@ -110,8 +110,8 @@ type kindJSON struct {
 	Meaning string `json:"meaning"`
 }
 
-// Counter is a handler that counts what it serves, for a test or a person to see:
-// something that is encoded as JSON.
+// Counter is a handler that counts what it serves, for a test or a person to see.
+// Counted returns a value that can be encoded as JSON.
 type Counter interface{ Counted() any }
 
 func (h *Host) state() state {

@@ -45,7 +45,11 @@ func TestControl(t *testing.T) {
 	}
 	var problem struct{ Error string }
 	for body, want := range map[string]string{
-		`{"fault":"nonsense"}`: "wait-silent", `{"fault":"html","time":1}`: `"time"`, `{} {}`: "more", ``: "want a fault", `"html"`: "want a fault",
+		`{"fault":"nonsense"}`:      "wait-silent",
+		`{"fault":"html","time":1}`: `"time"`,
+		`{} {}`:                     "more",
+		``:                          "want a fault",
+		`"html"`:                    "want a fault",
 	} {
 		call("PUT", "/echo", body, 400, &problem)
 		if !strings.Contains(problem.Error, want) {

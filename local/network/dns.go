@@ -16,7 +16,7 @@ import (
 
 // nameServer is a DNS server at one port of UDP and TCP.
 type nameServer struct {
-	second bool // clients ask it after the other one
+	second bool // clients ask the other server first
 	find   func(func(*Host) bool) *Host
 	udp    net.PacketConn
 	tcp    net.Listener
@@ -28,7 +28,7 @@ type nameServer struct {
 func startNameServer(address netip.Addr, find func(func(*Host) bool) *Host, second bool) (*nameServer, error) {
 	s := &nameServer{find: find, second: second}
 	var err error
-	for range 10 { // TCP's port is taken by chance, now and then
+	for range 10 { // UDP's free port is sometimes taken in TCP
 		if s.udp, err = net.ListenPacket("udp4", netip.AddrPortFrom(address, 0).String()); err != nil {
 			return nil, err
 		}
@@ -107,14 +107,14 @@ func (s *nameServer) serveConn(c net.Conn) {
 	}
 }
 
-// reply is what the server says to a query.
+// reply is the server's answer to a query.
 type reply struct {
 	code      dnsmessage.RCode
 	addresses []netip.Addr
-	silent    bool // it says nothing
+	silent    bool // there is no answer
 }
 
-// answer gives the message that answers a query; nil if there is none.
+// answer returns the message that answers a query; nil if there is none.
 func (s *nameServer) answer(query []byte) []byte {
 	var p dnsmessage.Parser
 	header, err := p.Start(query)
@@ -129,16 +129,26 @@ func (s *nameServer) answer(query []byte) []byte {
 	if r.silent {
 		return nil
 	}
-	message := dnsmessage.Message{Questions: []dnsmessage.Question{q}, Header: dnsmessage.Header{ID: header.ID, Response: true,
-		RecursionDesired: header.RecursionDesired, RecursionAvailable: true, RCode: r.code}}
+	message := dnsmessage.Message{
+		Header: dnsmessage.Header{
+			ID:                 header.ID,
+			Response:           true,
+			RecursionDesired:   header.RecursionDesired,
+			RecursionAvailable: true,
+			RCode:              r.code,
+		},
+		Questions: []dnsmessage.Question{q},
+	}
 	for _, a := range r.addresses {
 		var body dnsmessage.ResourceBody = &dnsmessage.AAAAResource{AAAA: a.As16()}
 		if a.Is4() {
 			body = &dnsmessage.AResource{A: a.As4()}
 		}
-		// TTL 0: nobody may remember an address that a fault put there.
+		// The TTL is 0, so that no client keeps an address of a fault.
 		message.Answers = append(message.Answers, dnsmessage.Resource{
-			Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: dnsmessage.ClassINET}, Body: body})
+			Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: dnsmessage.ClassINET},
+			Body:   body,
+		})
 	}
 	out, err := message.Pack()
 	if err != nil {
@@ -151,7 +161,7 @@ func (s *nameServer) resolve(name string, t dnsmessage.Type) reply {
 	if h := s.find(func(h *Host) bool { return name == h.domain()+"." }); h != nil {
 		return h.resolve(t, s.second)
 	}
-	// A resolver that goes on through the system's search domains finds nothing there.
+	// A resolver may append the system's search domains to a name. There is nothing under those names.
 	if h := s.find(func(h *Host) bool { return strings.HasPrefix(name, h.domain()+".") }); h != nil {
 		return reply{code: dnsmessage.RCodeNameError}
 	}
@@ -161,14 +171,14 @@ func (s *nameServer) resolve(name string, t dnsmessage.Type) reply {
 	return s.forward(name, t)
 }
 
-// maxForwarded addresses fit into a datagram of 512 bytes beside the longest name.
+// maxForwarded is how many addresses fit into a datagram of 512 bytes beside the longest name.
 const maxForwarded = 8
 
 // forward asks the system's resolver.
 func (s *nameServer) forward(name string, t dnsmessage.Type) (r reply) {
 	ctx, cancel := context.WithTimeout(s.ctx, 10*time.Second)
 	defer cancel()
-	// Without the dot at its end: hosts files have names so.
+	// The final dot goes, since names in hosts files have none.
 	all, err := net.DefaultResolver.LookupNetIP(ctx, "ip", strings.TrimSuffix(name, "."))
 	if err != nil {
 		r.code = dnsmessage.RCodeServerFailure
@@ -185,17 +195,17 @@ func (s *nameServer) forward(name string, t dnsmessage.Type) (r reply) {
 	return r
 }
 
-// The addresses of a service on loopback: the one that serves it, and two where nobody does.
+// The addresses of a service on loopback: one that serves it, and two that do not.
 var (
 	loopback       = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	silentAddress  = netip.AddrFrom4([4]byte{127, 0, 0, 2})
 	refusedAddress = netip.AddrFrom4([4]byte{127, 0, 0, 3})
 )
 
-// resolve answers a query for the service's name. It has no address but IPv4's.
-// A lookup asks for both families in two queries that nothing ties together: a
-// fault with Times or Share meets the one for IPv4, else it meets every query. second
-// tells which of the DNS servers is asked.
+// resolve answers a query for the service's name, which has only an IPv4 address.
+// A lookup asks for both families in two queries that nothing ties together. So a
+// fault with Times or Share meets only the query for IPv4; any other meets both.
+// second says that the second DNS server was asked.
 func (h *Host) resolve(t dnsmessage.Type, second bool) reply {
 	h.mu.Lock()
 	h.counts.Queries++
@@ -205,7 +215,9 @@ func (h *Host) resolve(t dnsmessage.Type, second bool) reply {
 		name = a.kind.Name
 	}
 	switch {
-	case name == "dns-silent", name == "dns-first-silent" && !second, name == "dns-ipv6-silent" && t == dnsmessage.TypeAAAA:
+	case name == "dns-silent",
+		name == "dns-first-silent" && !second,
+		name == "dns-ipv6-silent" && t == dnsmessage.TypeAAAA:
 		return reply{silent: true}
 	case name == "dns-fails":
 		return reply{code: dnsmessage.RCodeServerFailure}

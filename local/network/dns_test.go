@@ -38,8 +38,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// What is not the network's own, the system's resolver knows. Go's resolver
-// would answer localhost from the hosts file, without a query: so this one asks itself.
+// The system's resolver answers for names that are not the network's own. The test sends
+// the query itself, since Go's resolver would find localhost in the hosts file.
 func TestOtherNames(t *testing.T) {
 	n, _ := serve(t, false)
 	want, err := net.DefaultResolver.LookupHost(t.Context(), "localhost")
@@ -54,8 +54,15 @@ func TestOtherNames(t *testing.T) {
 // lookupIPv4 sends one query for an IPv4 address.
 func lookupIPv4(t *testing.T, n *network.Network, name string) (addresses []string) {
 	t.Helper()
-	query, err := (&dnsmessage.Message{Header: dnsmessage.Header{ID: 1, RecursionDesired: true}, Questions: []dnsmessage.Question{
-		{Name: dnsmessage.MustNewName(name), Type: dnsmessage.TypeA, Class: dnsmessage.ClassINET}}}).Pack()
+	message := dnsmessage.Message{
+		Header: dnsmessage.Header{ID: 1, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{
+			Name:  dnsmessage.MustNewName(name),
+			Type:  dnsmessage.TypeA,
+			Class: dnsmessage.ClassINET,
+		}},
+	}
+	query, err := message.Pack()
 	if err != nil {
 		t.Fatal(err)
 	}

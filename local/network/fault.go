@@ -13,10 +13,10 @@ import (
 // Fault is a kind of fault, switched on.
 type Fault struct {
 	Name string `json:"fault"` // a Kind's
-	// Times limits it to the first ones that it meets: queries, connections or
-	// requests, as the kind has it. 0 is all.
+	// Times limits the fault to the first so many queries, connections or requests,
+	// depending on its kind. 0 is no limit.
 	Times int `json:"times,omitempty"`
-	// Share is how much of what comes meets it: 0.05 is one of each 20, at
+	// Share is the part of those that meet the fault: 0.05 is one of each 20, at
 	// random within each 20. 0 is all.
 	Share float64 `json:"share,omitempty"`
 	MinMS int     `json:"min_ms,omitempty"` // slow only
@@ -30,13 +30,13 @@ type activeFault struct {
 	off  chan struct{} // closed when it is no longer on
 
 	mu      sync.Mutex
-	offered int // how many could have met it
+	offered int // how many queries, connections or requests could have met it
 	hits    int // how many did
-	spans   int // of length 1/Share, whose one hit is chosen
-	nextHit int // the number of the next one, among those that come, to meet it
+	spans   int // how many spans of length 1/Share have their hit chosen
+	nextHit int // the value of offered at which the next one meets it
 }
 
-// newActiveFault checks a fault against what its service can have.
+// newActiveFault makes an activeFault. It returns an error for a fault that the service cannot have.
 func (h *Host) newActiveFault(f Fault) (*activeFault, error) {
 	a := &activeFault{Fault: f, off: make(chan struct{})}
 	var names []string
@@ -70,20 +70,20 @@ func (h *Host) newActiveFault(f Fault) (*activeFault, error) {
 	return a, nil
 }
 
-// chooseHit takes one place at random out of the next span of 1/Share places.
+// chooseHit sets nextHit to one place at random in the next span of 1/Share places.
 func (a *activeFault) chooseHit() {
 	a.nextHit = max(a.offered, int((float64(a.spans)+rand.Float64())/a.Share))
 	a.spans++
 }
 
-// usedUp tells whether nothing can meet the fault any more.
+// usedUp reports whether the fault was met as often as Times allows.
 func (a *activeFault) usedUp() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.Times > 0 && a.hits == a.Times
 }
 
-// meet tells whether the one that comes now meets the fault, and counts it.
+// meet reports whether the query, connection or request that comes now meets the fault. It counts both cases.
 func (a *activeFault) meet() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()

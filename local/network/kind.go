@@ -12,16 +12,17 @@ import (
 type Kind struct {
 	Name    string
 	Meaning string // one line
-	// Phase is where a client that meets the fault finds itself; "" if the
-	// service answers all the same, be it with an error.
+	// Phase is the phase in which a client that meets the fault hangs or fails. It is
+	// "" if the service answers, even with an error.
 	Phase fault.Phase
-	// Wrap stands before the service's handler for each request that meets the
-	// fault. A service's own kinds need it.
+	// Wrap wraps the service's handler for each request that meets the fault. A
+	// service's own kinds need it.
 	Wrap func(next http.Handler) http.Handler
 
 	layer layer
-	linux bool                                                      // it needs the whole of 127.0.0.0/8
-	serve func(e encounter, w http.ResponseWriter, r *http.Request) // in Wrap's place, for kinds that hang
+	linux bool // it needs the whole of 127.0.0.0/8
+	// serve is used instead of Wrap by kinds that hang.
+	serve func(e encounter, w http.ResponseWriter, r *http.Request)
 }
 
 // layer is where a fault is met, and so what its Times and Share count.
@@ -34,7 +35,7 @@ const (
 	atOnce          // the connections that are there when it is switched on
 )
 
-// generalKinds are the faults that every service has, outermost layer first.
+// generalKinds are the faults that every service has, in the order of a request's phases.
 var generalKinds = append([]Kind{
 	{Name: "dns-silent", Phase: fault.PhaseDNS, layer: atLookup,
 		Meaning: "the DNS server reads the query and never answers"},
@@ -85,16 +86,20 @@ var generalKinds = append([]Kind{
 
 const kindSlow = "slow"
 
-// statusKinds are plain answers with a status, as a proxy gives them.
+// statusKinds returns faults that answer with a status in plain text, as a proxy does.
 func statusKinds(statuses ...int) (out []Kind) {
 	for _, s := range statuses {
-		out = append(out, Kind{Name: fmt.Sprintf("answer-%d", s), Meaning: fmt.Sprintf("%d %s, in plain text", s, http.StatusText(s)),
-			Wrap: answerWith(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, http.StatusText(s), s) })})
+		text := http.StatusText(s)
+		out = append(out, Kind{
+			Name:    fmt.Sprintf("answer-%d", s),
+			Meaning: fmt.Sprintf("%d %s, in plain text", s, text),
+			Wrap:    answerWith(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, text, s) }),
+		})
 	}
 	return out
 }
 
-// answerWith answers in the service's place.
+// answerWith is a Wrap that uses f in the service's place.
 func answerWith(f http.HandlerFunc) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler { return f }
 }
@@ -105,10 +110,11 @@ func redirect(w http.ResponseWriter, r *http.Request) {
 
 func html(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	fmt.Fprint(w, "<!doctype html><html><head><title>Welcome</title></head><body><p>Please sign in to use this network.</p></body></html>\n")
+	fmt.Fprint(w, "<!doctype html><html><head><title>Welcome</title></head>"+
+		"<body><p>Please sign in to use this network.</p></body></html>\n")
 }
 
-// kindsOf joins the general kinds and a service's own.
+// kindsOf returns the general kinds and a service's own.
 func kindsOf(own []Kind) ([]Kind, error) {
 	all := slices.Clone(generalKinds)
 	for _, k := range own {

@@ -78,10 +78,11 @@ type callKey struct{}
 func newClient(t *testing.T, n *network.Network, h *network.Host, http2 bool) client {
 	c := client{t, h, n.Transport()}
 	if !http2 {
-		c.ForceAttemptHTTP2, c.Protocols = false, new(http.Protocols)
+		c.ForceAttemptHTTP2 = false
+		c.Protocols = new(http.Protocols)
 		c.Protocols.SetHTTP1(true)
 	}
-	// net/http's dials outlive the request that wanted them: not here.
+	// net/http's dials outlive their request; these end with it.
 	dial := c.DialContext
 	c.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		ctx, cancel := context.WithCancel(ctx)
@@ -93,12 +94,12 @@ func newClient(t *testing.T, n *network.Network, h *network.Host, http2 bool) cl
 	return c
 }
 
-// result is how a request went.
+// result is the outcome of a request.
 type result struct {
 	status int
 	proto  string
 	body   []byte
-	phase  fault.Phase // the one it was in last
+	phase  fault.Phase // the last one
 	err    error
 }
 
@@ -151,7 +152,7 @@ func (c *call) trace() *httptrace.ClientTrace {
 	}
 }
 
-// start sends a request with a body of so many bytes. Redirects are not followed.
+// start sends a request with a body of size bytes and a time limit of d. It does not follow redirects.
 func (c client) start(d time.Duration, size int) *call {
 	ctx, cancel := context.WithTimeout(c.t.Context(), d)
 	out := &call{cancel: cancel, result: make(chan result, 1)}
@@ -176,12 +177,13 @@ func (c client) roundTrip(ctx context.Context, size int) (r result) {
 		return result{err: err}
 	}
 	defer resp.Body.Close()
-	r.status, r.proto = resp.StatusCode, resp.Proto
+	r.status = resp.StatusCode
+	r.proto = resp.Proto
 	r.body, r.err = io.ReadAll(io.LimitReader(resp.Body, 4<<20))
 	return r
 }
 
-// eventually waits for something that is sure to come.
+// eventually waits for a condition that is sure to hold at some time.
 func eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	for end := time.Now().Add(ample); !is(); time.Sleep(time.Millisecond) {

@@ -7,17 +7,19 @@
 //	err = openai.Set(network.Fault{Name: "wait-silent", Times: 1})
 //	err = openai.Set()                              // heal
 //
-// A client finds the services when it asks the DNS server at Resolver, and
-// trusts them by the CA of CertPEM; Transport makes one that does both.
+// A client needs the DNS server at Resolver to find the services, and the CA of
+// CertPEM to trust them. Transport makes a client's transport with both.
 //
-// A fault of names, connects or handshakes meets new connections. So that the
-// next request makes one, Set ends the service's connections as they become
-// idle, and gives their clients a moment to notice. Healing is what the end of an outage is: what hung goes on from where
-// it was, as far as the client is still there, except that a hanging connect
-// is refused at its next SYN, and a lost DNS query stays lost.
+// A fault of names, connects or handshakes meets only new connections. So that the
+// next request makes one, Set ends the service's connections as they become idle,
+// and gives their clients a moment to notice.
 //
-// Connections run within one machine, so the kernel acknowledges what nobody reads:
-// a dead connection is silent here, but it is not cut from the peer's kernel.
+// Healing is like the end of an outage: what hung goes on from where it was, if the
+// client is still there. There are two exceptions: a hanging connect is refused at
+// its next SYN, and a lost DNS query stays lost.
+//
+// Connections run within one machine, so the kernel acknowledges bytes that nobody
+// reads. A dead connection is therefore silent, but its packets are not lost.
 package network
 
 import (
@@ -35,8 +37,8 @@ import (
 
 // Network has the services' names, certificates and faults. Safe for concurrent use.
 type Network struct {
-	// Plain makes Serve speak HTTP/1.1 without TLS, for clients that cannot be
-	// told of a CA. Set it before the first Serve.
+	// Plain makes Serve speak HTTP/1.1 without TLS, for clients that take no CA.
+	// Set it before the first Serve.
 	Plain bool
 
 	address netip.Addr // of the services and the DNS server
@@ -53,8 +55,8 @@ type Network struct {
 // New starts a network without services, on loopback.
 func New() (*Network, error) { return At(loopback) }
 
-// At is New at another IPv4 address of this machine, where containers can reach
-// it. Faults that need further addresses are on loopback alone.
+// At is New at another IPv4 address of this machine, such as one that containers
+// can reach. Faults that need further addresses exist on loopback only.
 func At(address netip.Addr) (*Network, error) {
 	n := &Network{address: address}
 	var err error
@@ -72,12 +74,12 @@ func At(address netip.Addr) (*Network, error) {
 	return n, nil
 }
 
-// Resolver is the address, host:port, of the network's DNS server, over UDP and
-// TCP. Names that are not the network's own it answers through the system's resolver.
+// Resolver returns the address, host:port, of the network's DNS server, over UDP and
+// TCP. The server asks the system's resolver for names that are not the network's own.
 func (n *Network) Resolver() string { return n.names[0].address() }
 
-// Resolvers are the addresses of both DNS servers, with a comma between. The second one
-// answers as the first one does, except where a fault tells them apart.
+// Resolvers returns the addresses of both DNS servers, with a comma between. The second
+// one answers as the first one does, unless a fault concerns the first one only.
 func (n *Network) Resolvers() string { return n.names[0].address() + "," + n.names[1].address() }
 
 func (n *Network) closeNames() error {
@@ -90,29 +92,33 @@ func (n *Network) closeNames() error {
 	return errors.Join(errs...)
 }
 
-// CertPEM is the certificate of the CA, as a file for SSL_CERT_FILE.
+// CertPEM returns the certificate of the CA, in the format of SSL_CERT_FILE.
 func (n *Network) CertPEM() []byte { return n.ca.pem }
 
-// CertPool has the certificate of the CA.
+// CertPool returns a pool with the certificate of the CA.
 func (n *Network) CertPool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(n.ca.pem)
 	return pool
 }
 
-// Transport makes a transport that finds and trusts the services. It speaks
-// HTTP/2 where it is offered. Its idle connections are the caller's to close.
+// Transport returns a transport that finds and trusts the services. It speaks
+// HTTP/2 where the server offers it. The caller closes its idle connections.
 func (n *Network) Transport() *http.Transport {
-	return &http.Transport{DialContext: n.dial, TLSClientConfig: &tls.Config{RootCAs: n.CertPool()}, ForceAttemptHTTP2: true}
+	return &http.Transport{
+		DialContext:       n.dial,
+		TLSClientConfig:   &tls.Config{RootCAs: n.CertPool()},
+		ForceAttemptHTTP2: true,
+	}
 }
 
-// dial has a resolver of its own, whose sockets close with it: those who share
-// a resolver share the lookup that hangs, and it lasts longer than they do.
+// dial uses a resolver of its own, and closes its sockets when it returns. Dials that
+// share a resolver share a lookup that hangs, and that lookup outlives them.
 func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	resolver := &net.Resolver{PreferGo: true, Dial: func(lookup context.Context, network, _ string) (net.Conn, error) {
-		if ctx.Err() != nil { // a lookup goes on, and asks again, until its own limits end it
+		if ctx.Err() != nil { // the lookup may try again after dial has returned
 			return nil, ctx.Err()
 		}
 		c, err := new(net.Dialer).DialContext(lookup, network, n.Resolver())
@@ -126,8 +132,8 @@ func (n *Network) dial(ctx context.Context, network, address string) (net.Conn, 
 
 var serviceName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
-// Serve serves a handler as https://<service>.test:<a free port>. The service
-// has the faults that every service has, and its own.
+// Serve serves a handler as https://<service>.test:<a free port>. own are the
+// service's faults beside those that every service has.
 func (n *Network) Serve(service string, handler http.Handler, own ...Kind) (*Host, error) {
 	if !serviceName.MatchString(service) {
 		return nil, fmt.Errorf("network: %q is no name of a service", service)
@@ -149,7 +155,7 @@ func (n *Network) Serve(service string, handler http.Handler, own ...Kind) (*Hos
 	return h, err
 }
 
-// Host finds a service by its name; nil if there is none.
+// Host returns a service by its name; nil if there is none.
 func (n *Network) Host(service string) *Host {
 	return n.find(func(h *Host) bool { return h.name == service })
 }
@@ -169,7 +175,7 @@ func (n *Network) services() []*Host {
 	return n.hosts[:len(n.hosts):len(n.hosts)]
 }
 
-// Close stops the services and the DNS server, and cuts what is under way. A
+// Close stops the services and the DNS servers, and ends what is under way. A
 // second Close does nothing.
 func (n *Network) Close() error {
 	n.mu.Lock()

@@ -22,12 +22,12 @@ import (
 )
 
 const (
-	soon  = 100 * time.Millisecond // long for a request here
+	soon  = 100 * time.Millisecond // a long time for a request here
 	ample = time.Minute
 	large = 1 << 20 // more than the kernels hold of a request that nobody reads
 )
 
-// hangs says which phases' faults leave a client without an end of their own.
+// hangs reports whether a fault makes a client hang, rather than fail.
 func hangs(name string) bool {
 	return !slices.Contains([]string{"dns-fails", "connect-refused", "certificate-wrong", "goaway", "reset", "receive-endless"}, name)
 }
@@ -86,7 +86,10 @@ func TestPhases(t *testing.T) {
 
 // What hangs goes on when the fault is taken off, and is answered rightly.
 func TestHealingLetsGo(t *testing.T) {
-	for _, name := range []string{"tls-silent", "send-stalls", "server-stopped", "connection-dead", "wait-silent", "receive-silent", "receive-half", "receive-drip"} {
+	for _, name := range []string{
+		"tls-silent", "send-stalls", "server-stopped", "connection-dead",
+		"wait-silent", "receive-silent", "receive-half", "receive-drip",
+	} {
 		for http2, proto := range protocols {
 			t.Run(name+" "+proto, func(t *testing.T) {
 				t.Parallel()
@@ -186,7 +189,11 @@ func TestAnswers(t *testing.T) {
 		status int
 		body   string
 	}{
-		"redirect-loop": {302, ""}, "html": {200, "<html>"}, "answer-503": {503, "Service Unavailable"}, "answer-401": {401, "Unauthorized"}, "loud": {200, `{"TEXT":"XXX`},
+		"redirect-loop": {302, ""},
+		"html":          {200, "<html>"},
+		"answer-503":    {503, "Service Unavailable"},
+		"answer-401":    {401, "Unauthorized"},
+		"loud":          {200, `{"TEXT":"XXX`},
 	} {
 		set(t, h, network.Fault{Name: name})
 		if r := c.post(ample, 1); r.err != nil || r.status != want.status || !strings.Contains(string(r.body), want.body) {
@@ -297,7 +304,9 @@ func TestSlow(t *testing.T) {
 	n, h := serve(t, false)
 	c := newClient(t, n, h, false)
 	const least = 100 * time.Millisecond
-	set(t, h, network.Fault{Name: "slow", MinMS: int(least.Milliseconds()), MaxMS: 150}, network.Fault{Name: "answer-500", Times: 1})
+	set(t, h,
+		network.Fault{Name: "slow", MinMS: int(least.Milliseconds()), MaxMS: 150},
+		network.Fault{Name: "answer-500", Times: 1})
 	for _, want := range []int{500, 200} {
 		start := time.Now()
 		if r := c.post(ample, 1); r.status != want || time.Since(start) < least {
@@ -335,9 +344,8 @@ func TestPlain(t *testing.T) {
 	}
 }
 
-// The address where SYNs are dropped can be had again and again.
-// Elsewhere than on 127.0.0.1, a service and the DNS server are there, and faults
-// that need more addresses are refused.
+// At another address than 127.0.0.1, services and DNS work, and faults that need
+// more addresses are refused.
 func TestAnotherAddress(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("this system has one loopback address")
@@ -373,6 +381,7 @@ func TestAnotherAddress(t *testing.T) {
 	}
 }
 
+// The address where SYNs are dropped can be used again and again.
 func TestSilentAddressAgain(t *testing.T) {
 	n, h := serve(t, false)
 	c := newClient(t, n, h, false)
@@ -419,8 +428,15 @@ func TestCloseEndsHangs(t *testing.T) {
 func TestSetRefuses(t *testing.T) {
 	_, h := serve(t, false)
 	set(t, h, network.Fault{Name: "html"})
-	for _, f := range []network.Fault{{Name: "nonsense"}, {Name: "html", Times: -1}, {Name: "html", Share: 1}, {Name: "html", MaxMS: 1},
-		{Name: "slow"}, {Name: "slow", MinMS: 2, MaxMS: 1}, {Name: "server-stopped", Times: 1}} {
+	for _, f := range []network.Fault{
+		{Name: "nonsense"},
+		{Name: "html", Times: -1},
+		{Name: "html", Share: 1},
+		{Name: "html", MaxMS: 1},
+		{Name: "slow"},
+		{Name: "slow", MinMS: 2, MaxMS: 1},
+		{Name: "server-stopped", Times: 1},
+	} {
 		if err := h.Set(f); err == nil {
 			t.Errorf("%+v is taken", f)
 		}

@@ -15,13 +15,14 @@ import (
 
 type connKey struct{}
 
-// serve counts a request and takes it to the handler, or into the faults that it meets.
+// serve counts a request and hands it to the service's handler, with the faults that it meets.
 func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 	if !h.enter(r) {
 		panic(http.ErrAbortHandler)
 	}
 	defer h.tasks.Done()
-	met, delay := h.meetFault(atRequest), h.meetDelay()
+	met := h.meetFault(atRequest)
+	delay := h.meetDelay()
 	if met == nil && delay == nil {
 		h.handler.ServeHTTP(w, r)
 		return
@@ -33,7 +34,7 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case met == nil:
 		next = h.withDelay(delay, next)
-	case met.kind.Phase == "": // answered: after the delay, as a healthy answer
+	case met.kind.Phase == "": // the fault answers, after the delay
 		next = h.withDelay(delay, h.withFault(met, next))
 	default:
 		next = h.withFault(met, h.withDelay(delay, next))
@@ -41,7 +42,7 @@ func (h *Host) serve(w http.ResponseWriter, r *http.Request) {
 	next.ServeHTTP(w, r)
 }
 
-// enter counts a request; false if the host is closed.
+// enter counts a request. It reports false if the host is closed.
 func (h *Host) enter(r *http.Request) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -56,18 +57,19 @@ func (h *Host) enter(r *http.Request) bool {
 	return true
 }
 
-// maxBody is more than any of the services takes.
+// maxBody is more than any of the services takes, in bytes.
 const maxBody = 64<<20 + 1
 
-// bufferBody reads the request to its end and keeps it for the handler. Only
-// then does an HTTP/1.1 server see a client go. False if the client went before.
+// bufferBody reads the request's body to its end and keeps it for the handler.
+// Before that, an HTTP/1.1 server does not notice that a client has left. It reports
+// false if the client left in the middle of the body.
 func bufferBody(r *http.Request) bool {
 	body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return err == nil
 }
 
-// meetDelay is the active slow, if the request meets it.
+// meetDelay returns the active fault slow, if the request meets it; else nil.
 func (h *Host) meetDelay() *activeFault {
 	for _, a := range h.activeFaults() {
 		if a.kind.Name == kindSlow && a.meet() {
@@ -77,7 +79,7 @@ func (h *Host) meetDelay() *activeFault {
 	return nil
 }
 
-// withDelay lets a handler begin after the delay; without one, at once.
+// withDelay starts a handler after the delay of a; with nil at once.
 func (h *Host) withDelay(a *activeFault, next http.Handler) http.Handler {
 	if a == nil {
 		return next
@@ -89,33 +91,36 @@ func (h *Host) withDelay(a *activeFault, next http.Handler) http.Handler {
 	})
 }
 
+// withFault lets a fault serve in a handler's place.
 func (h *Host) withFault(a *activeFault, next http.Handler) http.Handler {
 	if a.kind.serve == nil {
 		return a.kind.Wrap(next)
 	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.kind.serve(encounter{h, a, next}, w, r) })
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.kind.serve(encounter{h, a, next}, w, r)
+	})
 }
 
-// encounter is a request's meeting with a fault.
+// encounter is a fault that a request has met.
 type encounter struct {
 	host  *Host
 	fault *activeFault
 	next  http.Handler
 }
 
-// hang waits until the fault is off. If the client goes before, the handler ends here.
+// hang waits until the fault is off. If the client leaves first, it aborts the handler.
 func (e encounter) hang(r *http.Request) {
 	if !e.host.waitOff(e.fault, r.Context().Done()) {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// pause waits for a time, or until the fault is off: then it tells so.
+// pause waits for d, or until the fault is off, which it reports. If the client leaves, it aborts the handler.
 func (e encounter) pause(r *http.Request, d time.Duration) (off bool) {
 	ctx, cancel := context.WithTimeout(r.Context(), d)
 	defer cancel()
 	off = e.host.waitOff(e.fault, ctx.Done())
-	if !off && (r.Context().Err() != nil || ctx.Err() == nil) { // the client went, or the host is closed
+	if !off && (r.Context().Err() != nil || ctx.Err() == nil) { // the client left, or the host is closed
 		panic(http.ErrAbortHandler)
 	}
 	return off
@@ -130,10 +135,10 @@ func receiveSilent(e encounter, w http.ResponseWriter, r *http.Request) { stallA
 
 func receiveHalf(e encounter, w http.ResponseWriter, r *http.Request) { stallAfter(e, w, r, 0.5) }
 
-// stallAfter sends the header and a share of the body, then nothing until the fault is off.
+// stallAfter sends the header and a share of the body, from 0 to 1, then nothing until the fault is off.
 func stallAfter(e encounter, w http.ResponseWriter, r *http.Request, share float64) {
 	status, header, body := Capture(e.next, r)
-	if len(body) > 0 { // a 204 must not have one
+	if len(body) > 0 { // a 204 must not have a Content-Length
 		header.Set("Content-Length", strconv.Itoa(len(body)))
 	}
 	send := sender(w, status, header)
@@ -146,7 +151,7 @@ func stallAfter(e encounter, w http.ResponseWriter, r *http.Request, share float
 // dripInterval is the time between two bytes.
 const dripInterval = 200 * time.Millisecond
 
-// receiveDrip sends the body byte by byte. Spaces follow it, which JSON does not mind.
+// receiveDrip sends the body byte by byte, then spaces, which JSON allows there.
 func receiveDrip(e encounter, w http.ResponseWriter, r *http.Request) {
 	status, header, body := Capture(e.next, r)
 	header.Del("Content-Length")
@@ -161,7 +166,7 @@ func receiveDrip(e encounter, w http.ResponseWriter, r *http.Request) {
 	send(body)
 }
 
-// receiveEndless sends spaces in the body's place.
+// receiveEndless sends spaces instead of the body, until the fault is off.
 func receiveEndless(e encounter, w http.ResponseWriter, r *http.Request) {
 	status, header, _ := Capture(e.next, r)
 	header.Del("Content-Length")
@@ -177,8 +182,8 @@ func receiveEndless(e encounter, w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// sender sends a header, and returns what sends pieces of the body. Sending
-// ends the handler if the client went.
+// sender sends a header and returns a function that sends pieces of the body. That
+// function aborts the handler if the client has left.
 func sender(w http.ResponseWriter, status int, header http.Header) func([]byte) {
 	maps.Copy(w.Header(), header)
 	w.WriteHeader(status)
@@ -196,14 +201,21 @@ func sender(w http.ResponseWriter, status int, header http.Header) func([]byte) 
 	return send
 }
 
-// goAway ends the connection as a server does that ends: not by breaking it.
-// Of HTTP/2's streams it claims that it may have seen all, so a client cannot
-// know what became of its request. The frame is complete in one write; a
-// response to another stream that is being written in this moment may break.
+// goAway ends the connection as a server does that shuts down, without a reset. In
+// HTTP/2 its GOAWAY says that it may have processed all streams, so a client cannot
+// know what became of its request. The frame is complete in one write; it may break
+// the response to another stream that is written at the same moment.
 func goAway(_ encounter, _ http.ResponseWriter, r *http.Request) {
 	c := r.Context().Value(connKey{}).(net.Conn)
 	if r.ProtoMajor == 2 {
-		frame := []byte{0, 0, 8, 7 /* GOAWAY */, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0 /* NO_ERROR */}
+		frame := []byte{
+			0, 0, 8, // length
+			7,          // GOAWAY
+			0,          // flags
+			0, 0, 0, 0, // the connection
+			0x7f, 0xff, 0xff, 0xff, // the last stream that may have been processed: all
+			0, 0, 0, 0, // NO_ERROR
+		}
 		c.(*tls.Conn).Write(frame)
 	}
 	c.Close()

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Set puts faults in the place of those that are on; none heals the service.
-// What hangs because of the old ones is let go first. A fault that there is not,
-// or not with these numbers, or not on this system, is an error and changes
-// nothing; if the system refuses what a fault needs, the service is left healed.
+// Set replaces the faults that are on; without arguments it heals the service. First
+// it lets go of what hangs because of the old ones. An unknown fault, or one that
+// these numbers or this system do not allow, is an error and changes nothing. If the
+// system refuses what a fault needs, that is an error and leaves the service healed.
 //
-// Of the faults of a layer (lookup, connection, request) the first that hits
-// counts. slow goes with any: before an answer, after a hang.
+// Of several faults of a layer (lookup, connection, request), the first that is met
+// counts. slow goes with any other: it delays an answer, and the answer after a hang.
 func (h *Host) Set(faults ...Fault) error {
 	h.setMu.Lock()
 	defer h.setMu.Unlock()
@@ -26,7 +26,7 @@ func (h *Host) Set(faults ...Fault) error {
 		}
 		need[f.Name] = true
 	}
-	// The address of SYNs that are dropped is one for all: let the old one go first.
+	// Old and new fault may need the same address, so the old one goes first.
 	if err := h.clearFaults(); err != nil {
 		return err
 	}
@@ -42,15 +42,17 @@ func (h *Host) Set(faults ...Fault) error {
 	return nil
 }
 
-// clearFaults takes the faults off that are on.
+// clearFaults switches off all faults and lets go of what hangs because of them.
 func (h *Host) clearFaults() error {
 	h.mu.Lock()
 	if h.isClosed {
 		h.mu.Unlock()
 		return errors.New(h.name + ": closed")
 	}
-	old, silent := h.faults, h.badServer
-	h.faults, h.badServer = nil, nil
+	old := h.faults
+	h.faults = nil
+	server := h.badServer
+	h.badServer = nil
 	h.mu.Unlock()
 	for _, a := range old {
 		close(a.off)
@@ -59,13 +61,13 @@ func (h *Host) clearFaults() error {
 	for _, c := range h.connections() {
 		c.resume()
 	}
-	if silent != nil {
-		return silent.Close()
+	if server != nil {
+		return server.Close()
 	}
 	return nil
 }
 
-// prepare makes what faults need that are about to be on.
+// prepare sets up the sockets that the named faults need.
 func (h *Host) prepare(need map[string]bool) error {
 	if stalls := need["send-stalls"]; stalls != h.smallBuffers {
 		if err := limitBuffers(h.tcp, stalls); err != nil {
@@ -73,28 +75,28 @@ func (h *Host) prepare(need map[string]bool) error {
 		}
 		h.smallBuffers = stalls
 	}
-	var silent io.Closer
+	var server io.Closer
 	var err error
 	switch {
 	case need["connect-silent"], need["connect-first-silent"]:
-		silent, err = dropSYNs(silentAddress, h.port())
+		server, err = dropSYNs(silentAddress, h.port())
 	case need["first-stopped"]:
-		silent, err = startStopped(h.port())
+		server, err = startStopped(h.port())
 	case need["first-silent"] && h.plain:
-		silent, err = startMute(h.port(), nil)
+		server, err = startMute(h.port(), nil)
 	case need["first-silent"]:
-		silent, err = startMute(h.port(), h.tlsConfig)
+		server, err = startMute(h.port(), h.tlsConfig)
 	}
-	if err != nil || silent == nil {
+	if err != nil || server == nil {
 		return err
 	}
 	h.mu.Lock()
-	h.badServer = silent
+	h.badServer = server
 	h.mu.Unlock()
 	return nil
 }
 
-// applyFault does what a fault does at the moment it is switched on.
+// applyFault does what a fault does once, when it is switched on.
 func (h *Host) applyFault(a *activeFault) {
 	if a.kind.Name == "server-stopped" {
 		h.tcp.SetDeadline(longAgo) // wakes accept
@@ -112,11 +114,11 @@ func (h *Host) applyFault(a *activeFault) {
 }
 
 // noticeDelay is how long clients have to notice that a connection ends. A client
-// that sends a POST in this moment cannot know whether it was read.
+// that sends a POST on it in this time cannot know whether the server read it.
 const noticeDelay = 250 * time.Millisecond
 
-// Retire ends the connections that are there, each when it is idle, as servers do
-// after a while. When it returns, the clients can see that, unless they have a request under way.
+// Retire ends the present connections, each when it is idle, as servers do after a
+// while. When it returns, the clients of all idle connections can see their end.
 func (h *Host) Retire() {
 	h.setMu.Lock()
 	defer h.setMu.Unlock()

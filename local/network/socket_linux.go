@@ -14,13 +14,14 @@ import (
 // manyLoopbacks says that all of 127.0.0.0/8 is this machine.
 const manyLoopbacks = true
 
-// fullQueue is a listening socket whose accept queue is full: the kernel drops
+// fullQueue is a listening socket whose accept queue is full, so that the kernel drops
 // further SYNs (tcp_conn_request in net/ipv4/tcp_input.c).
 type fullQueue struct {
 	socket int
 	filler []net.Conn
 }
 
+// dropSYNs makes the kernel drop SYNs for an address until the closer is closed.
 func dropSYNs(address netip.Addr, port int) (io.Closer, error) {
 	socket, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -44,7 +45,7 @@ func (f *fullQueue) listen(at syscall.Sockaddr) error {
 		os.NewSyscallError("listen", syscall.Listen(f.socket, 0)))
 }
 
-// fill connects until it cannot.
+// fill connects until the queue is full.
 func (f *fullQueue) fill(address string) error {
 	const most = 8
 	for range most {
@@ -60,8 +61,8 @@ func (f *fullQueue) fill(address string) error {
 	return fmt.Errorf("%s still accepts after %d connections", address, most)
 }
 
-// Close closes the socket before the connections in its queue, so that these
-// leave nothing behind that a later bind would find in use.
+// Close closes the socket before the connections in its queue. The other order would
+// leave the address in use for a later bind.
 func (f *fullQueue) Close() error {
 	err := os.NewSyscallError("close", syscall.Close(f.socket))
 	for _, c := range f.filler {
@@ -70,14 +71,16 @@ func (f *fullQueue) Close() error {
 	return err
 }
 
-// limitBuffers makes the connections that a listener accepts from now on take
-// little that nobody reads, or as much as usual. The peer's send buffer grows
-// with the segment size (tcp_sndbuf_expand in net/ipv4/tcp_input.c): 2.5 MB with
-// loopback's own.
+// limitBuffers sets how much of unread data the connections take that a listener
+// accepts from now on: little, or as much as usual. It also sets the segment size,
+// since the peer's send buffer grows with that (tcp_sndbuf_expand in
+// net/ipv4/tcp_input.c), to 2.5 MB with loopback's own.
 func limitBuffers(l *net.TCPListener, small bool) error {
-	window, segment := 4<<20, 0 // 0 is the interface's own
+	window := 4 << 20
+	segment := 0 // the interface's own
 	if small {
-		window, segment = 2048, 536
+		window = 2048
+		segment = 536
 	}
 	raw, err := l.SyscallConn()
 	if err != nil {
