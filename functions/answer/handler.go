@@ -61,8 +61,8 @@ type citation struct {
 	Text       string `json:"text"`
 }
 
-// reply is what is said of an answer after its passages and its text.
-type reply struct {
+// summary is what is said of an answer after its passages and its text.
+type summary struct {
 	Finish           rag.Finish `json:"finish,omitempty"` // why the model stopped; absent where there is no answer
 	Model            string     `json:"model,omitempty"`
 	Citations        []citation `json:"citations"`
@@ -88,7 +88,7 @@ type degraded struct {
 type wholeAnswer struct {
 	Answer   *string         `json:"answer"` // null where there is none
 	Passages []query.Passage `json:"passages"`
-	reply
+	summary
 }
 
 func (h handler) answer(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
@@ -102,24 +102,24 @@ func (h handler) answer(ctx context.Context, r *apigw.Request) (apigw.Response, 
 			return apigw.Response{}, err
 		}
 	}
-	q, err := question(r)
+	q, err := readQuestion(r)
 	if err != nil {
 		return apigw.Response{}, err
 	}
 	progress := rag.Progress{Passages: func([]rag.Passage) error { return nil }, Text: func(string) error { return nil }}
 	if events != nil {
-		progress = stream(events)
+		progress = streamProgress(events)
 	}
 	got, err := rag.Answer(ctx, r.Tenant, q, h.options, h.embedder, h.searcher, h.generator, progress)
-	h.count(ctx, got)
+	h.countMetrics(ctx, got)
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	told := h.tell(got, r.OperationID)
+	rest := h.summarize(got, r.OperationID)
 	if events != nil {
-		return apigw.Response{}, finish(events, told)
+		return apigw.Response{}, sendEnd(events, rest)
 	}
-	return whole(got, told, q.Strict), nil
+	return jsonResponse(got, rest, q.Strict), nil
 }
 
 // defaultTopK is more than a retrieval's: a model reads quickly, and what it is not
@@ -127,8 +127,8 @@ func (h handler) answer(ctx context.Context, r *apigw.Request) (apigw.Response, 
 // passage that has the fact, with 8 there are 36 (TestAnswersToTheSamples).
 const defaultTopK = 8
 
-// question reads the request.
-func question(r *apigw.Request) (rag.Question, error) {
+// readQuestion reads the request.
+func readQuestion(r *apigw.Request) (rag.Question, error) {
 	var body answerBody
 	if err := r.JSON(&body); err != nil {
 		return rag.Question{}, err
@@ -141,9 +141,9 @@ func question(r *apigw.Request) (rag.Question, error) {
 	return out, nil
 }
 
-// whole makes one answer of everything.
-func whole(got rag.AnswerResult, told reply, strict bool) apigw.Response {
-	out := wholeAnswer{Passages: query.Passages(got.Passages), reply: told}
+// jsonResponse makes one answer of everything.
+func jsonResponse(got rag.AnswerResult, rest summary, strict bool) apigw.Response {
+	out := wholeAnswer{Passages: query.Passages(got.Passages), summary: rest}
 	if got.Degraded == nil {
 		out.Answer = &got.Text
 	}
@@ -157,9 +157,9 @@ func whole(got rag.AnswerResult, told reply, strict bool) apigw.Response {
 	return response
 }
 
-// tell makes the rest of an answer.
-func (h handler) tell(got rag.AnswerResult, id string) reply {
-	out := reply{
+// summarize makes the rest of an answer.
+func (h handler) summarize(got rag.AnswerResult, id string) summary {
+	out := summary{
 		Finish:           got.Finish,
 		Model:            got.Model,
 		Citations:        []citation{},
@@ -180,8 +180,8 @@ func (h handler) tell(got rag.AnswerResult, id string) reply {
 	return out
 }
 
-// count counts what the operation's metrics tell.
-func (h handler) count(ctx context.Context, got rag.AnswerResult) {
+// countMetrics counts what the operation's metrics tell.
+func (h handler) countMetrics(ctx context.Context, got rag.AnswerResult) {
 	operation.Count(ctx, operation.EmbeddingTokens, got.EmbeddingTokens)
 	operation.Count(ctx, operation.StaleChunks, got.Stale)
 	operation.Count(ctx, operation.CitationsDropped, got.Dropped)

@@ -20,8 +20,8 @@ var found = []rag.Passage{
 	{DocumentID: "b", Text: "two", Score: 0.5},
 }
 
-// shown is what a client sees of an answer.
-type shown struct {
+// clientAnswer is what a client sees of an answer.
+type clientAnswer struct {
 	Answer    *string `json:"answer"`
 	Finish    string  `json:"finish"`
 	Model     string  `json:"model"`
@@ -45,7 +45,7 @@ type shown struct {
 	OperationID string `json:"operation_id"`
 }
 
-func show(t *testing.T, body string) (s shown) {
+func parseAnswer(t *testing.T, body string) (s clientAnswer) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(body), &s); err != nil {
 		t.Fatalf("%s: %v", body, err)
@@ -55,9 +55,9 @@ func show(t *testing.T, body string) (s shown) {
 
 func TestAnswer(t *testing.T) {
 	for _, streams := range []bool{false, true} {
-		w := &world{passages: found, pieces: []string{"It is so [1", "] and so [7]."}, finish: rag.FinishStop}
-		r := send(t, w, request(`{"question":"`+marker+`?","filter":{"collection":"c"}}`), streams)
-		s := show(t, r.Body)
+		f := &fakes{passages: found, pieces: []string{"It is so [1", "] and so [7]."}, finish: rag.FinishStop}
+		r := send(t, f, request(`{"question":"`+marker+`?","filter":{"collection":"c"}}`), streams)
+		s := parseAnswer(t, r.Body)
 		if r.StatusCode != 200 || s.Answer == nil || *s.Answer != "It is so [1] and so." || s.Finish != "stop" || s.Model != "gpt-4.1-mini-2025-04-14" ||
 			s.Dropped != 1 || len(s.Passages) != 2 || s.Degraded != nil || s.OperationID != "op-1" {
 			t.Errorf("got %d %s", r.StatusCode, r.Body)
@@ -69,8 +69,8 @@ func TestAnswer(t *testing.T) {
 		if u := s.Usage; u.Embedding != 7 || u.Prompt != 1000 || u.Completion != 100 || u.Cost == nil || fmt.Sprintf("%.8f", *u.Cost) != "0.00056014" {
 			t.Errorf("got usage %+v", u)
 		}
-		if w.queries[0] != marker+"?" || w.filter.Collection != "c" || w.tenants[0] != "account:"+apigwtest.Account {
-			t.Errorf("got search %+v", w)
+		if f.queries[0] != marker+"?" || f.filter.Collection != "c" || f.tenants[0] != "account:"+apigwtest.Account {
+			t.Errorf("got search %+v", f)
 		}
 		for _, metric := range []string{`"embedding_tokens":7`, `"prompt_tokens":1000`, `"completion_tokens":100`, `"citations_dropped":1`} {
 			if !strings.Contains(logged.String(), metric) {
@@ -84,9 +84,9 @@ func TestAnswer(t *testing.T) {
 func TestAnswerDegraded(t *testing.T) {
 	hung := &fault.Error{Kind: fault.Timeout, Phase: fault.PhaseWait, Detail: "hung", Cause: fmt.Errorf("private")}
 	for _, streams := range []bool{false, true} {
-		w := &world{passages: found, pieces: []string{"It is"}, err: hung}
-		r := send(t, w, request(`{"question":"q"}`), streams)
-		s := show(t, r.Body)
+		f := &fakes{passages: found, pieces: []string{"It is"}, err: hung}
+		r := send(t, f, request(`{"question":"q"}`), streams)
+		s := parseAnswer(t, r.Body)
 		if r.StatusCode != 200 || s.Answer != nil || !strings.Contains(r.Body, `"answer":null`) || len(s.Passages) != 2 || s.Degraded == nil || s.Degraded.Step != "generate" ||
 			s.Degraded.Phase != "wait" || s.Degraded.Kind != "timeout" || strings.Contains(r.Body, "private") {
 			t.Errorf("got %d %s, want the passages and why there is no more", r.StatusCode, r.Body)
@@ -98,7 +98,7 @@ func TestAnswerDegraded(t *testing.T) {
 		}
 		e := request(`{"question":"q"}`)
 		e.Headers["Prefer"] = "handling=strict"
-		if r = send(t, w, e, streams); r.StatusCode != 504 || !strings.Contains(r.Body, `"step":"generate"`) {
+		if r = send(t, f, e, streams); r.StatusCode != 504 || !strings.Contains(r.Body, `"step":"generate"`) {
 			t.Errorf("got %d %s of a strict client, want 504", r.StatusCode, r.Body)
 		}
 	}
@@ -108,14 +108,14 @@ func TestAnswerDegraded(t *testing.T) {
 func TestAnswerUnread(t *testing.T) {
 	hung := &fault.Error{Kind: fault.Timeout, Phase: fault.PhaseWait, Detail: "hung"}
 	for _, streams := range []bool{false, true} {
-		w := &world{passages: found, unread: hung}
-		r := send(t, w, request(`{"question":"q"}`), streams)
-		s := show(t, r.Body)
+		f := &fakes{passages: found, unread: hung}
+		r := send(t, f, request(`{"question":"q"}`), streams)
+		s := parseAnswer(t, r.Body)
 		if r.StatusCode != 200 || s.Answer != nil || len(s.Passages) != 2 || s.Degraded == nil || s.Degraded.Step != "search" || s.Degraded.Phase != "wait" {
 			t.Errorf("got %d %s, want the passages and why there is no more", r.StatusCode, r.Body)
 		}
-		if len(w.prompts) != 0 {
-			t.Errorf("the model was asked: %+v", w.prompts)
+		if len(f.prompts) != 0 {
+			t.Errorf("the model was asked: %+v", f.prompts)
 		}
 		for _, told := range []string{`"degraded":1`, `"step":"search"`, `"phase":"wait"`, `"embedding_tokens":7`} {
 			if !strings.Contains(logged.String(), told) {
@@ -124,16 +124,16 @@ func TestAnswerUnread(t *testing.T) {
 		}
 		e := request(`{"question":"q"}`)
 		e.Headers["Prefer"] = "handling=strict"
-		if r = send(t, w, e, streams); r.StatusCode != 504 || !strings.Contains(r.Body, `"step":"search"`) {
+		if r = send(t, f, e, streams); r.StatusCode != 504 || !strings.Contains(r.Body, `"step":"search"`) {
 			t.Errorf("got %d %s of a strict client, want 504", r.StatusCode, r.Body)
 		}
 	}
 }
 
 func TestAnswerOfNothing(t *testing.T) {
-	w := &world{}
-	r := send(t, w, request(`{"question":"q"}`), false)
-	if s := show(t, r.Body); s.Answer == nil || s.Finish != "no_passages" || len(w.prompts) != 0 || !strings.Contains(r.Body, `"passages":[]`) || !strings.Contains(r.Body, `"citations":[]`) {
+	f := &fakes{}
+	r := send(t, f, request(`{"question":"q"}`), false)
+	if s := parseAnswer(t, r.Body); s.Answer == nil || s.Finish != "no_passages" || len(f.prompts) != 0 || !strings.Contains(r.Body, `"passages":[]`) || !strings.Contains(r.Body, `"citations":[]`) {
 		t.Errorf("got %s, want that nothing is known, without a call of the model", r.Body)
 	}
 }
@@ -152,30 +152,30 @@ func events(t *testing.T, body string) (names []string, data []string) {
 }
 
 func TestAnswerStreamed(t *testing.T) {
-	ask := func(w *world) ([]string, []string) {
+	ask := func(f *fakes) ([]string, []string) {
 		e := request(`{"question":"q"}`)
 		e.Headers["Accept"] = "text/event-stream"
-		r := send(t, w, e, true)
+		r := send(t, f, e, true)
 		if r.StatusCode != 200 || r.Headers["Content-Type"] != "text/event-stream" {
 			t.Fatalf("got %d %v", r.StatusCode, r.Headers)
 		}
 		return events(t, r.Body)
 	}
-	names, data := ask(&world{passages: found, pieces: []string{"It is", " so [1", "]."}, finish: rag.FinishStop})
+	names, data := ask(&fakes{passages: found, pieces: []string{"It is", " so [1", "]."}, finish: rag.FinishStop})
 	if d := cmp.Diff([]string{"passages", "text", "text", "text", "citations", "done"}, names); d != "" {
 		t.Fatalf("events (-want +got):\n%s", d)
 	}
 	if data[1] != `{"text":"It is"}` || !strings.Contains(data[0], `"document_id":"a"`) || !strings.Contains(data[4], `"marker":1`) {
 		t.Errorf("got %q", data)
 	}
-	if s := show(t, data[5]); s.Finish != "stop" || s.Usage.Prompt != 1000 || s.OperationID != "op-1" {
+	if s := parseAnswer(t, data[5]); s.Finish != "stop" || s.Usage.Prompt != 1000 || s.OperationID != "op-1" {
 		t.Errorf("got done %s", data[5])
 	}
-	names, data = ask(&world{passages: found, pieces: []string{"It is"}, err: fault.New(fault.Timeout, "hung")})
-	if d := cmp.Diff([]string{"passages", "text", "error"}, names); d != "" || show(t, data[2]).Degraded == nil {
+	names, data = ask(&fakes{passages: found, pieces: []string{"It is"}, err: fault.New(fault.Timeout, "hung")})
+	if d := cmp.Diff([]string{"passages", "text", "error"}, names); d != "" || parseAnswer(t, data[2]).Degraded == nil {
 		t.Errorf("events of a hang, %s (-want +got):\n%s", data, d)
 	}
-	names, _ = ask(&world{})
+	names, _ = ask(&fakes{})
 	if d := cmp.Diff([]string{"passages", "text", "citations", "done"}, names); d != "" {
 		t.Errorf("events where nothing is known (-want +got):\n%s", d)
 	}
@@ -213,15 +213,15 @@ func TestAnswerRefused(t *testing.T) {
 		{"unknown in a message", message(`{"role":"user","content":"x","name":"` + marker + `"}`), "messages[1].name"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &world{}
-			refused(t, w, send(t, w, request(tt.body), true), 400, tt.field)
+			f := &fakes{}
+			wantProblem(t, f, send(t, f, request(tt.body), true), 400, tt.field)
 		})
 	}
 	for accept, streams := range map[string]bool{"text/html": true, "text/event-stream": false} {
-		w := &world{}
+		f := &fakes{}
 		e := request(`{"question":"` + marker + `"}`)
 		e.Headers["Accept"] = accept
-		refused(t, w, send(t, w, e, streams), 406, "")
+		wantProblem(t, f, send(t, f, e, streams), 406, "")
 	}
 }
 
@@ -229,11 +229,11 @@ var calls = []apigwtest.Call{{Method: "POST", Resource: "/answer", Body: `{"ques
 
 // Whatever an event claims to be, it is answered from its caller's documents alone.
 func TestForgedEvents(t *testing.T) {
-	w := &world{passages: found}
-	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newTestHandler(w, from, true) }, w.asked)
+	f := &fakes{passages: found}
+	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newTestHandler(f, from, true) }, f.takeTenants)
 }
 
 func TestAnyEvent(t *testing.T) {
-	w := &world{passages: found}
-	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newTestHandler(w, from, true) }, w.asked)
+	f := &fakes{passages: found}
+	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newTestHandler(f, from, true) }, f.takeTenants)
 }

@@ -26,8 +26,8 @@ type (
 	}
 )
 
-// stream tells of an answer while it grows.
-func stream(events *apigw.Events) rag.Progress {
+// streamProgress tells of an answer while it grows.
+func streamProgress(events *apigw.Events) rag.Progress {
 	return rag.Progress{
 		Passages: func(found []rag.Passage) error {
 			return events.Send("passages", passagesEvent{Passages: query.Passages(found)})
@@ -36,13 +36,13 @@ func stream(events *apigw.Events) rag.Progress {
 	}
 }
 
-// finish ends a streamed answer.
-func finish(events *apigw.Events, told reply) error {
-	if told.Degraded != nil {
-		return events.Send("error", told)
+// sendEnd ends a streamed answer.
+func sendEnd(events *apigw.Events, rest summary) error {
+	if rest.Degraded != nil {
+		return events.Send("error", rest)
 	}
-	if err := events.Send("citations", citationsEvent{told.Citations}); err != nil {
+	if err := events.Send("citations", citationsEvent{rest.Citations}); err != nil {
 		return err
 	}
-	return events.Send("done", told)
+	return events.Send("done", rest)
 }

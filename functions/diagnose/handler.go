@@ -37,14 +37,14 @@ type answer struct {
 // diagnose answers 200 whatever it finds: a way that is not open is what one
 // asks for, not a failure to tell.
 func (h handler) diagnose(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
-	if err := empty(r); err != nil {
+	if err := checkEmptyBody(r); err != nil {
 		return apigw.Response{}, err
 	}
 	out := answer{Targets: diagnose.Run(ctx, h.services, h.options), OperationID: r.OperationID}
-	shut := func(t diagnose.Target) bool { return !t.OK }
-	out.OK = !slices.ContainsFunc(out.Targets, shut)
+	failed := func(t diagnose.Target) bool { return !t.OK }
+	out.OK = !slices.ContainsFunc(out.Targets, failed)
 	for _, t := range out.Targets {
-		if shut(t) {
+		if failed(t) {
 			slog.WarnContext(ctx, "target not reached", "operation", "diagnose", "operation_id", r.OperationID,
 				"target", t.Name, "host", t.Host, "address", t.Address, "step", t.Step, "phase", t.Phase, "detail", t.Error)
 		}
@@ -52,8 +52,8 @@ func (h handler) diagnose(ctx context.Context, r *apigw.Request) (apigw.Response
 	return apigw.Response{Status: http.StatusOK, Body: out}, nil
 }
 
-// empty refuses what the request has no fields for.
-func empty(r *apigw.Request) error {
+// checkEmptyBody refuses what the request has no fields for.
+func checkEmptyBody(r *apigw.Request) error {
 	text, err := r.Text()
 	if err != nil || text == "" {
 		return err

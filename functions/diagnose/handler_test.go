@@ -48,7 +48,7 @@ func send(t *testing.T, services []diagnose.Service, body string) (apigw.Reply, 
 	return reply, lines
 }
 
-func at(name string, step fault.Step, address net.Addr) diagnose.Service {
+func serviceAt(name string, step fault.Step, address net.Addr) diagnose.Service {
 	return diagnose.Service{Name: name, Step: step, URL: &url.URL{Scheme: "http", Host: address.String(), Path: "/"}}
 }
 
@@ -61,7 +61,7 @@ func TestDiagnose(t *testing.T) {
 	}
 	defer silent.Close()
 	start := time.Now()
-	reply, log := send(t, []diagnose.Service{at("dynamodb", fault.StepRead, good.Listener.Addr()), at("openai", fault.StepEmbed, silent.Addr())}, "")
+	reply, log := send(t, []diagnose.Service{serviceAt("dynamodb", fault.StepRead, good.Listener.Addr()), serviceAt("openai", fault.StepEmbed, silent.Addr())}, "")
 	if took := time.Since(start); took > 3*time.Second {
 		t.Errorf("took %v, want about the second that was wished for", took)
 	}
@@ -90,7 +90,7 @@ func TestDiagnose(t *testing.T) {
 func TestRequest(t *testing.T) {
 	good := httptest.NewServer(http.NotFoundHandler())
 	defer good.Close()
-	services := []diagnose.Service{at("openai", fault.StepEmbed, good.Listener.Addr())}
+	services := []diagnose.Service{serviceAt("openai", fault.StepEmbed, good.Listener.Addr())}
 	for body, status := range map[string]int{"": 200, "{}": 200, `{"targets":["openai"]}`: 400, "[]": 400} {
 		reply, _ := send(t, services, body)
 		if reply.StatusCode != status {
@@ -116,8 +116,8 @@ func handlerOf(from config.Tenancy) apigw.Func {
 	return newHandler(nil, diagnose.Options{}, from, nil)
 }
 
-func nobody() []string { return nil } // diagnose asks for no documents
+func noTenants() []string { return nil } // diagnose asks for no documents
 
-func TestForgedEvents(t *testing.T) { apigwtest.Forged(t, calls, handlerOf, nobody) }
+func TestForgedEvents(t *testing.T) { apigwtest.Forged(t, calls, handlerOf, noTenants) }
 
-func TestAnyEvent(t *testing.T) { apigwtest.AnyEvent(t, calls, handlerOf, nobody) }
+func TestAnyEvent(t *testing.T) { apigwtest.AnyEvent(t, calls, handlerOf, noTenants) }

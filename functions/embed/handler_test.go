@@ -29,40 +29,40 @@ func TestPut(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &world{}
+			f := &fakes{}
 			for i, want := range []putAnswer{
 				{DocumentID: "a~1", Chunks: 1, Embedded: 1, Usage: usage{7}, OperationID: "op-1"},
 				{DocumentID: "a~1", Chunks: 1, Reused: 1, Unchanged: true, OperationID: "op-1"}, // the same again: nothing to embed
 			} {
-				r := send(t, w, tt.event)
+				r := send(t, f, tt.event)
 				var got putAnswer
 				if err := json.Unmarshal([]byte(r.Body), &got); r.StatusCode != 200 || err != nil {
 					t.Fatalf("put %d: got %d %s", i, r.StatusCode, r.Body)
 				}
-				if got.Version == "" || got.Version != w.document.Version {
-					t.Errorf("put %d: got version %q, stored %q", i, got.Version, w.document.Version)
+				if got.Version == "" || got.Version != f.document.Version {
+					t.Errorf("put %d: got version %q, stored %q", i, got.Version, f.document.Version)
 				}
 				got.Version = ""
 				if d := cmp.Diff(want, got); d != "" {
 					t.Errorf("put %d (-want +got):\n%s", i, d)
 				}
 			}
-			if want := "replace account:123456789012 a~1"; strings.Count(strings.Join(w.calls, ", "), want) != 1 {
-				t.Errorf("got calls %v, want one %q: the second put changes nothing", w.calls, want)
+			if want := "replace account:123456789012 a~1"; strings.Count(strings.Join(f.calls, ", "), want) != 1 {
+				t.Errorf("got calls %v, want one %q: the second put changes nothing", f.calls, want)
 			}
 		})
 	}
 }
 
 func TestPutKeepsWhatWasSent(t *testing.T) {
-	w := &world{}
-	send(t, w, request("PUT", "a", "application/json", `{"text":"`+marker+` é","title":"T","collection":"c","metadata":{"k":"v","n":2026.0,"big":12345678901234567890,"yes":true}}`))
-	if d := w.document; d.Title != "T" || d.Collection != "c" || d.Metadata["k"] != metadata.String("v") || d.Metadata["n"].Decimal() != "2026" ||
+	f := &fakes{}
+	send(t, f, request("PUT", "a", "application/json", `{"text":"`+marker+` é","title":"T","collection":"c","metadata":{"k":"v","n":2026.0,"big":12345678901234567890,"yes":true}}`))
+	if d := f.document; d.Title != "T" || d.Collection != "c" || d.Metadata["k"] != metadata.String("v") || d.Metadata["n"].Decimal() != "2026" ||
 		d.Metadata["big"].Decimal() != "12345678901234567890" || d.Metadata["yes"] != metadata.Bool(true) || d.Chunks != 1 {
 		t.Errorf("got document %+v", d)
 	}
-	if len(w.chunks) != 1 || w.chunks[0].Text != marker+" é" {
-		t.Errorf("got chunks %+v, want the text", w.chunks)
+	if len(f.chunks) != 1 || f.chunks[0].Text != marker+" é" {
+		t.Errorf("got chunks %+v, want the text", f.chunks)
 	}
 }
 
@@ -121,8 +121,8 @@ func TestPutRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &world{}
-			refused(t, w, send(t, w, request("PUT", "a", "application/json", tt.body)), 400, tt.field)
+			f := &fakes{}
+			wantProblem(t, f, send(t, f, request("PUT", "a", "application/json", tt.body)), 400, tt.field)
 		})
 	}
 	for name, body := range map[string]string{
@@ -132,7 +132,7 @@ func TestPutRefused(t *testing.T) {
 		"text":     `{"text":"` + strings.Repeat("To be. ", (1<<20)/7) + strings.Repeat("a", (1<<20)%7) + `"}`,
 	} {
 		t.Run(name+" at the limit", func(t *testing.T) {
-			if r := send(t, &world{}, request("PUT", "a", "application/json", body)); r.StatusCode != 200 {
+			if r := send(t, &fakes{}, request("PUT", "a", "application/json", body)); r.StatusCode != 200 {
 				t.Errorf("got %d %s, want 200", r.StatusCode, r.Body)
 			}
 		})
@@ -168,8 +168,8 @@ func TestTextBodyRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &world{}
-			refused(t, w, send(t, w, tt.event), tt.status, tt.field)
+			f := &fakes{}
+			wantProblem(t, f, send(t, f, tt.event), tt.status, tt.field)
 		})
 	}
 }
@@ -179,8 +179,8 @@ func TestIDsRefused(t *testing.T) {
 		"%", "%zz", "%ff", "a%252Fb", "doc%23" + marker, strings.Repeat("a", 129)} {
 		for _, method := range []string{"PUT", "DELETE"} {
 			t.Run(method+" "+id, func(t *testing.T) {
-				w := &world{}
-				refused(t, w, send(t, w, request(method, id, "text/plain", marker)), 400, "document_id")
+				f := &fakes{}
+				wantProblem(t, f, send(t, f, request(method, id, "text/plain", marker)), 400, "document_id")
 			})
 		}
 	}
@@ -188,22 +188,22 @@ func TestIDsRefused(t *testing.T) {
 
 func TestNoIdentity(t *testing.T) {
 	for _, method := range []string{"PUT", "DELETE"} {
-		w := &world{}
+		f := &fakes{}
 		e := request(method, "a", "text/plain", marker)
 		e.RequestContext.Identity.AccountID = ""
-		refused(t, w, send(t, w, e), 401, "")
+		wantProblem(t, f, send(t, f, e), 401, "")
 	}
 }
 
 func TestDelete(t *testing.T) {
-	w := &world{}
+	f := &fakes{}
 	for range 2 {
-		if r := send(t, w, request("DELETE", "a", "", "")); r.StatusCode != 204 || r.Body != "" {
+		if r := send(t, f, request("DELETE", "a", "", "")); r.StatusCode != 204 || r.Body != "" {
 			t.Errorf("got %d %q, want 204 and no body", r.StatusCode, r.Body)
 		}
 	}
-	w.err = fault.New(fault.Conflict, "overtaken")
-	if r := send(t, w, request("DELETE", "a", "", "")); r.StatusCode != 409 {
+	f.err = fault.New(fault.Conflict, "overtaken")
+	if r := send(t, f, request("DELETE", "a", "", "")); r.StatusCode != 409 {
 		t.Errorf("got %d %s, want 409", r.StatusCode, r.Body)
 	}
 }
@@ -215,11 +215,11 @@ var calls = []apigwtest.Call{
 
 // Whatever an event claims to be, it changes no documents but its caller's own.
 func TestForgedEvents(t *testing.T) {
-	w := &world{}
-	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(w, w, from, nil) }, w.asked)
+	f := &fakes{}
+	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(f, f, from, nil) }, f.takeTenants)
 }
 
 func TestAnyEvent(t *testing.T) {
-	w := &world{}
-	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(w, w, from, nil) }, w.asked)
+	f := &fakes{}
+	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(f, f, from, nil) }, f.takeTenants)
 }

@@ -24,8 +24,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit))
 }
 
-// world is an embedder and a store that keep count of what was asked of them.
-type world struct {
+// fakes is an embedder and a store that keep count of what was asked of them.
+type fakes struct {
 	err      error // what every call of the store returns
 	known    map[string][]float32
 	embedded []string
@@ -34,10 +34,10 @@ type world struct {
 	chunks   []rag.Chunk
 }
 
-func (w *world) Model() string { return "fake/3" }
+func (f *fakes) Model() string { return "fake/3" }
 
-func (w *world) Embed(_ context.Context, texts []string) ([][]float32, int, error) {
-	w.embedded = append(w.embedded, texts...)
+func (f *fakes) Embed(_ context.Context, texts []string) ([][]float32, int, error) {
+	f.embedded = append(f.embedded, texts...)
 	out := make([][]float32, len(texts))
 	for i := range out {
 		out[i] = []float32{1, 0, 0}
@@ -45,28 +45,28 @@ func (w *world) Embed(_ context.Context, texts []string) ([][]float32, int, erro
 	return out, 7 * len(texts), nil
 }
 
-func (w *world) Latest(_ context.Context, tenant, id string) (rag.Document, string, error) {
-	w.calls = append(w.calls, "latest "+tenant+" "+id)
-	return w.document, w.document.Version, w.err
+func (f *fakes) Latest(_ context.Context, tenant, id string) (rag.Document, string, error) {
+	f.calls = append(f.calls, "latest "+tenant+" "+id)
+	return f.document, f.document.Version, f.err
 }
 
-func (w *world) Embeddings(context.Context, string, string, string) (map[string][]float32, error) {
-	return w.known, w.err
+func (f *fakes) Embeddings(context.Context, string, string, string) (map[string][]float32, error) {
+	return f.known, f.err
 }
 
-func (w *world) Replace(_ context.Context, tenant string, d rag.Document, chunks []rag.Chunk) error {
-	w.calls = append(w.calls, "replace "+tenant+" "+d.ID)
-	w.document, w.chunks = d, chunks
-	w.known = map[string][]float32{}
+func (f *fakes) Replace(_ context.Context, tenant string, d rag.Document, chunks []rag.Chunk) error {
+	f.calls = append(f.calls, "replace "+tenant+" "+d.ID)
+	f.document, f.chunks = d, chunks
+	f.known = map[string][]float32{}
 	for _, c := range chunks {
-		w.known[c.Hash] = c.Embedding
+		f.known[c.Hash] = c.Embedding
 	}
-	return w.err
+	return f.err
 }
 
-func (w *world) Delete(_ context.Context, tenant, id string) error {
-	w.calls = append(w.calls, "delete "+tenant+" "+id)
-	return w.err
+func (f *fakes) Delete(_ context.Context, tenant, id string) error {
+	f.calls = append(f.calls, "delete "+tenant+" "+id)
+	return f.err
 }
 
 // request is an event as API Gateway sends it, of apigwtest.Account.
@@ -78,10 +78,10 @@ func request(method, id, media, body string) apigwtest.Event {
 }
 
 // send handles the event, and checks that the log has no trace of any marker.
-func send(t *testing.T, w *world, e apigwtest.Event) apigw.Reply {
+func send(t *testing.T, f *fakes, e apigwtest.Event) apigw.Reply {
 	t.Helper()
 	logged.Reset()
-	reply := apigwtest.Send(t, t.Context(), newHandler(w, w, config.Tenancy{}, nil), e)
+	reply := apigwtest.Send(t, t.Context(), newHandler(f, f, config.Tenancy{}, nil), e)
 	if log := logged.String(); strings.Contains(log, marker) || strings.Count(log, "operation finished") != 1 {
 		t.Errorf("the log has content of the request, or not one finish line:\n%s", log)
 	}
@@ -91,21 +91,21 @@ func send(t *testing.T, w *world, e apigwtest.Event) apigw.Reply {
 // marker stands in every body's content, so that it shows where content leaks.
 const marker = "xyzzymarker"
 
-// refused checks that the reply is a problem of the status that names the
+// wantProblem checks that the reply is a problem of the status that names the
 // field, says nothing of the content, and that nothing was asked of the world.
-func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
+func wantProblem(t *testing.T, f *fakes, r apigw.Reply, status int, field string) {
 	t.Helper()
 	apigwtest.WantProblem(t, r, status, field, marker)
-	if len(w.calls) > 0 || len(w.embedded) > 0 {
-		t.Errorf("got calls %v and %d texts embedded, want none", w.calls, len(w.embedded))
+	if len(f.calls) > 0 || len(f.embedded) > 0 {
+		t.Errorf("got calls %v and %d texts embedded, want none", f.calls, len(f.embedded))
 	}
 }
 
-// asked gives the tenants whose documents were asked for since it was called last.
-func (w *world) asked() (tenants []string) {
-	for _, c := range w.calls {
+// takeTenants gives the tenants whose documents were asked for since it was called last.
+func (f *fakes) takeTenants() (tenants []string) {
+	for _, c := range f.calls {
 		tenants = append(tenants, strings.Fields(c)[1])
 	}
-	w.calls = nil
+	f.calls = nil
 	return tenants
 }

@@ -22,10 +22,10 @@ var shown = document{DocumentID: "a", Status: "ready", Version: "v1", Title: "T"
 	Metadata: metadata.Map{"k": metadata.String("v")}, Chunks: 3, UpdatedAt: "2026-11-24T09:30:00Z"}
 
 func TestGet(t *testing.T) {
-	w := &world{documents: []rag.Document{stored}}
+	f := &fakes{documents: []rag.Document{stored}}
 	e := request("GET", "/documents/{document_id}", "")
 	e.PathParameters = map[string]string{"document_id": "a"}
-	r := send(t, w, e)
+	r := send(t, f, e)
 	var got document
 	if err := json.Unmarshal([]byte(r.Body), &got); r.StatusCode != 200 || err != nil {
 		t.Fatalf("got %d %s", r.StatusCode, r.Body)
@@ -33,11 +33,11 @@ func TestGet(t *testing.T) {
 	if d := cmp.Diff(shown, got); d != "" {
 		t.Errorf("document (-want +got):\n%s", d)
 	}
-	if want := []string{"get account:123456789012 a"}; !cmp.Equal(want, w.calls) {
-		t.Errorf("got calls %v, want %v", w.calls, want)
+	if want := []string{"get account:123456789012 a"}; !cmp.Equal(want, f.calls) {
+		t.Errorf("got calls %v, want %v", f.calls, want)
 	}
-	w.err = fault.New(fault.NotFound, "no such document")
-	if r := send(t, w, e); r.StatusCode != 404 || r.Headers["Content-Type"] != "application/problem+json" {
+	f.err = fault.New(fault.NotFound, "no such document")
+	if r := send(t, f, e); r.StatusCode != 404 || r.Headers["Content-Type"] != "application/problem+json" {
 		t.Errorf("got %d %s, want a problem 404", r.StatusCode, r.Body)
 	}
 }
@@ -45,10 +45,10 @@ func TestGet(t *testing.T) {
 func TestGetRefused(t *testing.T) {
 	for _, id := range []string{"", "..", "a%2F" + marker, "%2e%2e", "a%00", "%zz", "%ff", strings.Repeat("a", 129)} {
 		t.Run(id, func(t *testing.T) {
-			w := &world{}
+			f := &fakes{}
 			e := request("GET", "/documents/{document_id}", "")
 			e.PathParameters = map[string]string{"document_id": id}
-			refused(t, w, send(t, w, e), 400, "document_id")
+			wantProblem(t, f, send(t, f, e), 400, "document_id")
 		})
 	}
 }
@@ -56,12 +56,12 @@ func TestGetRefused(t *testing.T) {
 func TestList(t *testing.T) {
 	tests := []struct {
 		name  string
-		world world
+		world fakes
 		want  string
 	}{
-		{"none", world{}, `{"documents":[]}`},
-		{"last page", world{documents: []rag.Document{stored}}, `{"documents":[` + text(t, shown) + `]}`},
-		{"one of many", world{documents: []rag.Document{stored}, next: "n"}, `{"documents":[` + text(t, shown) + `],"cursor":"n"}`},
+		{"none", fakes{}, `{"documents":[]}`},
+		{"last page", fakes{documents: []rag.Document{stored}}, `{"documents":[` + text(t, shown) + `]}`},
+		{"one of many", fakes{documents: []rag.Document{stored}, next: "n"}, `{"documents":[` + text(t, shown) + `],"cursor":"n"}`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -100,10 +100,10 @@ func TestListRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name+"="+tt.value, func(t *testing.T) {
-			w := &world{}
+			f := &fakes{}
 			e := request("GET", "/documents", "")
 			e.QueryStringParameters = map[string]string{tt.name: tt.value}
-			refused(t, w, send(t, w, e), 400, tt.field)
+			wantProblem(t, f, send(t, f, e), 400, tt.field)
 		})
 	}
 }
@@ -115,18 +115,18 @@ func TestAnswersFit(t *testing.T) {
 	for i := range 20 {
 		big[strings.Repeat("k", 60)+fmt.Sprint(i)] = metadata.String(strings.Repeat("\x01", 512))
 	}
-	w := &world{}
+	f := &fakes{}
 	for i := range 100 {
 		id := fmt.Sprintf("doc-%02d", i)
-		w.documents = append(w.documents, rag.Document{ID: id, Version: "1-1", Title: strings.Repeat("<", 500), Metadata: big})
-		w.passages = append(w.passages, rag.Passage{DocumentID: id, Text: strings.Repeat("<\x02", 900) + id, Title: strings.Repeat("<", 500), Metadata: big, Score: 0.5})
+		f.documents = append(f.documents, rag.Document{ID: id, Version: "1-1", Title: strings.Repeat("<", 500), Metadata: big})
+		f.passages = append(f.passages, rag.Passage{DocumentID: id, Text: strings.Repeat("<\x02", 900) + id, Title: strings.Repeat("<", 500), Metadata: big, Score: 0.5})
 	}
-	r := send(t, w, request("POST", "/retrieve", `{"query":"what?","top_k":100}`))
+	r := send(t, f, request("POST", "/retrieve", `{"query":"what?","top_k":100}`))
 	var found retrieveAnswer
 	if err := json.Unmarshal([]byte(r.Body), &found); err != nil || r.StatusCode != 200 || len(found.Passages) == 0 || len(found.Passages) == 100 || !found.Incomplete {
 		t.Errorf("got %d, %d passages, incomplete %t and error %v; want fewer than 100, and that said", r.StatusCode, len(found.Passages), found.Incomplete, err)
 	}
-	r = send(t, w, request("GET", "/documents", ""))
+	r = send(t, f, request("GET", "/documents", ""))
 	var listed listAnswer
 	if err := json.Unmarshal([]byte(r.Body), &listed); err != nil || r.StatusCode != 200 || len(listed.Documents) == 0 {
 		t.Errorf("got %d, %d documents and error %v; want some", r.StatusCode, len(listed.Documents), err)

@@ -44,7 +44,7 @@ func newHandler(e rag.Embedder, s reader, from config.Tenancy, t *trace.Tracer) 
 
 type retrieveBody struct {
 	query.Fields
-	Words string `json:"query"`
+	Text string `json:"query"`
 }
 
 type usage struct {
@@ -66,7 +66,7 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 	if err := r.JSON(&body); err != nil {
 		return apigw.Response{}, err
 	}
-	found, err := rag.Retrieve(ctx, r.Tenant, body.Query(body.Words, defaultTopK, false), h.embedder, h.store)
+	found, err := rag.Retrieve(ctx, r.Tenant, body.Query(body.Text, defaultTopK, false), h.embedder, h.store)
 	operation.Count(ctx, operation.EmbeddingTokens, found.Tokens)
 	operation.Count(ctx, operation.StaleChunks, found.Stale)
 	if err != nil {
@@ -90,7 +90,7 @@ type document struct {
 	UpdatedAt  string       `json:"updated_at"` // RFC 3339, UTC
 }
 
-func show(d rag.Document) document {
+func toDocument(d rag.Document) document {
 	return document{DocumentID: d.ID, Status: "ready", Version: d.Version, Title: d.Title, Collection: d.Collection,
 		Metadata: d.Metadata, Chunks: d.Chunks, UpdatedAt: d.UpdatedAt.Format(time.RFC3339)}
 }
@@ -101,7 +101,7 @@ func (h handler) get(ctx context.Context, r *apigw.Request) (apigw.Response, err
 		return apigw.Response{}, err
 	}
 	d, err := rag.Get(ctx, r.Tenant, id, h.store)
-	return apigw.Response{Status: http.StatusOK, Body: show(d)}, err
+	return apigw.Response{Status: http.StatusOK, Body: toDocument(d)}, err
 }
 
 type listAnswer struct {
@@ -114,7 +114,7 @@ func (h handler) list(ctx context.Context, r *apigw.Request) (apigw.Response, er
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	limit, err := limitOf(params)
+	limit, err := parseLimit(params)
 	if err != nil {
 		return apigw.Response{}, err
 	}
@@ -125,7 +125,7 @@ func (h handler) list(ctx context.Context, r *apigw.Request) (apigw.Response, er
 		}
 		out := listAnswer{Documents: []document{}, Cursor: page.Cursor}
 		for _, d := range page.Documents {
-			out.Documents = append(out.Documents, show(d))
+			out.Documents = append(out.Documents, toDocument(d))
 		}
 		if apigw.Fits(out) || limit == 1 {
 			return apigw.Response{Status: http.StatusOK, Body: out}, nil
@@ -134,8 +134,8 @@ func (h handler) list(ctx context.Context, r *apigw.Request) (apigw.Response, er
 	}
 }
 
-// limitOf is how many entries of a list are asked for; 50 where nobody says.
-func limitOf(params map[string]string) (int, error) {
+// parseLimit is how many entries of a list are asked for; 50 where nobody says.
+func parseLimit(params map[string]string) (int, error) {
 	v, ok := params["limit"]
 	if !ok {
 		return 50, nil
@@ -168,7 +168,7 @@ func (h handler) chunks(ctx context.Context, r *apigw.Request) (apigw.Response, 
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	limit, err := limitOf(params)
+	limit, err := parseLimit(params)
 	if err != nil {
 		return apigw.Response{}, err
 	}

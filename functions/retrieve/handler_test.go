@@ -58,8 +58,8 @@ func TestRetrieve(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &world{passages: found}
-			r := send(t, w, request("POST", "/retrieve", tt.body))
+			f := &fakes{passages: found}
+			r := send(t, f, request("POST", "/retrieve", tt.body))
 			var got retrieveAnswer
 			if err := json.Unmarshal([]byte(r.Body), &got); r.StatusCode != 200 || err != nil {
 				t.Fatalf("got %d %s", r.StatusCode, r.Body)
@@ -75,7 +75,7 @@ func TestRetrieve(t *testing.T) {
 				t.Errorf("answer (-want +got):\n%s", d)
 			}
 			tt.want.Tenant = "account:123456789012"
-			if d := cmp.Diff([]search{tt.want}, w.searches, cmp.Comparer(sameFilter)); d != "" {
+			if d := cmp.Diff([]search{tt.want}, f.searches, cmp.Comparer(sameFilter)); d != "" {
 				t.Errorf("searches (-want +got):\n%s", d)
 			}
 		})
@@ -84,7 +84,7 @@ func TestRetrieve(t *testing.T) {
 
 // Nothing found is an empty list, not null.
 func TestRetrieveNothing(t *testing.T) {
-	r := send(t, &world{}, request("POST", "/retrieve", `{"query":"q"}`))
+	r := send(t, &fakes{}, request("POST", "/retrieve", `{"query":"q"}`))
 	if !strings.Contains(r.Body, `"passages":[]`) {
 		t.Errorf("got %s, want an empty list of passages", r.Body)
 	}
@@ -146,36 +146,36 @@ func TestRetrieveRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			w := &world{}
-			refused(t, w, send(t, w, request("POST", "/retrieve", tt.body)), 400, tt.field)
+			f := &fakes{}
+			wantProblem(t, f, send(t, f, request("POST", "/retrieve", tt.body)), 400, tt.field)
 		})
 	}
 }
 
 func TestRetrieveMediaAndIdentity(t *testing.T) {
 	for _, media := range []string{"", "text/plain", "application/json; charset=latin1", "text/html"} {
-		w := &world{}
+		f := &fakes{}
 		e := request("POST", "/retrieve", `{"query":"`+marker+`"}`)
 		e.Headers["Content-Type"] = media
-		refused(t, w, send(t, w, e), 415, "")
+		wantProblem(t, f, send(t, f, e), 415, "")
 	}
 	for _, route := range []string{"POST /retrieve", "GET /documents", "GET /documents/{document_id}"} {
-		w := &world{}
+		f := &fakes{}
 		method, resource, _ := strings.Cut(route, " ")
 		e := request(method, resource, `{"query":"`+marker+`"}`)
 		e.RequestContext.Identity.AccountID = ""
-		refused(t, w, send(t, w, e), 401, "")
+		wantProblem(t, f, send(t, f, e), 401, "")
 	}
-	w := &world{}
+	f := &fakes{}
 	e := request("POST", "/retrieve", `{"query":"`+marker+`"}`)
 	e.IsBase64Encoded = true
-	refused(t, w, send(t, w, e), 400, "body")
+	wantProblem(t, f, send(t, f, e), 400, "body")
 }
 
 // A failure of a remote service is told by its kind, without its private cause.
 func TestRetrieveFails(t *testing.T) {
-	w := &world{err: &fault.Error{Kind: fault.Unavailable, Detail: "openai: answered 503", Cause: fmt.Errorf("private")}}
-	r := send(t, w, request("POST", "/retrieve", `{"query":"`+marker+`"}`))
+	f := &fakes{err: &fault.Error{Kind: fault.Unavailable, Detail: "openai: answered 503", Cause: fmt.Errorf("private")}}
+	r := send(t, f, request("POST", "/retrieve", `{"query":"`+marker+`"}`))
 	if r.StatusCode != 503 || !strings.Contains(r.Body, `"step":"embed"`) || strings.Contains(r.Body, "private") {
 		t.Errorf("got %d %s, want 503 in step embed", r.StatusCode, r.Body)
 	}
@@ -189,11 +189,11 @@ var calls = []apigwtest.Call{
 
 // Whatever an event claims to be, it reads no documents but its caller's own.
 func TestForgedEvents(t *testing.T) {
-	w := &world{documents: []rag.Document{{ID: "a"}}}
-	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(w, w, from, nil) }, w.asked)
+	f := &fakes{documents: []rag.Document{{ID: "a"}}}
+	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(f, f, from, nil) }, f.takeTenants)
 }
 
 func TestAnyEvent(t *testing.T) {
-	w := &world{documents: []rag.Document{{ID: "a"}}}
-	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(w, w, from, nil) }, w.asked)
+	f := &fakes{documents: []rag.Document{{ID: "a"}}}
+	apigwtest.AnyEvent(t, calls, func(from config.Tenancy) apigw.Func { return newHandler(f, f, from, nil) }, f.takeTenants)
 }

@@ -31,8 +31,8 @@ type search struct {
 	Filter rag.Filter
 }
 
-// world is an embedder and a store that keep what was asked of them.
-type world struct {
+// fakes is an embedder and a store that keep what was asked of them.
+type fakes struct {
 	err       error // what every call returns
 	passages  []rag.Passage
 	documents []rag.Document
@@ -42,38 +42,38 @@ type world struct {
 	calls    []string
 }
 
-func (w *world) Model() string { return "fake/3" }
+func (f *fakes) Model() string { return "fake/3" }
 
-func (w *world) Embed(_ context.Context, texts []string) ([][]float32, int, error) {
-	w.calls = append(w.calls, "embed")
-	if w.err != nil {
-		return nil, 0, w.err
+func (f *fakes) Embed(_ context.Context, texts []string) ([][]float32, int, error) {
+	f.calls = append(f.calls, "embed")
+	if f.err != nil {
+		return nil, 0, f.err
 	}
 	return [][]float32{{1, 0, 0}}, 7, nil
 }
 
-func (w *world) Search(_ context.Context, tenant string, _ []float32, k, _ int, f rag.Filter) (rag.Found, error) {
-	w.calls = append(w.calls, "search")
-	w.searches = append(w.searches, search{tenant, k, f})
-	return rag.Found{Passages: w.passages}, w.err
+func (f *fakes) Search(_ context.Context, tenant string, _ []float32, k, _ int, filter rag.Filter) (rag.Found, error) {
+	f.calls = append(f.calls, "search")
+	f.searches = append(f.searches, search{tenant, k, filter})
+	return rag.Found{Passages: f.passages}, f.err
 }
 
-func (w *world) Get(_ context.Context, tenant, id string) (rag.Document, error) {
-	w.calls = append(w.calls, "get "+tenant+" "+id)
-	if w.err != nil {
-		return rag.Document{}, w.err
+func (f *fakes) Get(_ context.Context, tenant, id string) (rag.Document, error) {
+	f.calls = append(f.calls, "get "+tenant+" "+id)
+	if f.err != nil {
+		return rag.Document{}, f.err
 	}
-	return w.documents[0], nil
+	return f.documents[0], nil
 }
 
-func (w *world) List(_ context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
-	w.calls = append(w.calls, "list "+tenant+" "+cursor)
-	return w.documents[:min(limit, len(w.documents))], w.next, w.err
+func (f *fakes) List(_ context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
+	f.calls = append(f.calls, "list "+tenant+" "+cursor)
+	return f.documents[:min(limit, len(f.documents))], f.next, f.err
 }
 
-func (w *world) Chunks(_ context.Context, tenant, id string, limit int, cursor string) ([]rag.Chunk, string, error) {
-	w.calls = append(w.calls, "chunks "+tenant+" "+id+" "+cursor)
-	return []rag.Chunk{{N: 0, Text: "text", Tokens: 1}}, w.next, w.err
+func (f *fakes) Chunks(_ context.Context, tenant, id string, limit int, cursor string) ([]rag.Chunk, string, error) {
+	f.calls = append(f.calls, "chunks "+tenant+" "+id+" "+cursor)
+	return []rag.Chunk{{N: 0, Text: "text", Tokens: 1}}, f.next, f.err
 }
 
 // marker stands in every body's content, so that it shows where content leaks.
@@ -87,36 +87,36 @@ func request(method, resource, body string) apigwtest.Event {
 }
 
 // send handles the event, and checks that the log has no trace of the marker.
-func send(t *testing.T, w *world, e apigwtest.Event) apigw.Reply {
+func send(t *testing.T, f *fakes, e apigwtest.Event) apigw.Reply {
 	t.Helper()
 	logged.Reset()
-	reply := apigwtest.Send(t, t.Context(), newHandler(w, w, config.Tenancy{}, nil), e)
+	reply := apigwtest.Send(t, t.Context(), newHandler(f, f, config.Tenancy{}, nil), e)
 	if log := logged.String(); strings.Contains(log, marker) || strings.Count(log, "operation finished") != 1 {
 		t.Errorf("the log has content of the request, or not one finish line:\n%s", log)
 	}
 	return reply
 }
 
-// refused checks that the reply is a problem of the status that names the
+// wantProblem checks that the reply is a problem of the status that names the
 // field, says nothing of the content, and that nothing was asked of the world.
-func refused(t *testing.T, w *world, r apigw.Reply, status int, field string) {
+func wantProblem(t *testing.T, f *fakes, r apigw.Reply, status int, field string) {
 	t.Helper()
 	apigwtest.WantProblem(t, r, status, field, marker)
-	if len(w.calls) > 0 {
-		t.Errorf("got calls %v, want none", w.calls)
+	if len(f.calls) > 0 {
+		t.Errorf("got calls %v, want none", f.calls)
 	}
 }
 
-// asked gives the tenants whose documents were asked for since it was called last.
-func (w *world) asked() (tenants []string) {
-	for _, s := range w.searches {
+// takeTenants gives the tenants whose documents were asked for since it was called last.
+func (f *fakes) takeTenants() (tenants []string) {
+	for _, s := range f.searches {
 		tenants = append(tenants, s.Tenant)
 	}
-	for _, c := range w.calls {
+	for _, c := range f.calls {
 		if f := strings.Fields(c); len(f) > 1 {
 			tenants = append(tenants, f[1])
 		}
 	}
-	w.searches, w.calls = nil, nil
+	f.searches, f.calls = nil, nil
 	return tenants
 }

@@ -105,7 +105,7 @@ func storeElsewhere(t *testing.T, url string, in *dynamodb.CreateTableInput, o r
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.SkipTwice = !tellsWhatItMet(t, client, in); o.SkipTwice {
+	if o.SkipRepeatedReplace = !tellsWhatItMet(t, client, in); o.SkipRepeatedReplace {
 		t.Log("left out: \"a replacement twice\", for the endpoint ignores ReturnValuesOnConditionCheckFailure")
 	}
 	ragtest.Store(t, func(t *testing.T) rag.Store { return storeAt(t, url, *in.TableName).Declare(declared...) }, o)

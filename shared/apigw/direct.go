@@ -19,8 +19,8 @@ type Direct struct {
 	Fields []string // an event with any of these is the call; none: an empty object is
 }
 
-// takes tells whether an event is the call.
-func (d Direct) takes(o exact.Object) bool {
+// matches tells whether an event is the call.
+func (d Direct) matches(o exact.Object) bool {
 	for _, f := range d.Fields {
 		if _, ok := o.Fields[f]; ok {
 			return true
@@ -29,9 +29,9 @@ func (d Direct) takes(o exact.Object) bool {
 	return o.Fields != nil && len(d.Fields) == 0 && len(o.Fields) == 0
 }
 
-// fill makes the call of its event: the path's parameters go where a gateway has
+// readDirect makes the call of its event: the path's parameters go where a gateway has
 // them, percent-encoded, and the rest is the body, in its order.
-func (d Direct) fill(c *call, event json.RawMessage, o exact.Object) {
+func (d Direct) readDirect(c *call, event json.RawMessage, o exact.Object) {
 	method, pattern, _ := strings.Cut(d.Route, " ")
 	c.method, c.route, c.params = method, d.Route, map[string]string{}
 	c.headers = map[string][]string{"content-type": {"application/json"}}
@@ -68,11 +68,11 @@ func (d Direct) example() string {
 // tenant is whose documents a direct invocation sees: those of the function's own
 // account, as everybody whom IAM lets invoke it sees them under the rule account.
 // The other rules need to know more of a caller than Lambda tells.
-func (r rule) direct(functionARN string) (string, error) {
+func (r rule) directTenant(functionARN string) (string, error) {
 	if r.Local != "" {
 		return r.Local, nil
 	}
-	if !r.iamAccount() {
+	if !r.isAccount() {
 		return "", fault.New(fault.Forbidden, "RAGTIME_TENANT_FROM=%s does not tell for whom a direct invocation acts; send the request to the API instead", r.Tenancy)
 	}
 	part := strings.Split(functionARN, ":") // arn:aws:lambda:<region>:<account>:function:<name>

@@ -25,24 +25,24 @@ const (
 
 // call is one request, from whichever kind of event.
 type call struct {
-	kind    kind
-	proxied bool   // the answer goes to a gateway or a load balancer: it needs a status and headers
-	got     string // of a foreign event: what it seems to be
+	kind        kind
+	proxied     bool   // the answer goes to a gateway or a load balancer: it needs a status and headers
+	description string // of a foreign event: what it seems to be
 
 	method string
 	route  string // the route that the gateway chose, as "GET /documents/{document_id}"; "" or another where it chose none of ours
 	paths  []string
 	params map[string]string
 
-	headers map[string][]string // by lower-case name
-	named   []string            // every value of Ragtime-Tenant, from wherever the event has headers
-	query   map[string][]string
-	body    string
-	encoded bool // the body is base64
+	headers       map[string][]string // by lower-case name
+	tenantHeaders []string            // every value of Ragtime-Tenant, from wherever the event has headers
+	query         map[string][]string
+	body          string
+	isBase64      bool // the body is base64
 
-	who   identity
-	event string // the gateway's id of the request, for logs
-	api   string
+	identity  identity
+	requestID string // the gateway's id of the request, for logs
+	apiID     string
 }
 
 // identity is what the gateway verified of a caller. It comes from the places
@@ -50,14 +50,14 @@ type call struct {
 // names the owner of the API.
 type identity struct {
 	account, caller, arn string                     // of an IAM caller
-	pooled               bool                       // an IAM caller whose role a Cognito identity pool lent
+	fromIdentityPool     bool                       // an IAM caller whose role a Cognito identity pool lent
 	claims               map[string]json.RawMessage // of a token that a Cognito or JWT authorizer verified; nil without
-	context              map[string]json.RawMessage // what a Lambda authorizer said; nil without
+	authorizer           map[string]json.RawMessage // what a Lambda authorizer said; nil without
 }
 
-// nobody tells whether the gateway verified nothing at all.
-func (i identity) nobody() bool {
-	return i.account == "" && i.caller == "" && i.arn == "" && i.claims == nil && i.context == nil
+// isEmpty tells whether the gateway verified nothing at all.
+func (i identity) isEmpty() bool {
+	return i.account == "" && i.caller == "" && i.arn == "" && i.claims == nil && i.authorizer == nil
 }
 
 // kinds are the kinds of identity that are there, for logs.
@@ -69,7 +69,7 @@ func (i identity) kinds() string {
 	}{
 		{"iam", i.account != "" || i.caller != "" || i.arn != ""},
 		{"claims", i.claims != nil},
-		{"authorizer", i.context != nil},
+		{"authorizer", i.authorizer != nil},
 	} {
 		if k.ok {
 			found = append(found, k.name)
@@ -89,28 +89,28 @@ func (d Direct) read(event json.RawMessage) (call, error) {
 	c := call{kind: kindForeign}
 	switch {
 	case o.Has("methodArn") || o.Has("routeArn"): // looks much like a request, but asks for a policy
-		c.got = "a request for an API Gateway authorizer"
+		c.description = "a request for an API Gateway authorizer"
 	case rc.Has("elb"):
-		c.proxied, c.got = true, "a request of an Application Load Balancer"
+		c.proxied, c.description = true, "a request of an Application Load Balancer"
 	case rc.Has("serviceNetworkArn"):
-		c.proxied, c.got = true, "a request of VPC Lattice"
+		c.proxied, c.description = true, "a request of VPC Lattice"
 	case rc.Has("connectionId"):
-		c.proxied, c.got = true, "a message of a WebSocket API"
+		c.proxied, c.description = true, "a message of a WebSocket API"
 	case rc.Has("http") && o.Has("httpMethod"):
-		c.proxied, c.got = true, "of payload 1.0 and 2.0 at once"
+		c.proxied, c.description = true, "of payload 1.0 and 2.0 at once"
 	case rc.Has("http"):
 		c = call{kind: kindHTTP, proxied: true}
 		c.readHTTP(o, rc)
 	case o.Has("httpMethod"):
 		c = call{kind: kindREST, proxied: true}
 		c.readREST(o, rc)
-	case warmUp(o):
+	case isWarmUp(o):
 		c.kind = kindWarmUp
-	case d.takes(o):
+	case d.matches(o):
 		c = call{kind: kindDirect}
-		d.fill(&c, event, o)
+		d.readDirect(&c, event, o)
 	default:
-		c.got = describe(o)
+		c.description = describeEvent(o)
 	}
 	return c, o.Err()
 }
@@ -118,9 +118,9 @@ func (d Direct) read(event json.RawMessage) (call, error) {
 // readREST reads payload 1.0.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 func (c *call) readREST(o, rc exact.Object) {
-	c.method, c.body, c.encoded = o.Text("httpMethod"), o.Text("body"), o.Flag("isBase64Encoded")
+	c.method, c.body, c.isBase64 = o.Text("httpMethod"), o.Text("body"), o.Flag("isBase64Encoded")
 	c.route = c.method + " " + o.Text("resource")
-	c.paths = withoutStage(o.Text("path"), rc.Text("stage"))
+	c.paths = candidatePaths(o.Text("path"), rc.Text("stage"))
 	c.params = o.Texts("pathParameters")
 	single, multi := o.Texts("headers"), o.Lists("multiValueHeaders")
 	c.readHeaders(single, multi)
@@ -131,20 +131,20 @@ func (c *call) readREST(o, rc exact.Object) {
 	maps.Copy(c.query, o.Lists("multiValueQueryStringParameters"))
 
 	id := rc.Object("identity")
-	c.who = identity{account: id.Text("accountId"), caller: id.Text("caller"), arn: id.Text("userArn"), pooled: id.Has("cognitoIdentityId")}
+	c.identity = identity{account: id.Text("accountId"), caller: id.Text("caller"), arn: id.Text("userArn"), fromIdentityPool: id.Has("cognitoIdentityId")}
 	auth := rc.Object("authorizer")
 	switch {
 	case auth.IsObject("claims"): // a Lambda authorizer can say a text by that name, no object
-		c.who.claims = auth.Object("claims").Fields
-	case len(auth.Fields) > 0 && !onlyNull(auth):
-		c.who.context = auth.Fields
+		c.identity.claims = auth.Object("claims").Fields
+	case len(auth.Fields) > 0 && !allNull(auth):
+		c.identity.authorizer = auth.Fields
 	}
-	c.event, c.api = rc.Text("requestId"), rc.Text("apiId")
+	c.requestID, c.apiID = rc.Text("requestId"), rc.Text("apiId")
 }
 
-// onlyNull tells of an HTTP API without an authorizer, which says so with
+// allNull tells of an HTTP API without an authorizer, which says so with
 // {"claims": null, "scopes": null} in payload 1.0.
-func onlyNull(o exact.Object) bool {
+func allNull(o exact.Object) bool {
 	for name := range o.Fields {
 		if o.Has(name) {
 			return false
@@ -159,9 +159,9 @@ func onlyNull(o exact.Object) bool {
 // https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 func (c *call) readHTTP(o, rc exact.Object) {
 	http := rc.Object("http")
-	c.method, c.body, c.encoded = http.Text("method"), o.Text("body"), o.Flag("isBase64Encoded")
+	c.method, c.body, c.isBase64 = http.Text("method"), o.Text("body"), o.Flag("isBase64Encoded")
 	c.route = o.Text("routeKey")
-	c.paths = withoutStage(o.Text("rawPath"), rc.Text("stage"))
+	c.paths = candidatePaths(o.Text("rawPath"), rc.Text("stage"))
 	c.params = o.Texts("pathParameters")
 	c.readHeaders(o.Texts("headers"), nil)
 	// The raw query tells a parameter that was sent twice from one with a comma in it.
@@ -173,14 +173,14 @@ func (c *call) readHTTP(o, rc exact.Object) {
 
 	auth := rc.Object("authorizer")
 	iam := auth.Object("iam")
-	c.who = identity{account: iam.Text("accountId"), caller: iam.Text("callerId"), arn: iam.Text("userArn"), pooled: iam.Has("cognitoIdentity")}
+	c.identity = identity{account: iam.Text("accountId"), caller: iam.Text("callerId"), arn: iam.Text("userArn"), fromIdentityPool: iam.Has("cognitoIdentity")}
 	if auth.Has("jwt") {
-		c.who.claims = auth.Object("jwt").Object("claims").Fields
+		c.identity.claims = auth.Object("jwt").Object("claims").Fields
 	}
 	if auth.Has("lambda") {
-		c.who.context = auth.Object("lambda").Fields
+		c.identity.authorizer = auth.Object("lambda").Fields
 	}
-	c.event, c.api = rc.Text("requestId"), rc.Text("apiId")
+	c.requestID, c.apiID = rc.Text("requestId"), rc.Text("apiId")
 }
 
 // readHeaders keeps the headers by lower-case name. Where a name is in both
@@ -195,27 +195,27 @@ func (c *call) readHeaders(single map[string]string, multi map[string][]string) 
 	for _, name := range slices.Sorted(maps.Keys(single)) {
 		key := strings.ToLower(name)
 		if key == tenantHeader {
-			c.named = append(c.named, single[name])
+			c.tenantHeaders = append(c.tenantHeaders, single[name])
 		}
 		if _, ok := many[key]; !ok {
 			c.headers[key] = append(c.headers[key], single[name])
 		}
 	}
-	c.named = append(c.named, many[tenantHeader]...)
+	c.tenantHeaders = append(c.tenantHeaders, many[tenantHeader]...)
 }
 
-// withoutStage gives the paths that a request may mean: as it is, and without the
+// candidatePaths gives the paths that a request may mean: as it is, and without the
 // stage, which an HTTP API leaves in front.
-func withoutStage(path, stage string) []string {
+func candidatePaths(path, stage string) []string {
 	if rest, ok := strings.CutPrefix(path, "/"+stage); ok && stage != "" && strings.HasPrefix(rest, "/") {
 		return []string{path, rest}
 	}
 	return []string{path}
 }
 
-// warmUp tells of events that only want the process to be there: EventBridge's
+// isWarmUp tells of events that only want the process to be there: EventBridge's
 // schedules, and the pings of serverless-plugin-warmup and lambda-warmer.
-func warmUp(o exact.Object) bool {
+func isWarmUp(o exact.Object) bool {
 	is := func(name, want string) bool { return string(o.Fields[name]) == `"`+want+`"` }
 	return is("detail-type", "Scheduled Event") && (is("source", "aws.events") || is("source", "aws.scheduler")) ||
 		is("source", "serverless-plugin-warmup") ||
@@ -224,9 +224,9 @@ func warmUp(o exact.Object) bool {
 
 var sourceName = regexp.MustCompile(`^aws[.:][a-z0-9.:-]{1,40}$`)
 
-// describe says what an event seems to be that no function here takes, in words
+// describeEvent says what an event seems to be that no function here takes, in words
 // that do not come from its sender.
-func describe(o exact.Object) string {
+func describeEvent(o exact.Object) string {
 	var record struct {
 		A string `json:"eventSource"`
 		B string `json:"EventSource"` // SNS
@@ -253,8 +253,8 @@ func describe(o exact.Object) string {
 	return "an object of another kind"
 }
 
-// expected is the fault of an event that is no call.
-func (d Direct) expected(got string) error {
+// unexpectedEvent is the fault of an event that is no call.
+func (d Direct) unexpectedEvent(description string) error {
 	return fault.New(fault.Invalid, "the event is %s; this function takes requests of API Gateway (REST API, HTTP API) and of a function URL, "+
-		"EventBridge schedules and warm-up pings, and, invoked directly, %s", got, d.example())
+		"EventBridge schedules and warm-up pings, and, invoked directly, %s", description, d.example())
 }

@@ -133,7 +133,7 @@ func TestDirect(t *testing.T) {
 		}
 	}
 	var tenant string
-	apigwtest.Invoke(t, t.Context(), api(tell(&tenant)).Serve, []byte(`{"name":"x"}`))
+	apigwtest.Invoke(t, t.Context(), api(recordTenant(&tenant)).Serve, []byte(`{"name":"x"}`))
 	if want := "account:" + apigwtest.Account; tenant != want {
 		t.Errorf("got tenant %q, want that of the function, %q", tenant, want)
 	}

@@ -34,10 +34,10 @@ func (r *Request) Accepts(offered ...string) (string, error) {
 	if strings.TrimSpace(accept) == "" {
 		return offered[0], nil
 	}
-	best, most := "", 0.0
+	best, bestQuality := "", 0.0
 	for _, o := range offered {
-		if q := quality(accept, o); q > most {
-			best, most = o, q
+		if q := quality(accept, o); q > bestQuality {
+			best, bestQuality = o, q
 		}
 	}
 	if best == "" {
@@ -106,27 +106,27 @@ func (r *Request) Query(known ...string) (map[string]string, error) {
 
 // Media is the body's media type, without parameters. A charset other than
 // UTF-8 is not taken.
-func (r *Request) Media(taken ...string) (string, error) {
+func (r *Request) Media(accepted ...string) (string, error) {
 	v := strings.Join(r.call.headers["content-type"], ", ")
 	media, params, err := mime.ParseMediaType(v)
 	if v != "" && err != nil {
-		return "", fault.New(fault.UnsupportedMedia, "the Content-Type header cannot be parsed; send one of: %s", strings.Join(taken, ", "))
+		return "", fault.New(fault.UnsupportedMedia, "the Content-Type header cannot be parsed; send one of: %s", strings.Join(accepted, ", "))
 	}
 	if c := params["charset"]; c != "" && !strings.EqualFold(c, "utf-8") && !strings.EqualFold(c, "us-ascii") {
 		return "", fault.New(fault.UnsupportedMedia, "charset must be utf-8")
 	}
-	for _, t := range taken {
+	for _, t := range accepted {
 		if media == t {
 			return media, nil
 		}
 	}
-	return "", fault.New(fault.UnsupportedMedia, "the Content-Type header must be one of: %s", strings.Join(taken, ", "))
+	return "", fault.New(fault.UnsupportedMedia, "the Content-Type header must be one of: %s", strings.Join(accepted, ", "))
 }
 
 // Text is the body as it was sent.
 func (r *Request) Text() (string, error) {
 	body := r.call.body
-	if r.call.encoded {
+	if r.call.isBase64 {
 		b, err := base64.StdEncoding.DecodeString(body)
 		if err != nil {
 			return "", fault.InvalidField("body", "is not valid base64")

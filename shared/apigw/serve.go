@@ -64,15 +64,15 @@ type (
 // Serve is the function's handler, a Func. Every event but a warm-up is one
 // operation. It never returns an error: every failure is an answer.
 func (a API) Serve(ctx context.Context, event json.RawMessage) (any, error) {
-	c, mistake := a.Direct.read(event)
-	if c.kind == kindWarmUp && mistake == nil {
+	c, readErr := a.Direct.read(event)
+	if c.kind == kindWarmUp && readErr == nil {
 		slog.InfoContext(ctx, "warm", "operation", a.Name)
 		return Reply{StatusCode: 200, Headers: map[string]string{"Content-Type": "application/json"}, Body: `{"warm":true}`}, nil
 	}
 	if a.Streams && c.kind == kindREST {
-		return a.stream(ctx, c, mistake), nil
+		return a.stream(ctx, c, readErr), nil
 	}
-	reply, _ := a.run(ctx, c, mistake, nil)
+	reply, _ := a.run(ctx, c, readErr, nil)
 	if !c.proxied {
 		if reply.Body == "" {
 			reply.Body = "{}"
@@ -84,15 +84,15 @@ func (a API) Serve(ctx context.Context, event json.RawMessage) (any, error) {
 
 // run runs the operation, and makes the whole answer of how it ended. events is
 // where it may answer event by event, nil where it cannot.
-func (a API) run(ctx context.Context, c call, mistake error, events *Events) (Reply, *operation.Operation) {
+func (a API) run(ctx context.Context, c call, readErr error, events *Events) (Reply, *operation.Operation) {
 	var reply Reply
 	wish := c.wish()
 	preference := ""
 	op := operation.Run(ctx, a.Tracer, a.Name, wish, func(ctx context.Context) error {
 		if events != nil {
-			events.within(ctx, wish)
+			events.setHeaders(ctx, wish)
 		}
-		out, err := a.answer(ctx, c, mistake, events)
+		out, err := a.answer(ctx, c, readErr, events)
 		if err != nil {
 			return err
 		}
@@ -104,10 +104,10 @@ func (a API) run(ctx context.Context, c call, mistake error, events *Events) (Re
 		reply = problem(op, rule{a.Tenancy}.challenge())
 	}
 	reply.Headers["Ragtime-Operation-Id"] = op.ID
-	reply.Headers["Server-Timing"] = timing(op)
+	reply.Headers["Server-Timing"] = serverTiming(op)
 	reply.Headers["Cache-Control"] = "no-store"
 	if wish > 0 && op.Budget == wish {
-		preference = strings.TrimPrefix(preference+", "+applied(wish), ", ")
+		preference = strings.TrimPrefix(preference+", "+waitApplied(wish), ", ")
 	}
 	if preference != "" {
 		reply.Headers["Preference-Applied"] = preference
@@ -115,15 +115,15 @@ func (a API) run(ctx context.Context, c call, mistake error, events *Events) (Re
 	return reply, op
 }
 
-// applied says that a wish was heeded.
-func applied(wish time.Duration) string { return "wait=" + strconv.Itoa(int(wish/time.Second)) }
+// waitApplied says that a wish was heeded.
+func waitApplied(wish time.Duration) string { return "wait=" + strconv.Itoa(int(wish/time.Second)) }
 
-func (a API) answer(ctx context.Context, c call, mistake error, events *Events) (Response, error) {
+func (a API) answer(ctx context.Context, c call, readErr error, events *Events) (Response, error) {
 	switch {
 	case c.kind == kindForeign:
-		return Response{}, a.Direct.expected(c.got)
-	case mistake != nil:
-		return Response{}, mistake
+		return Response{}, a.Direct.unexpectedEvent(c.description)
+	case readErr != nil:
+		return Response{}, readErr
 	}
 	route, err := a.Routes.find(&c)
 	if err != nil {
@@ -146,13 +146,13 @@ func (a API) tenant(ctx context.Context, c call) (tenant string, err error) {
 		if lc, ok := lambdacontext.FromContext(ctx); ok {
 			arn = lc.InvokedFunctionArn
 		}
-		tenant, err = r.direct(arn)
+		tenant, err = r.directTenant(arn)
 	} else {
 		tenant, err = r.tenant(c)
 	}
 	if err != nil {
 		slog.WarnContext(ctx, "identity refused", "operation", a.Name, "operation_id", operation.ID(ctx), "reason", fault.From(err).Detail,
-			"tenant_from", r.String(), "identities", c.who.kinds(), "event", string(c.kind), "api_id", exact.Printable(c.api), "gateway_request_id", exact.Printable(c.event))
+			"tenant_from", r.String(), "identities", c.identity.kinds(), "event", string(c.kind), "api_id", exact.Printable(c.apiID), "gateway_request_id", exact.Printable(c.requestID))
 	}
 	return tenant, err
 }
@@ -178,9 +178,9 @@ func marshal(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// mostAnswer is what a function may return, in bytes: Lambda takes 6 MiB, of
+// maxAnswer is what a function may return, in bytes: Lambda takes 6 MiB, of
 // which headers and the reply's own JSON get plenty.
-const mostAnswer = 6<<20 - 128<<10
+const maxAnswer = 6<<20 - 128<<10
 
 // Fits tells whether a response's body is within what Lambda lets a function
 // return. The body travels as a JSON string within JSON, where quotes, backslashes
@@ -197,11 +197,11 @@ func Fits(body any) bool {
 			size++
 		}
 	}
-	return size <= mostAnswer
+	return size <= maxAnswer
 }
 
-// timing is the Server-Timing header: a metric a step, in milliseconds.
-func timing(op *operation.Operation) string {
+// serverTiming is the Server-Timing header: a metric a step, in milliseconds.
+func serverTiming(op *operation.Operation) string {
 	var metrics []string
 	for _, t := range op.Record.Timings() {
 		metrics = append(metrics, fmt.Sprintf("%s;dur=%.1f", t.Step, float64(t.Duration.Microseconds())/1000))

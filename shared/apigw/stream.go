@@ -44,15 +44,15 @@ func (e *Events) send(text string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.timer == nil {
-		e.stream.begin(200, e.headers)
+		e.stream.writePrelude(200, e.headers)
 		e.timer = time.AfterFunc(keepAlive, func() { e.send(": still here\n\n") })
 	}
 	e.timer.Reset(keepAlive)
 	return e.stream.write(text)
 }
 
-// end sends no more keep-alives.
-func (e *Events) end() {
+// stopKeepAlives sends no more keep-alives.
+func (e *Events) stopKeepAlives() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.timer != nil {
@@ -60,15 +60,15 @@ func (e *Events) end() {
 	}
 }
 
-// begun tells whether an event was sent.
-func (e *Events) begun() bool {
+// started tells whether an event was sent.
+func (e *Events) started() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.timer != nil
 }
 
-// errLeft is told to the work when its client has left.
-var errLeft = fault.New(fault.Canceled, "the client left")
+// errClientLeft is told to the work when its client has left.
+var errClientLeft = fault.New(fault.Canceled, "the client left")
 
 // stream is the answer to a gateway that takes it piece by piece, as API Gateway
 // does where an integration's response transfer mode is STREAM: a JSON object of
@@ -79,22 +79,22 @@ var errLeft = fault.New(fault.Canceled, "the client left")
 // megabytes at the most, and a slow reader must not slow down the work. One
 // goroutine reads; any may write.
 type stream struct {
-	left context.CancelCauseFunc // ends the work
-	over chan struct{}           // closed when the work has ended
+	cancelWork context.CancelCauseFunc // ends the work
+	workDone   chan struct{}           // closed when the work has ended
 
 	mu     sync.Mutex
 	wake   chan struct{} // has room for one; filled when there is something new to read
 	unread []byte
 	end    error // what Read gives after the last byte; nil while there may be more
-	gone   bool  // the reader has left
+	closed bool  // the reader has left
 }
 
-func newStream(left context.CancelCauseFunc) *stream {
-	return &stream{left: left, over: make(chan struct{}), wake: make(chan struct{}, 1)}
+func newStream(cancelWork context.CancelCauseFunc) *stream {
+	return &stream{cancelWork: cancelWork, workDone: make(chan struct{}), wake: make(chan struct{}, 1)}
 }
 
-// begin writes status and headers.
-func (s *stream) begin(status int, headers map[string]string) {
+// writePrelude writes status and headers.
+func (s *stream) writePrelude(status int, headers map[string]string) {
 	prelude := marshal(struct {
 		StatusCode int               `json:"statusCode"`
 		Headers    map[string]string `json:"headers"`
@@ -105,8 +105,8 @@ func (s *stream) begin(status int, headers map[string]string) {
 func (s *stream) write(text string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.gone {
-		return errLeft
+	if s.closed {
+		return errClientLeft
 	}
 	if s.end == nil {
 		s.unread = append(s.unread, text...)
@@ -155,22 +155,22 @@ func (s *stream) Read(p []byte) (int, error) {
 // to end: the process may be frozen afterwards, with the call of the model open.
 func (s *stream) Close() error {
 	s.mu.Lock()
-	s.gone = true
+	s.closed = true
 	early := s.end == nil
 	s.mu.Unlock()
-	s.left(errLeft)
+	s.cancelWork(errClientLeft)
 	s.finish(io.ErrClosedPipe)
 	if early {
 		select {
-		case <-s.over:
-		case <-time.After(longestGoodbye):
+		case <-s.workDone:
+		case <-time.After(maxCloseWait):
 		}
 	}
 	return nil
 }
 
-// longestGoodbye is how long Close waits.
-const longestGoodbye = time.Second
+// maxCloseWait is how long Close waits.
+const maxCloseWait = time.Second
 
 // ContentType tells the Lambda runtime that the answer has a prelude.
 func (s *stream) ContentType() string { return "application/vnd.awslambda.http-integration-response" }
@@ -180,26 +180,26 @@ func (s *stream) MarshalJSON() ([]byte, error) { return nil, errors.New("apigw: 
 
 var _ json.Marshaler = (*stream)(nil)
 
-// lastWords is how long before Lambda kills the process a stream is ended that is
+// endMargin is how long before Lambda kills the process a stream is ended that is
 // still being read: its reader then learns that it is not whole.
-const lastWords = 300 * time.Millisecond
+const endMargin = 300 * time.Millisecond
 
 // stream answers piece by piece, while the work goes on.
-func (a API) stream(ctx context.Context, c call, mistake error) *stream {
-	working, cancel := context.WithCancelCause(ctx)
+func (a API) stream(ctx context.Context, c call, readErr error) *stream {
+	workCtx, cancel := context.WithCancelCause(ctx)
 	s := newStream(cancel)
 	events := &Events{stream: s}
 	go func() {
-		defer close(s.over)
+		defer close(s.workDone)
 		defer cancel(nil)
 		if end, ok := ctx.Deadline(); ok {
-			defer time.AfterFunc(time.Until(end)-lastWords, func() { s.finish(io.ErrUnexpectedEOF) }).Stop()
+			defer time.AfterFunc(time.Until(end)-endMargin, func() { s.finish(io.ErrUnexpectedEOF) }).Stop()
 		}
-		reply, op := a.run(working, c, mistake, events)
-		events.end()
+		reply, op := a.run(workCtx, c, readErr, events)
+		events.stopKeepAlives()
 		switch {
-		case !events.begun():
-			s.begin(reply.StatusCode, reply.Headers)
+		case !events.started():
+			s.writePrelude(reply.StatusCode, reply.Headers)
 			s.write(reply.Body)
 		case op.Fault != nil:
 			s.write(frame("error", reply.Body))
@@ -209,15 +209,15 @@ func (a API) stream(ctx context.Context, c call, mistake error) *stream {
 	return s
 }
 
-// within gives the events the headers of their answer, as far as they are known
+// setHeaders gives the events the headers of their answer, as far as they are known
 // while the work of ctx goes on.
-func (e *Events) within(ctx context.Context, wish time.Duration) {
+func (e *Events) setHeaders(ctx context.Context, wish time.Duration) {
 	e.headers = map[string]string{
 		"Content-Type":         EventStream,
 		"Cache-Control":        "no-store",
 		"Ragtime-Operation-Id": operation.ID(ctx),
 	}
 	if deadline.Wished(ctx) {
-		e.headers["Preference-Applied"] = applied(wish)
+		e.headers["Preference-Applied"] = waitApplied(wish)
 	}
 }

@@ -18,16 +18,16 @@ import (
 	"ragtime/shared/fault"
 )
 
-// streamed is an answer that came piece by piece.
-type streamed struct {
+// streamReply is an answer that came piece by piece.
+type streamReply struct {
 	status  int
 	headers map[string]string
 	body    string
 	err     error // of reading
 }
 
-// open sends the event through a handler that streams.
-func open(t *testing.T, ctx context.Context, e apigwtest.Event, route apigw.Route) io.ReadCloser {
+// openStream sends the event through a handler that streams.
+func openStream(t *testing.T, ctx context.Context, e apigwtest.Event, route apigw.Route) io.ReadCloser {
 	t.Helper()
 	event, err := json.Marshal(e)
 	if err != nil {
@@ -47,7 +47,7 @@ func open(t *testing.T, ctx context.Context, e apigwtest.Event, route apigw.Rout
 	return out.(io.ReadCloser)
 }
 
-func read(t *testing.T, r io.ReadCloser) streamed {
+func readStream(t *testing.T, r io.ReadCloser) streamReply {
 	t.Helper()
 	all, err := io.ReadAll(r)
 	prelude, body, ok := bytes.Cut(all, make([]byte, 8))
@@ -59,7 +59,7 @@ func read(t *testing.T, r io.ReadCloser) streamed {
 		t.Fatalf("got %q (%v, %v), want status and headers before eight zero bytes", all, err, jsonErr)
 	}
 	r.Close()
-	return streamed{head.StatusCode, head.Headers, string(body), err}
+	return streamReply{head.StatusCode, head.Headers, string(body), err}
 }
 
 // events is a route that sends the names as events, and ends with err.
@@ -79,7 +79,7 @@ func events(err error, names ...string) apigw.Route {
 }
 
 func TestStream(t *testing.T) {
-	got := read(t, open(t, t.Context(), post("{}"), events(nil, "a", "b")))
+	got := readStream(t, openStream(t, t.Context(), post("{}"), events(nil, "a", "b")))
 	const want = "event: a\ndata: {\"is\":\"a\\n<\"}\n\nevent: b\ndata: {\"is\":\"b\\n<\"}\n\n"
 	if got.status != 200 || got.body != want || got.err != nil || got.headers["Content-Type"] != "text/event-stream" || got.headers["Ragtime-Operation-Id"] != "op-1" {
 		t.Errorf("got %+v, want %q", got, want)
@@ -89,19 +89,19 @@ func TestStream(t *testing.T) {
 // What fails before the first event has its status; what fails after it is an event.
 func TestStreamFails(t *testing.T) {
 	down := fault.New(fault.Unavailable, "down")
-	got := read(t, open(t, t.Context(), post("{}"), events(down)))
+	got := readStream(t, openStream(t, t.Context(), post("{}"), events(down)))
 	if got.status != 503 || got.headers["Content-Type"] != "application/problem+json" || !strings.Contains(got.body, `"detail":"down"`) {
 		t.Errorf("got %+v, want a problem 503", got)
 	}
-	got = read(t, open(t, t.Context(), post("{}"), events(down, "a")))
+	got = readStream(t, openStream(t, t.Context(), post("{}"), events(down, "a")))
 	if got.status != 200 || !strings.Contains(got.body, "event: error\ndata: {\"type\":\"urn:ragtime:problem:unavailable\"") || !strings.HasSuffix(got.body, "}\n\n") {
 		t.Errorf("got %+v, want an event error", got)
 	}
-	got = read(t, open(t, t.Context(), post("{}"), func(context.Context, *apigw.Request) (apigw.Response, error) { panic("x") }))
+	got = readStream(t, openStream(t, t.Context(), post("{}"), func(context.Context, *apigw.Request) (apigw.Response, error) { panic("x") }))
 	if got.status != 500 {
 		t.Errorf("got %+v of a panic, want 500", got)
 	}
-	got = read(t, open(t, t.Context(), post("{}"), ok))
+	got = readStream(t, openStream(t, t.Context(), post("{}"), ok))
 	if got.status != 200 || got.body != `{"n":1}` || got.headers["Content-Type"] != "application/json" {
 		t.Errorf("got %+v of a route that does not stream, want its JSON", got)
 	}
@@ -149,7 +149,7 @@ func TestAccepts(t *testing.T) {
 func TestStreamAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
-		r := open(t, t.Context(), post("{}"), func(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
+		r := openStream(t, t.Context(), post("{}"), func(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
 			out, _ := r.Events()
 			out.Send("a", 1)
 			<-ctx.Done()
@@ -173,13 +173,13 @@ func TestStreamAbandoned(t *testing.T) {
 // before Lambda kills the process.
 func TestStreamKeepsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := open(t, t.Context(), post("{}"), func(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
+		r := openStream(t, t.Context(), post("{}"), func(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
 			out, _ := r.Events()
 			out.Send("a", 1)
 			time.Sleep(24 * time.Second)
 			return apigw.Response{}, out.Send("b", 2)
 		})
-		got := read(t, r)
+		got := readStream(t, r)
 		if n := strings.Count(got.body, ": still here\n\n"); n != 2 || got.err != nil {
 			t.Errorf("got %d keep-alives in 24 s (%v), want 2: %q", n, got.err, got.body)
 		}
@@ -189,13 +189,13 @@ func TestStreamKeepsAlive(t *testing.T) {
 		defer cancel()
 		start := time.Now()
 		release := make(chan struct{})
-		r := open(t, ctx, post("{}"), func(_ context.Context, r *apigw.Request) (apigw.Response, error) {
+		r := openStream(t, ctx, post("{}"), func(_ context.Context, r *apigw.Request) (apigw.Response, error) {
 			out, _ := r.Events()
 			out.Send("a", 1)
 			<-release // deaf to its context
 			return apigw.Response{}, nil
 		})
-		got := read(t, r)
+		got := readStream(t, r)
 		if !errors.Is(got.err, io.ErrUnexpectedEOF) || time.Since(start) >= 28*time.Second {
 			t.Errorf("got %+v after %v, want a broken end before Lambda's", got, time.Since(start))
 		}

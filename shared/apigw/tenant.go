@@ -24,20 +24,20 @@ var (
 	// What IAM calls unique ids: of a user, and of a role with the name of the session,
 	// which whoever assumes the role chooses.
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
-	userID  = regexp.MustCompile(`^AIDA[A-Z0-9]{8,60}$`)
-	roleID  = regexp.MustCompile(`^(AROA[A-Z0-9]{8,60}):.`)
-	realmOf = map[string]string{config.FromClaim: "Bearer", config.FromAuthorizer: "Bearer"}
+	userID     = regexp.MustCompile(`^AIDA[A-Z0-9]{8,60}$`)
+	roleID     = regexp.MustCompile(`^(AROA[A-Z0-9]{8,60}):.`)
+	authScheme = map[string]string{config.FromClaim: "Bearer", config.FromAuthorizer: "Bearer"}
 )
 
 // rule says whose documents a request may see. It fails closed: what it needs and
 // does not find is refused, and never taken from another place.
 type rule struct{ config.Tenancy }
 
-func (r rule) iamAccount() bool { return r.From == "" || r.From == config.FromAccount }
+func (r rule) isAccount() bool { return r.From == "" || r.From == config.FromAccount }
 
 // challenge is the WWW-Authenticate of the rule's 401.
 func (r rule) challenge() string {
-	if s := realmOf[r.From]; s != "" {
+	if s := authScheme[r.From]; s != "" {
 		return s + ` realm="ragtime"`
 	}
 	return `AWS4-HMAC-SHA256 realm="ragtime"`
@@ -56,42 +56,42 @@ func (r rule) challenge() string {
 // Forbidden where the identity has not what the rule needs, and Invalid where the
 // caller named a tenant that cannot be one.
 func (r rule) tenant(c call) (string, error) {
-	if r.Local != "" && c.who.nobody() {
+	if r.Local != "" && c.identity.isEmpty() {
 		return r.Local, nil
 	}
 	switch r.From {
 	case config.FromClaim:
-		if c.who.claims == nil {
+		if c.identity.claims == nil {
 			return "", fault.New(fault.Unauthorized, "the request has no verified token: send one in the Authorization header")
 		}
-		return named("the token's claim "+r.Name, c.who.claims[r.Name])
+		return authorizerTenant("the token's claim "+r.Name, c.identity.claims[r.Name])
 	case config.FromAuthorizer:
-		if c.who.context == nil {
+		if c.identity.authorizer == nil {
 			return "", fault.New(fault.Unauthorized, "no Lambda authorizer verified the request")
 		}
-		return named("the authorizer's "+r.Name, c.who.context[r.Name])
+		return authorizerTenant("the authorizer's "+r.Name, c.identity.authorizer[r.Name])
 	}
-	if c.who.account == "" {
+	if c.identity.account == "" {
 		return "", fault.New(fault.Unauthorized, "the request has no AWS identity: sign it with AWS credentials")
 	}
-	if !accountID.MatchString(c.who.account) {
+	if !accountID.MatchString(c.identity.account) {
 		return "", fault.New(fault.Forbidden, "the caller's AWS account is not 12 digits")
 	}
 	switch r.From {
 	case "", config.FromAccount:
-		return "account:" + c.who.account, nil
+		return "account:" + c.identity.account, nil
 	case config.FromCaller:
-		return r.caller(c.who)
+		return r.callerTenant(c.identity)
 	case config.FromHeader:
-		return r.header(c)
+		return r.headerTenant(c)
 	}
 	return "", fault.New(fault.Forbidden, "no rule tells whose documents the request may see")
 }
 
-// caller tells callers apart by IAM's unique ids, which a user or role of the
+// callerTenant tells callers apart by IAM's unique ids, which a user or role of the
 // same name that is made later does not get. All sessions of a role are one tenant.
-func (rule) caller(who identity) (string, error) {
-	if who.pooled {
+func (rule) callerTenant(who identity) (string, error) {
+	if who.fromIdentityPool {
 		return "", fault.New(fault.Forbidden, "the caller came through a Cognito identity pool, whose users share one role: RAGTIME_TENANT_FROM=caller cannot tell them apart")
 	}
 	if m := roleID.FindStringSubmatch(who.caller); m != nil {
@@ -103,32 +103,32 @@ func (rule) caller(who identity) (string, error) {
 	return "", fault.New(fault.Forbidden, "the caller is neither an IAM user nor an assumed role")
 }
 
-// header takes the name that an IAM caller gives. It is the caller's to mend, so
+// headerTenant takes the name that an IAM caller gives. It is the caller's to mend, so
 // a name that cannot be one is a bad request.
-func (rule) header(c call) (string, error) {
+func (rule) headerTenant(c call) (string, error) {
 	const name = "Ragtime-Tenant"
-	if c.who.caller == "" || c.who.arn == "" {
+	if c.identity.caller == "" || c.identity.arn == "" {
 		return "", fault.New(fault.Forbidden, "the header %s is taken from callers with an IAM identity only", name)
 	}
-	if c.who.pooled { // an app's user, whom nobody trusts to name a tenant
+	if c.identity.fromIdentityPool { // an app's user, whom nobody trusts to name a tenant
 		return "", fault.New(fault.Forbidden, "the header %s is not taken from users of a Cognito identity pool", name)
 	}
-	values := slices.Compact(slices.Sorted(slices.Values(c.named)))
+	values := slices.Compact(slices.Sorted(slices.Values(c.tenantHeaders)))
 	switch {
 	case len(values) == 0:
 		return "", fault.New(fault.Forbidden, "the request does not say in the header %s for which tenant it is", name)
 	case len(values) > 1:
 		return "", fault.InvalidField(name, "must be given once")
 	}
-	if problem := unfit(values[0]); problem != "" {
+	if problem := tenantProblem(values[0]); problem != "" {
 		return "", fault.InvalidField(name, "%s", problem)
 	}
 	return "tenant:" + values[0], nil
 }
 
-// named takes a name that an authorizer gives. It is not the caller's to mend, so
+// authorizerTenant takes a name that an authorizer gives. It is not the caller's to mend, so
 // one that cannot be a tenant is forbidden.
-func named(what string, raw json.RawMessage) (string, error) {
+func authorizerTenant(what string, raw json.RawMessage) (string, error) {
 	var v string
 	switch {
 	case raw == nil || string(raw) == "null":
@@ -136,14 +136,14 @@ func named(what string, raw json.RawMessage) (string, error) {
 	case json.Unmarshal(raw, &v) != nil:
 		return "", fault.New(fault.Forbidden, "%s, which names the tenant, is not a string", what)
 	}
-	if problem := unfit(v); problem != "" {
+	if problem := tenantProblem(v); problem != "" {
 		return "", fault.New(fault.Forbidden, "%s, which names the tenant, %s", what, problem)
 	}
 	return "tenant:" + v, nil
 }
 
-// unfit says what keeps a name from being a tenant's; "" for nothing.
-func unfit(name string) string {
+// tenantProblem says what keeps a name from being a tenant's; "" for nothing.
+func tenantProblem(name string) string {
 	switch {
 	case name == "":
 		return "must not be empty"

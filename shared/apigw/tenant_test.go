@@ -20,8 +20,8 @@ var (
 	session = apigwtest.Caller{Account: "111122223333", Role: "AROAEXAMPLEROLE12", Session: "alice"}
 )
 
-// tell is a route that keeps the tenant.
-func tell(tenant *string) apigw.Route {
+// recordTenant is a route that keeps the tenant.
+func recordTenant(tenant *string) apigw.Route {
 	return func(_ context.Context, r *apigw.Request) (apigw.Response, error) {
 		*tenant = r.Tenant
 		return apigw.Response{Status: 204}, nil
@@ -64,7 +64,7 @@ func TestTenant(t *testing.T) {
 		}
 		for payload, event := range map[string]m{"1.0": rest, "2.0": http} {
 			var got string
-			a := api(tell(&got))
+			a := api(recordTenant(&got))
 			a.Tenancy = apigwtest.Rule(tt.rule)
 			reply := apigwtest.Send(t, t.Context(), a.Serve, event)
 			if got != tt.want || reply.StatusCode != 204 {
@@ -91,7 +91,7 @@ func TestLocalTenant(t *testing.T) {
 		{"nobody, deployed", "", "account", anonymous, ""},
 	} {
 		var got string
-		a := api(tell(&got))
+		a := api(recordTenant(&got))
 		a.Tenancy = apigwtest.Rule(tt.rule)
 		a.Tenancy.Local = tt.local
 		apigwtest.Send(t, t.Context(), a.Serve, tt.event)
@@ -110,7 +110,7 @@ func TestRefusalIsLogged(t *testing.T) {
 	event := things.REST(session)
 	event["requestContext"].(m)["authorizer"] = m{"claims": m{"sub": "xyzzy#1", "email": "xyzzy@example.com"}}
 	var got string
-	a := api(tell(&got))
+	a := api(recordTenant(&got))
 	a.Tenancy = config.Tenancy{From: "claim", Name: "sub"}
 	reply := apigwtest.Send(t, t.Context(), a.Serve, event)
 	if reply.StatusCode != 403 || got != "" {

@@ -21,22 +21,22 @@ import (
 )
 
 const (
-	// small is the size under which an answer is not counted, in bytes: all but
+	// smallAnswer is the size under which an answer is not counted, in bytes: all but
 	// pages and searches are smaller.
-	small = 256 << 10
-	// roomForAll is the room for the bytes of all large answers of the process.
-	roomForAll = 24 << 20
+	smallAnswer = 256 << 10
+	// totalRoom is the room for the bytes of all large answers of the process.
+	totalRoom = 24 << 20
 
-	// patience is how long an error's body may take; less where less than twice of
+	// errorBodyWait is how long an error's body may take; less where less than twice of
 	// it is left.
-	patience = 250 * time.Millisecond
+	errorBodyWait = 250 * time.Millisecond
 	// maxError is how much of it is read, in bytes.
 	maxError = 64 << 10
 )
 
 // Memory is the process's, so these are too.
 var (
-	room     = semaphore.NewWeighted(roomForAll)
+	room     = semaphore.NewWeighted(totalRoom)
 	decoding = semaphore.NewWeighted(1)
 )
 
@@ -47,13 +47,13 @@ type Doer interface {
 
 // Client is an HTTP client whose answers are bounded. Safe for concurrent use if next is.
 type Client struct {
-	next Doer
-	most int64
+	next  Doer
+	limit int64
 }
 
 // New makes a client over another one whose answers have at most that many
 // bytes, which must not be more than 24 MiB.
-func New(next Doer, most int64) *Client { return &Client{next, most} }
+func New(next Doer, limit int64) *Client { return &Client{next, limit} }
 
 // Do sends the request. Reading the answer's body to its end may wait until other
 // answers are decoded, as long as the request's context lasts; closing it says
@@ -67,46 +67,46 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 		readError(r.Context(), resp)
 		return resp, nil
 	}
-	resp.Body = &body{ReadCloser: resp.Body, ctx: r.Context(), left: c.most, most: c.most, length: resp.ContentLength}
+	resp.Body = &body{ReadCloser: resp.Body, ctx: r.Context(), left: c.limit, limit: c.limit, length: resp.ContentLength}
 	return resp, nil
 }
 
 // readError replaces an error's body by what comes of it in time.
 func readError(ctx context.Context, resp *http.Response) {
-	wait := patience
+	wait := errorBodyWait
 	if end, ok := ctx.Deadline(); ok {
 		wait = min(wait, time.Until(end)/2)
 	}
 	giveUp := time.AfterFunc(wait, func() { resp.Body.Close() })
-	came, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
+	received, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
 	giveUp.Stop()
 	resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(came))
+	resp.Body = io.NopCloser(bytes.NewReader(received))
 }
 
 // body is a successful answer's. Only Close may be called beside Read.
 type body struct {
 	io.ReadCloser
-	ctx        context.Context
-	most, left int64
-	length     int64 // as announced; -1 if it was not
+	ctx         context.Context
+	limit, left int64
+	length      int64 // as announced; -1 if it was not
 
-	mu      sync.Mutex
-	closed  bool
-	room    int64 // taken
-	decodes bool  // it is this one's turn
+	mu           sync.Mutex
+	closed       bool
+	heldRoom     int64 // taken
+	holdsDecoder bool  // it is this one's turn
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	if b.length > b.most {
+	if b.length > b.limit {
 		return 0, b.tooLarge()
 	}
-	if b.room == 0 && (b.length > small || b.length < 0 && b.most-b.left >= small) {
+	if b.heldRoom == 0 && (b.length > smallAnswer || b.length < 0 && b.limit-b.left >= smallAnswer) {
 		want := b.length
 		if want < 0 {
-			want = b.most
+			want = b.limit
 		}
-		if err := b.take(room, want, func() { b.room = want }); err != nil {
+		if err := b.acquire(room, want, func() { b.heldRoom = want }); err != nil {
 			return 0, err
 		}
 	}
@@ -115,9 +115,9 @@ func (b *body) Read(p []byte) (int, error) {
 	switch {
 	case b.left < 0:
 		return n, b.tooLarge()
-	case err == io.EOF && b.room > 0 && !b.decodes:
+	case err == io.EOF && b.heldRoom > 0 && !b.holdsDecoder:
 		// What follows is decoding, which is not to be done by many at once.
-		if waited := b.take(decoding, 1, func() { b.decodes = true }); waited != nil {
+		if waited := b.acquire(decoding, 1, func() { b.holdsDecoder = true }); waited != nil {
 			return n, waited
 		}
 	}
@@ -125,21 +125,21 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) tooLarge() error {
-	return fault.New(fault.Upstream, "the answer is larger than %d MiB", b.most>>20)
+	return fault.New(fault.Upstream, "the answer is larger than %d MiB", b.limit>>20)
 }
 
-// take waits for a share of what all have.
-func (b *body) take(of *semaphore.Weighted, n int64, taken func()) error {
-	if of.Acquire(b.ctx, n) != nil {
+// acquire waits for a share of what all have.
+func (b *body) acquire(sem *semaphore.Weighted, n int64, onAcquired func()) error {
+	if sem.Acquire(b.ctx, n) != nil {
 		return context.Cause(b.ctx)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
-		of.Release(n)
+		sem.Release(n)
 		return http.ErrBodyReadAfterClose
 	}
-	taken()
+	onAcquired()
 	return nil
 }
 
@@ -148,8 +148,8 @@ func (b *body) Close() error {
 	b.mu.Lock()
 	if !b.closed {
 		b.closed = true
-		room.Release(b.room)
-		if b.decodes {
+		room.Release(b.heldRoom)
+		if b.holdsDecoder {
 			decoding.Release(1)
 		}
 	}

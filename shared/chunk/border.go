@@ -10,8 +10,8 @@ import (
 type level int
 
 const (
-	inHeading level = iota // between the words of a heading
-	stuck                  // right after a heading, which belongs with what follows
+	inHeading    level = iota // between the words of a heading
+	afterHeading              // right after a heading, which belongs with what follows
 	word
 	sentence // also between list items, table rows and lines of code
 	paragraph
@@ -29,33 +29,33 @@ type border struct {
 // scanner finds a text's borders, in order, in one pass and constant memory, and
 // tells the outline of headings and tables.
 type scanner struct {
-	text  string
-	pos   int // start of the word to pass next
-	began bool
+	text    string
+	pos     int // start of the word to pass next
+	started bool
 
-	line  int // start of the line's first word
-	kind  kind
-	fence string // what opened the code block that the line is in
-	under int    // start of a line that underlines a heading, if past pos
+	line        int // start of the line's first word
+	kind        kind
+	fence       string // what opened the code block that the line is in
+	underlineAt int    // start of a line that underlines a heading, if past pos
 
 	outline outline
-	tabled  bool // the line is a row of a table
+	inTable bool // the line is a row of a table
 }
 
 // next gives the next border. The first is where the text's first word starts,
 // the last is at the text's end; after it there is none.
 func (s *scanner) next() (border, bool) {
-	if s.pos == len(s.text) && s.began {
+	if s.pos == len(s.text) && s.started {
 		return border{}, false
 	}
 	b := border{end: s.pos}
 	wordAt := s.pos
-	if s.began {
+	if s.started {
 		var stop bool
 		b.end, stop = s.skipWord()
 		if stop {
 			s.pos, b.start, b.level = b.end, b.end, sentence
-			return s.headed(b), true
+			return s.markHeading(b), true
 		}
 	}
 	lines := 0
@@ -74,11 +74,11 @@ func (s *scanner) next() (border, bool) {
 	s.pos = b.start
 	switch {
 	case b.start == len(s.text):
-		s.began = true
+		s.started = true
 		b.level = section
 		return b, true
-	case !s.began:
-		s.began = true
+	case !s.started:
+		s.started = true
 		s.startLine(lineAt, true)
 		b.level = section
 	case lines > 0:
@@ -93,11 +93,11 @@ func (s *scanner) next() (border, bool) {
 	default:
 		b.level = word
 	}
-	return s.headed(b), true
+	return s.markHeading(b), true
 }
 
-// headed marks a border whose line is a heading.
-func (s *scanner) headed(b border) border {
+// markHeading marks a border whose line is a heading.
+func (s *scanner) markHeading(b border) border {
 	b.heading = s.kind == heading || s.kind == underline
 	if b.heading && (b.start != s.line || s.kind == underline) {
 		b.level = inHeading
@@ -115,12 +115,12 @@ func (s *scanner) skipWord() (end int, stop bool) {
 			return i, false
 		}
 		i += n
-		if r < utf8.RuneSelf || !terminal(r) {
+		if r < utf8.RuneSelf || !isTerminal(r) {
 			continue
 		}
 		for i < len(s.text) {
 			r, n := utf8.DecodeRuneInString(s.text[i:])
-			if !closes(r) && !terminal(r) {
+			if !isClosing(r) && !isTerminal(r) {
 				return i, !unicode.IsSpace(r)
 			}
 			i += n
@@ -136,24 +136,24 @@ var abbreviations = map[string]bool{
 	"fig": true, "cf": true, "approx": true, "dept": true, "rev": true, "sr": true, "jr": true,
 }
 
-// terminal reports whether a character ends sentences, in any script. Khmer's two
+// isTerminal reports whether a character ends sentences, in any script. Khmer's two
 // have that property since Unicode 16; Go has Unicode 15.
-func terminal(r rune) bool {
+func isTerminal(r rune) bool {
 	return unicode.Is(unicode.Sentence_Terminal, r) || r == '។' || r == '៕'
 }
 
-// closes reports whether a character may follow a sentence's end and belong to it:
+// isClosing reports whether a character may follow a sentence's end and belong to it:
 // a bracket or quotation mark. Some languages close with what others open with.
-func closes(r rune) bool {
+func isClosing(r rune) bool {
 	return strings.ContainsRune("\"'*_", r) || unicode.In(r, unicode.Pe, unicode.Pf, unicode.Pi)
 }
 
 // endsSentence reports whether the word at wordAt ends a sentence at a border.
 func (s *scanner) endsSentence(wordAt int, b border) bool {
-	w := strings.TrimRightFunc(s.text[wordAt:b.end], closes)
+	w := strings.TrimRightFunc(s.text[wordAt:b.end], isClosing)
 	last, _ := utf8.DecodeLastRuneInString(w)
 	if last != '.' {
-		return last == '…' || terminal(last)
+		return last == '…' || isTerminal(last)
 	}
 	w = strings.TrimSuffix(w, ".")
 	if r, _ := utf8.DecodeRuneInString(s.text[b.start:]); unicode.IsLower(r) {

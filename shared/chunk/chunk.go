@@ -59,7 +59,7 @@ func Split(text string, o Options) []Chunk { return slices.Collect(All(text, o))
 // All gives the chunks of Split, one by one, as they are cut.
 func All(text string, o Options) iter.Seq[Chunk] {
 	return func(yield func(Chunk) bool) {
-		s := splitter{text: text, o: o.normal(), scan: scanner{text: text}, meter: meter{text: text}}
+		s := splitter{text: text, o: o.withDefaults(), scan: scanner{text: text}, meter: meter{text: text}}
 		first, _ := s.scan.next()
 		for begin, at := first.start, first.start; at < len(text); {
 			c, border := s.cut(begin, at)
@@ -80,7 +80,7 @@ const (
 	minLimit       = 8  // a character has at most 4 tokens: one a byte
 )
 
-func (o Options) normal() Options {
+func (o Options) withDefaults() Options {
 	if o.Target <= 0 {
 		o.Target = defaultTarget
 	}

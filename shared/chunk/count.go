@@ -26,9 +26,9 @@ var vocabulary = sync.OnceValue(codec.NewCl100kBase)
 func Count(text string) int {
 	n := 0
 	for text != "" {
-		block := text[:seam(text, blockSize)]
+		block := text[:tokenBoundary(text, blockSize)]
 		text = text[len(block):]
-		k, err := vocabulary().Count(known(block))
+		k, err := vocabulary().Count(replaceDEL(block))
 		if err != nil {
 			// The codec fails only on options that are not set here. Were it to,
 			// too high is the safe side: no token is shorter than a byte.
@@ -39,9 +39,9 @@ func Count(text string) int {
 	return n
 }
 
-// known is the text with U+007F, which the codec's pattern leaves out and so loses,
+// replaceDEL is the text with U+007F, which the codec's pattern leaves out and so loses,
 // as another control character, which costs a token as well.
-func known(text string) string { return strings.ReplaceAll(text, "\x7f", "\x01") }
+func replaceDEL(text string) string { return strings.ReplaceAll(text, "\x7f", "\x01") }
 
 // blockSize is how much the codec is given at once, in bytes, where the text
 // allows. It is small because the codec's time is quadratic in white space with
@@ -49,13 +49,13 @@ func known(text string) string { return strings.ReplaceAll(text, "\x7f", "\x01")
 // slice of 4 bytes a character.
 const blockSize = 256
 
-// seam is the first place from byte n on where a text can be cut so that the
+// tokenBoundary is the first place from byte n on where a text can be cut so that the
 // tokens of its parts are those of the whole; the end if there is none.
 //
 // The encoding first splits a text by a regular expression. Each of its matches
 // ends before a space that follows a character other than white space, and
 // after line ends, and none looks further ahead than that.
-func seam(text string, n int) int {
+func tokenBoundary(text string, n int) int {
 	for n < len(text) {
 		i := strings.IndexAny(text[n:], " \r\n")
 		if i < 0 {

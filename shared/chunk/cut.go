@@ -24,30 +24,30 @@ func (s *splitter) cut(begin, at int) (Chunk, border) {
 	// single character at the end, which always fits.
 	context := s.scan.outline.context(begin, s.o.Limit/contextShare)
 	limit := s.o.Limit - Count(context)
-	for hard := limit; ; hard = hard * 7 / 8 {
-		if begin < at && (hard < s.o.Limit/2 || s.meter.reach(begin, hard) <= at) {
+	for maxTokens := limit; ; maxTokens = maxTokens * 7 / 8 {
+		if begin < at && (maxTokens < s.o.Limit/2 || s.meter.reach(begin, maxTokens) <= at) {
 			begin = at
 			context = s.scan.outline.context(begin, s.o.Limit/contextShare)
 			limit = s.o.Limit - Count(context)
-			hard = limit
+			maxTokens = limit
 		}
-		b := s.choose(begin, at, hard)
+		b := s.choose(begin, at, maxTokens)
 		text := s.text[begin:b.end]
-		if n := Count(WithContext(context, text)); n <= s.o.Limit || hard == 0 {
+		if n := Count(WithContext(context, text)); n <= s.o.Limit || maxTokens == 0 {
 			return Chunk{Text: text, Context: context, Tokens: n, Start: begin, End: b.end}, b
 		}
 	}
 }
 
 // choose picks where a chunk of about hard tokens at the most should end.
-func (s *splitter) choose(begin, at, hard int) border {
-	if hard == 0 {
+func (s *splitter) choose(begin, at, maxTokens int) border {
+	if maxTokens == 0 {
 		return s.inWord(at+1, at)
 	}
-	far := s.meter.reach(begin, hard)
-	near := min(far, s.meter.reach(at, s.o.Target))
-	half := min(near, s.meter.reach(at, s.o.Target/2))
-	s.load(far)
+	maxEnd := s.meter.reach(begin, maxTokens)
+	targetEnd := min(maxEnd, s.meter.reach(at, s.o.Target))
+	minEnd := min(targetEnd, s.meter.reach(at, s.o.Target/2))
+	s.load(maxEnd)
 
 	const none = level(-1)
 	good, early, late, poor := border{level: none}, border{level: none}, border{level: none}, border{level: none}
@@ -57,7 +57,7 @@ func (s *splitter) choose(begin, at, hard int) border {
 			last.heading = b.heading
 			continue
 		}
-		if b.end > far {
+		if b.end > maxEnd {
 			break
 		}
 		if b.start == len(s.text) {
@@ -65,15 +65,15 @@ func (s *splitter) choose(begin, at, hard int) border {
 		}
 		last = b
 		switch {
-		case b.level <= stuck:
-			if b.end <= near && b.level >= poor.level || poor.level == none {
+		case b.level <= afterHeading:
+			if b.end <= targetEnd && b.level >= poor.level || poor.level == none {
 				poor = b
 			}
-		case b.end <= half:
+		case b.end <= minEnd:
 			if b.level >= early.level {
 				early = b
 			}
-		case b.end <= near:
+		case b.end <= targetEnd:
 			if b.level >= good.level {
 				good = b
 			}
@@ -88,19 +88,19 @@ func (s *splitter) choose(begin, at, hard int) border {
 	}
 	// What is left is to end after a heading or inside it, or inside a word: a
 	// word after a heading, or one that no chunk can hold.
-	end := near
+	end := targetEnd
 	if end <= last.start {
-		end = far
+		end = maxEnd
 	}
-	if poor.level == none || end > last.start && (!last.heading || last.start <= half) {
+	if poor.level == none || end > last.start && (!last.heading || last.start <= minEnd) {
 		return s.inWord(end, last.start)
 	}
 	return poor
 }
 
 // load finds borders until one is out of reach, or there are no more.
-func (s *splitter) load(far int) {
-	for len(s.ahead) == 0 || s.ahead[len(s.ahead)-1].end <= far {
+func (s *splitter) load(maxEnd int) {
+	for len(s.ahead) == 0 || s.ahead[len(s.ahead)-1].end <= maxEnd {
 		b, ok := s.scan.next()
 		if !ok {
 			return
@@ -154,7 +154,7 @@ func (s *splitter) repeatFrom(begin int, b border) int {
 			return c.start
 		}
 		l := min(c.level, sentence)
-		if l == stuck {
+		if l == afterHeading {
 			l = sentence // the first of its section, whose heading was too far
 		}
 		if l >= best {

@@ -11,7 +11,7 @@ const (
 	underline      // === or --- beneath a heading
 	item           // of a list, a table or a quotation: a border as good as a sentence's
 	fenceOpen      // ``` or ~~~
-	fenceShut
+	fenceClose
 	code // between them, where "# no heading" may stand
 )
 
@@ -24,14 +24,14 @@ func lineLevel(before, after kind, blank bool) level {
 	case after == underline:
 		return inHeading
 	case before == heading || before == underline:
-		return stuck
+		return afterHeading
 	case after == heading:
 		return section
-	case before == fenceOpen || after == fenceShut:
+	case before == fenceOpen || after == fenceClose:
 		return word // a fence belongs with its code
 	case before == code || after == code:
 		return sentence
-	case blank || before == fenceShut || after == fenceOpen:
+	case blank || before == fenceClose || after == fenceOpen:
 		return paragraph
 	case after == item:
 		return sentence
@@ -54,7 +54,7 @@ func (s *scanner) startLine(lineAt int, blank bool) {
 	case s.fence != "":
 		s.kind = code
 		if !deep && strings.HasPrefix(mark, s.fence) && strings.TrimSpace(text[len(mark):]) == "" {
-			s.kind, s.fence = fenceShut, ""
+			s.kind, s.fence = fenceClose, ""
 		}
 	case deep:
 		s.kind = plain
@@ -63,7 +63,7 @@ func (s *scanner) startLine(lineAt int, blank bool) {
 		}
 	case mark != "":
 		s.kind, s.fence = fenceOpen, mark
-	case s.under == lineAt && lineAt > 0:
+	case s.underlineAt == lineAt && lineAt > 0:
 		s.kind = underline
 	case isHeading(text):
 		s.kind = heading
@@ -71,11 +71,11 @@ func (s *scanner) startLine(lineAt int, blank bool) {
 		s.kind = item
 	case (blank || before != plain) && isUnderline(rest):
 		s.kind = heading
-		s.under = s.pos + len(text) + 1
+		s.underlineAt = s.pos + len(text) + 1
 	default:
 		s.kind = plain
 	}
-	s.note(text, rest, blank)
+	s.updateOutline(text, rest, blank)
 }
 
 // isHeading reports whether a line is a heading of 1 to 6 marks.

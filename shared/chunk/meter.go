@@ -11,9 +11,9 @@ import (
 // range that starts or ends inside a token, or across two of its blocks, may
 // really have a few tokens more or fewer.
 type meter struct {
-	text string
-	upto int   // how far the text is tokenized
-	ends []int // where its tokens end, but those forgotten; ascending
+	text      string
+	tokenized int   // how far the text is tokenized
+	ends      []int // where its tokens end, but those forgotten; ascending
 }
 
 // meterBlock is how much is tokenized at once at the most, in bytes, should
@@ -30,7 +30,7 @@ func (m *meter) reach(from, n int) int {
 		if i < len(m.ends) {
 			return m.ends[i]
 		}
-		if m.upto == len(m.text) {
+		if m.tokenized == len(m.text) {
 			return len(m.text)
 		}
 		m.fill()
@@ -45,21 +45,21 @@ func (m *meter) forget(before int) {
 }
 
 func (m *meter) fill() {
-	rest := m.text[m.upto:]
-	n := seam(rest[:min(meterBlock, len(rest))], blockSize)
+	rest := m.text[m.tokenized:]
+	n := tokenBoundary(rest[:min(meterBlock, len(rest))], blockSize)
 	if i := runeStart(rest, n); i > 0 {
 		n = i
 	}
-	_, tokens, err := vocabulary().Encode(known(sameLength(rest[:n])))
+	_, tokens, err := vocabulary().Encode(replaceDEL(sameLength(rest[:n])))
 	if err != nil {
 		tokens = strings.Split(rest[:n], "") // as in Count: too many is the safe side
 	}
-	at := m.upto
+	at := m.tokenized
 	for _, t := range tokens {
 		at += len(t)
 		m.ends = append(m.ends, at)
 	}
-	m.upto += n
+	m.tokenized += n
 }
 
 // sameLength replaces invalid bytes by one byte each, where the codec would

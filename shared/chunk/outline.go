@@ -39,16 +39,16 @@ func (o *outline) advance(at int) {
 			continue
 		}
 		o.table = ""
-		o.leave(l.depth)
+		o.closeSections(l.depth)
 		o.headings = append(o.headings, l)
 	}
 	if len(o.found) > 0 && o.found[0].start == at && o.found[0].depth > 0 {
-		o.leave(o.found[0].depth) // a heading is not under its sibling
+		o.closeSections(o.found[0].depth) // a heading is not under its sibling
 	}
 }
 
-// leave ends the sections that a heading of this depth ends.
-func (o *outline) leave(depth int) {
+// closeSections ends the sections that a heading of this depth ends.
+func (o *outline) closeSections(depth int) {
 	for len(o.headings) > 0 && o.headings[len(o.headings)-1].depth >= depth {
 		o.headings = o.headings[:len(o.headings)-1]
 	}
@@ -93,12 +93,12 @@ func WithContext(context, text string) string {
 	return context + separator + text
 }
 
-// note tells the outline of the line that the scanner has just begun, whose text is
+// updateOutline tells the outline of the line that the scanner has just begun, whose text is
 // given, and what follows it.
-func (s *scanner) note(line, rest string, blank bool) {
+func (s *scanner) updateOutline(line, rest string, blank bool) {
 	inTable := s.kind == item && line[0] == '|'
 	switch {
-	case inTable && s.tabled && !blank: // goes on
+	case inTable && s.inTable && !blank: // goes on
 	case inTable:
 		delimiter, _, _ := strings.Cut(rest, "\n")
 		header := ""
@@ -106,10 +106,10 @@ func (s *scanner) note(line, rest string, blank bool) {
 			header = strings.TrimSpace(line) + "\n" + strings.TrimSpace(delimiter)
 		}
 		s.outline.add(landmark{start: s.pos, text: header})
-	case s.tabled:
+	case s.inTable:
 		s.outline.add(landmark{start: s.pos - 1})
 	}
-	s.tabled = inTable
+	s.inTable = inTable
 	if s.kind != heading {
 		return
 	}

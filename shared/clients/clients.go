@@ -20,11 +20,11 @@ import (
 // The largest answers, in bytes.
 const (
 	// DynamoDB's page of 1 MB has about three times that in JSON where it is vectors.
-	mostOfDynamoDB = 8 << 20
+	maxDynamoDBAnswer = 8 << 20
 	// A secret has at most 64 KiB, which JSON may write with six bytes each.
-	mostOfSecrets = 512 << 10
+	maxSecretAnswer = 512 << 10
 	// A stream has some 300 bytes for each token, thoughts included.
-	mostOfChat = 32 << 20
+	maxChatAnswer = 32 << 20
 )
 
 // Clients are what a handler works with.
@@ -39,17 +39,17 @@ type Clients struct {
 // New builds the clients. Redirects are not followed: none of these services
 // sends any, and a credential must not travel to where a redirect points.
 func New(c config.Config) Clients {
-	client := over(wire.Options{Resolver: c.Resolver})
-	keys := keys{aws: awsConfig(c, bounded.New(client, mostOfSecrets), c.SecretsURL), secrets: map[string]openai.Key{}}
+	client := newHTTPClient(wire.Options{Resolver: c.Resolver})
+	keys := keys{aws: awsConfig(c, bounded.New(client, maxSecretAnswer), c.SecretsURL), secrets: map[string]openai.Key{}}
 	embedder := openai.NewEmbedder(c.Provider, client, keys.get(c.OpenAIKey, c.OpenAIKeySecret), c.EmbeddingModel, c.Dimensions)
-	table := dynamo.New(awsConfig(c, bounded.New(client, mostOfDynamoDB), c.DynamoDBURL), c.Table)
+	table := dynamo.New(awsConfig(c, bounded.New(client, maxDynamoDBAnswer), c.DynamoDBURL), c.Table)
 	return Clients{Embedder: embedder, Table: table.In(embedder.Model()).Declare(c.FilterKeys...), config: c, keys: keys}
 }
 
 // Generator builds the client of the chat models, over a transport of its own: a
 // model that thinks is silent for longer than any other service may be.
 func (c Clients) Generator(chat config.Chat) *openai.Generator {
-	client := over(wire.Options{Resolver: c.config.Resolver, Limits: wire.Limits{Receive: deadline.Cap, Body: mostOfChat}})
+	client := newHTTPClient(wire.Options{Resolver: c.config.Resolver, Limits: wire.Limits{Receive: deadline.Cap, Body: maxChatAnswer}})
 	var models []openai.Chat
 	for _, m := range chat.Models {
 		models = append(models, openai.Chat{API: m.API, Key: c.keys.get(m.Key, m.KeySecret), Model: m.Name,
@@ -58,7 +58,7 @@ func (c Clients) Generator(chat config.Chat) *openai.Generator {
 	return openai.NewGenerator(client, chat.Settings.Window, models[0], models[1:]...)
 }
 
-func over(o wire.Options) *http.Client {
+func newHTTPClient(o wire.Options) *http.Client {
 	return &http.Client{Transport: wire.New(o), CheckRedirect: func(*http.Request, []*http.Request) error {
 		return http.ErrUseLastResponse
 	}}

@@ -44,27 +44,27 @@ type ChatSettings struct {
 // mistake at once.
 func ReadChat(getenv func(string) string, c Config) (Chat, error) {
 	var mistakes []error
-	note := func(err error) {
+	addMistake := func(err error) {
 		if err != nil {
 			mistakes = append(mistakes, err)
 		}
 	}
 	out := Chat{System: getenv("RAGTIME_SYSTEM_PROMPT"), Settings: ChatSettings{AnswerTokens: 1024, PassageTokens: 6000, Window: 128_000, LeastScore: 0.1}}
 	if err := out.Settings.read(getenv("RAGTIME_CHAT_SETTINGS")); err != nil {
-		note(fmt.Errorf("RAGTIME_CHAT_SETTINGS: %w", err))
+		addMistake(fmt.Errorf("RAGTIME_CHAT_SETTINGS: %w", err))
 	}
 	first := ChatModel{Name: "gpt-4.1-mini", API: c.Provider, Key: c.OpenAIKey, KeySecret: c.OpenAIKeySecret}
-	first, err := first.read(getenv, "RAGTIME_CHAT_")
-	note(err)
+	first, err := first.withEnv(getenv, "RAGTIME_CHAT_")
+	addMistake(err)
 	out.Models = []ChatModel{first}
 	if getenv("RAGTIME_FALLBACK_MODEL") != "" {
-		second, err := first.read(getenv, "RAGTIME_FALLBACK_")
-		note(err)
+		second, err := first.withEnv(getenv, "RAGTIME_FALLBACK_")
+		addMistake(err)
 		out.Models = append(out.Models, second)
 	}
 	prices, err := price.Parse(getenv("RAGTIME_PRICES"))
 	if err != nil {
-		note(fmt.Errorf("RAGTIME_PRICES: %w", err))
+		addMistake(fmt.Errorf("RAGTIME_PRICES: %w", err))
 	}
 	if c.Provider.Space() == provider.OpenAI {
 		out.Prices = price.OpenAI
@@ -75,13 +75,13 @@ func ReadChat(getenv func(string) string, c Config) (Chat, error) {
 	case "yes":
 		out.Streams = getenv("AWS_SAM_LOCAL") == "" // which hands whole answers on only
 	default:
-		note(fmt.Errorf("RAGTIME_STREAMING=%q is neither yes nor no", v))
+		addMistake(fmt.Errorf("RAGTIME_STREAMING=%q is neither yes nor no", v))
 	}
 	return out, errors.Join(mistakes...)
 }
 
-// read is the model with what the variables of a prefix say on top.
-func (m ChatModel) read(getenv func(string) string, prefix string) (ChatModel, error) {
+// withEnv is the model with what the variables of a prefix say on top.
+func (m ChatModel) withEnv(getenv func(string) string, prefix string) (ChatModel, error) {
 	var mistakes []error
 	m.Name = cmp.Or(getenv(prefix+"MODEL"), m.Name)
 	name, url := getenv(prefix+"PROVIDER"), getenv(prefix+"BASE_URL")
@@ -112,13 +112,13 @@ func (s *ChatSettings) read(text string) error {
 	err := settings.Read(text, map[string]func(string) error{
 		"temperature": func(v string) error {
 			s.Temperature = new(float64)
-			return between(s.Temperature, v, 0, 2)
+			return setFloat(s.Temperature, v, 0, 2)
 		},
 		"reasoning_effort": func(v string) error { s.ReasoningEffort = v; return nil },
-		"answer_tokens":    func(v string) error { return atLeast(&s.AnswerTokens, v, 16) },
-		"passage_tokens":   func(v string) error { return atLeast(&s.PassageTokens, v, 256) },
-		"window":           func(v string) error { return atLeast(&s.Window, v, 2048) },
-		"least_score":      func(v string) error { return between(&s.LeastScore, v, -1, 1) },
+		"answer_tokens":    func(v string) error { return setInt(&s.AnswerTokens, v, 16) },
+		"passage_tokens":   func(v string) error { return setInt(&s.PassageTokens, v, 256) },
+		"window":           func(v string) error { return setInt(&s.Window, v, 2048) },
+		"least_score":      func(v string) error { return setFloat(&s.LeastScore, v, -1, 1) },
 	})
 	if s.AnswerTokens+s.PassageTokens > s.Window {
 		err = errors.Join(err, fmt.Errorf("answer_tokens and passage_tokens do not fit into the window of %d", s.Window))
@@ -126,7 +126,7 @@ func (s *ChatSettings) read(text string) error {
 	return err
 }
 
-func between(field *float64, value string, least, most float64) error {
+func setFloat(field *float64, value string, least, most float64) error {
 	x, err := strconv.ParseFloat(value, 64)
 	if err != nil || !(x >= least && x <= most) {
 		return fmt.Errorf("must be a number from %g to %g", least, most)
@@ -135,7 +135,7 @@ func between(field *float64, value string, least, most float64) error {
 	return nil
 }
 
-func atLeast(field *int, value string, least int) error {
+func setInt(field *int, value string, least int) error {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < least {
 		return fmt.Errorf("must be a whole number from %d on", least)

@@ -42,35 +42,35 @@ type Config struct {
 // Read builds a Config with getenv (os.Getenv), and reports every mistake at once.
 func Read(getenv func(string) string) (Config, error) {
 	var mistakes []error
-	need := func(name string) string {
+	required := func(name string) string {
 		v := getenv(name)
 		if v == "" {
 			mistakes = append(mistakes, fmt.Errorf("%s is not set", name))
 		}
 		return v
 	}
-	or := func(name, fallback string) string {
+	orDefault := func(name, fallback string) string {
 		if v := getenv(name); v != "" {
 			return v
 		}
 		return fallback
 	}
-	address := func(name, v string) string {
+	checkURL := func(name, v string) string {
 		if u, err := url.Parse(v); v != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 			mistakes = append(mistakes, fmt.Errorf("%s=%q is not an http or https URL", name, v))
 		}
 		return v
 	}
 	c := Config{
-		Region:          need("AWS_REGION"),
-		Table:           need("RAGTIME_TABLE"),
+		Region:          required("AWS_REGION"),
+		Table:           required("RAGTIME_TABLE"),
 		OpenAIKey:       strings.TrimSpace(getenv("OPENAI_API_KEY")),
 		OpenAIKeySecret: getenv("OPENAI_API_KEY_SECRET"),
-		EmbeddingModel:  or("RAGTIME_EMBEDDING_MODEL", "text-embedding-3-small"),
-		DynamoDBURL:     address("AWS_ENDPOINT_URL_DYNAMODB", getenv("AWS_ENDPOINT_URL_DYNAMODB")),
-		SecretsURL:      address("AWS_ENDPOINT_URL_SECRETS_MANAGER", getenv("AWS_ENDPOINT_URL_SECRETS_MANAGER")),
-		AccessKeyID:     need("AWS_ACCESS_KEY_ID"),
-		SecretAccessKey: need("AWS_SECRET_ACCESS_KEY"),
+		EmbeddingModel:  orDefault("RAGTIME_EMBEDDING_MODEL", "text-embedding-3-small"),
+		DynamoDBURL:     checkURL("AWS_ENDPOINT_URL_DYNAMODB", getenv("AWS_ENDPOINT_URL_DYNAMODB")),
+		SecretsURL:      checkURL("AWS_ENDPOINT_URL_SECRETS_MANAGER", getenv("AWS_ENDPOINT_URL_SECRETS_MANAGER")),
+		AccessKeyID:     required("AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: required("AWS_SECRET_ACCESS_KEY"),
 		SessionToken:    getenv("AWS_SESSION_TOKEN"),
 	}
 	var errs []error
@@ -89,15 +89,15 @@ func Read(getenv func(string) string) (Config, error) {
 			mistakes = append(mistakes, fmt.Errorf("AWS_XRAY_DAEMON_ADDRESS=%q is not an IP address and port", v))
 		}
 	}
-	dimensions := or("RAGTIME_EMBEDDING_DIMENSIONS", "1536")
+	dimensions := orDefault("RAGTIME_EMBEDDING_DIMENSIONS", "1536")
 	var err error
 	if c.Dimensions, err = strconv.Atoi(dimensions); err != nil || c.Dimensions < 1 || c.Dimensions > 4096 {
 		mistakes = append(mistakes, fmt.Errorf("RAGTIME_EMBEDDING_DIMENSIONS=%q is not a number from 1 to 4096", dimensions))
 	}
-	if c.Tenancy, err = tenancy(getenv); err != nil {
+	if c.Tenancy, err = readTenancy(getenv); err != nil {
 		mistakes = append(mistakes, err)
 	}
-	if c.FilterKeys, err = filterKeys(getenv("RAGTIME_FILTER_KEYS")); err != nil {
+	if c.FilterKeys, err = parseFilterKeys(getenv("RAGTIME_FILTER_KEYS")); err != nil {
 		mistakes = append(mistakes, fmt.Errorf("RAGTIME_FILTER_KEYS: %w", err))
 	}
 	if c.OpenAIKey == "" && c.OpenAIKeySecret == "" {

@@ -11,9 +11,9 @@ const maxFilterKeys = 8
 
 var filterKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
-// filterKeys reads the declared keys. One that is named twice would take a filter
+// parseFilterKeys reads the declared keys. One that is named twice would take a filter
 // of the index for nothing.
-func filterKeys(v string) ([]string, error) {
+func parseFilterKeys(v string) ([]string, error) {
 	if v == "" {
 		return nil, nil
 	}

@@ -44,18 +44,18 @@ func (t Tenancy) String() string {
 
 var tenancyName = regexp.MustCompile(`^[A-Za-z0-9_:./-]{1,128}$`)
 
-// ownClaims are OpenID Connect's claims that users write themselves: Cognito lets
+// userWritableClaims are OpenID Connect's claims that users write themselves: Cognito lets
 // an app client write all of them unless it is told otherwise. Whoever may write
 // such a claim could make himself any tenant.
 // https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims
-var ownClaims = []string{"address", "birthdate", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name",
+var userWritableClaims = []string{"address", "birthdate", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name",
 	"nickname", "phone_number", "picture", "preferred_username", "profile", "website", "zoneinfo"}
 
-// tenancy reads the rule.
-func tenancy(getenv func(string) string) (Tenancy, error) {
+// readTenancy reads the rule.
+func readTenancy(getenv func(string) string) (Tenancy, error) {
 	const variable = "RAGTIME_TENANT_FROM"
 	v := getenv(variable)
-	from, name, named := strings.Cut(v, ":")
+	from, name, hasName := strings.Cut(v, ":")
 	t := Tenancy{From: from, Name: name}
 	switch {
 	case v == "":
@@ -63,24 +63,24 @@ func tenancy(getenv func(string) string) (Tenancy, error) {
 	case v == FromClaim:
 		t.Name = "sub"
 	case (v == FromAccount || v == FromCaller || v == FromHeader):
-	case named && (from == FromClaim || from == FromAuthorizer):
+	case hasName && (from == FromClaim || from == FromAuthorizer):
 		if !tenancyName.MatchString(name) {
 			return t, fmt.Errorf("%s=%q: what follows %s: must be 1 to 128 of A-Z a-z 0-9 _ : . / -", variable, shorten(v), from)
 		}
-		if from == FromClaim && slices.Contains(ownClaims, name) {
+		if from == FromClaim && slices.Contains(userWritableClaims, name) {
 			return t, fmt.Errorf("%s=%s: users write that claim themselves, so it cannot tell whose documents they see; use claim:sub, or one that only you set", variable, v)
 		}
 	default:
 		return t, fmt.Errorf("%s=%q must be account, caller, header, claim:<name> or authorizer:<key>", variable, shorten(v))
 	}
-	return t, t.local(getenv)
+	return t, t.readLocal(getenv)
 }
 
-// local sets the tenant of `sam local`, which says of itself AWS_SAM_LOCAL. A
+// readLocal sets the tenant of `sam local`, which says of itself AWS_SAM_LOCAL. A
 // function in the cloud can be given that variable by mistake, but not the log
 // stream of `sam local` (aws-sam-cli, env_vars.py): Lambda sets that variable
 // itself, to another value, and lets nobody configure it.
-func (t *Tenancy) local(getenv func(string) string) error {
+func (t *Tenancy) readLocal(getenv func(string) string) error {
 	if getenv("AWS_SAM_LOCAL") == "" {
 		return nil
 	}

@@ -69,9 +69,9 @@ type Options struct {
 	RootCAs  *x509.CertPool                        // nil is what the system trusts
 }
 
-// limits are as those of requests (package wire), where they have any. Their sum
+// defaultLimits are as those of requests (package wire), where they have any. Their sum
 // fits an operation's budget.
-var limits = map[fault.Phase]time.Duration{
+var defaultLimits = map[fault.Phase]time.Duration{
 	fault.PhaseDNS: 3 * time.Second, fault.PhaseConnect: 3 * time.Second, fault.PhaseTLS: 3 * time.Second,
 	fault.PhaseSend: 3 * time.Second, fault.PhaseWait: 5 * time.Second, fault.PhaseReceive: 5 * time.Second,
 }
@@ -86,7 +86,7 @@ func Run(ctx context.Context, services []Service, o Options) []Target {
 	targets := make([][]Target, len(services))
 	var walking sync.WaitGroup
 	for i, s := range services {
-		walking.Go(func() { targets[i] = o.visit(ctx, s) })
+		walking.Go(func() { targets[i] = o.probeService(ctx, s) })
 	}
 	walking.Wait()
 	all := slices.Concat(targets...)
@@ -101,14 +101,14 @@ func rank(t Target) int {
 	return 0
 }
 
-// visit walks to all addresses of a service, as a step of the operation.
-func (o Options) visit(ctx context.Context, s Service) (targets []Target) {
+// probeService walks to all addresses of a service, as a step of the operation.
+func (o Options) probeService(ctx context.Context, s Service) (targets []Target) {
 	err := step.Do(ctx, s.Step, keepForAnswer, func(ctx context.Context) error {
 		var failed error
-		for _, w := range o.ways(ctx, s) {
-			targets = append(targets, w.target)
-			if w.fault != nil && failed == nil {
-				failed = w.fault
+		for _, p := range o.probeAddresses(ctx, s) {
+			targets = append(targets, p.target)
+			if p.fault != nil && failed == nil {
+				failed = p.fault
 			}
 		}
 		return failed
@@ -119,14 +119,14 @@ func (o Options) visit(ctx context.Context, s Service) (targets []Target) {
 	return targets
 }
 
-// ways resolves the service's name once, and walks to all of its addresses at once.
-func (o Options) ways(ctx context.Context, s Service) []*way {
+// probeAddresses resolves the service's name once, and walks to all of its addresses at once.
+func (o Options) probeAddresses(ctx context.Context, s Service) []*probe {
 	ctx, a := evidence.NewAttempt(ctx, 1)
-	first := newWay(o, s, a)
-	all := []*way{first}
+	first := newProbe(o, s, a)
+	all := []*probe{first}
 	addresses := first.resolve(ctx)
 	if len(addresses) == 0 {
-		first.end()
+		first.close()
 		return all
 	}
 	for range addresses[1:] {
@@ -136,8 +136,8 @@ func (o Options) ways(ctx context.Context, s Service) []*way {
 	var walking sync.WaitGroup
 	for i, address := range addresses {
 		walking.Go(func() {
-			all[i].walk(ctx, address)
-			all[i].end()
+			all[i].run(ctx, address)
+			all[i].close()
 		})
 	}
 	walking.Wait()

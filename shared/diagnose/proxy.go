@@ -13,23 +13,23 @@ import (
 )
 
 // findProxy finds the proxy that requests to the service go through.
-func (w *way) findProxy() error {
-	find := w.options.Proxy
+func (p *probe) findProxy() error {
+	find := p.options.Proxy
 	if find == nil {
 		find = http.ProxyFromEnvironment
 	}
-	p, err := find(w.request)
+	proxy, err := find(p.request)
 	switch {
 	case err != nil:
 		return errors.New("the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL") // err quotes it, password and all
-	case p == nil:
+	case proxy == nil:
 		return nil
-	case p.Scheme != "http" && p.Scheme != "https":
-		return fmt.Errorf("requests go through a proxy of kind %s, and diagnose can walk through those of kind http and https only", p.Scheme)
+	case proxy.Scheme != "http" && proxy.Scheme != "https":
+		return fmt.Errorf("requests go through a proxy of kind %s, and diagnose can walk through those of kind http and https only", proxy.Scheme)
 	}
-	w.proxy, w.target.Proxy = p, p.Scheme+"://"+p.Host
-	if !w.overTLS() {
-		authorize(w.request.Header, p)
+	p.proxy, p.target.Proxy = proxy, proxy.Scheme+"://"+proxy.Host
+	if !p.overTLS() {
+		authorize(p.request.Header, proxy)
 	}
 	return nil
 }
@@ -55,15 +55,15 @@ func (r refusal) kind() fault.Kind {
 }
 
 // tunnel has the proxy connect with the service.
-func (w *way) tunnel() (detail string, err error) {
-	to := wire.HostPort(w.service.URL)
-	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: to}, Host: to, Header: http.Header{"User-Agent": w.request.Header["User-Agent"]}}
-	authorize(r.Header, w.proxy)
-	if err := r.Write(w.conn); err != nil {
+func (p *probe) tunnel() (detail string, err error) {
+	to := wire.HostPort(p.service.URL)
+	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: to}, Host: to, Header: http.Header{"User-Agent": p.request.Header["User-Agent"]}}
+	authorize(r.Header, p.proxy)
+	if err := r.Write(p.conn); err != nil {
 		return "", err
 	}
 	// The reader takes no more than the answer: the service speaks after us.
-	resp, err := http.ReadResponse(bufio.NewReader(w.conn), r)
+	resp, err := http.ReadResponse(bufio.NewReader(p.conn), r)
 	if err != nil {
 		return "", err
 	}

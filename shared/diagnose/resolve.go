@@ -11,26 +11,26 @@ import (
 	"ragtime/shared/wire"
 )
 
-// mostAddresses is how many of a name's addresses are walked to.
-const mostAddresses = 16
+// maxAddresses is how many of a name's addresses are walked to.
+const maxAddresses = 16
 
 // resolve finds the addresses, with ports, to walk to: of the service's host, or
 // of the proxy's. There are none if the way ends here.
-func (w *way) resolve(ctx context.Context) (addresses []string) {
-	if err := w.findProxy(); err != nil {
-		w.fail(fault.PhaseConnect, fault.Upstream, err.Error(), nil)
+func (p *probe) resolve(ctx context.Context) (addresses []string) {
+	if err := p.findProxy(); err != nil {
+		p.fail(fault.PhaseConnect, fault.Upstream, err.Error(), nil)
 		return nil
 	}
-	to := w.service.URL
-	if w.proxy != nil {
-		to = w.proxy
+	to := p.service.URL
+	if p.proxy != nil {
+		to = p.proxy
 	}
 	if _, err := netip.ParseAddr(to.Hostname()); err == nil {
 		return []string{wire.HostPort(to)}
 	}
-	w.pass(ctx, fault.PhaseDNS, func(ctx context.Context) (string, error) {
-		ips, asked, err := wire.Lookup(ctx, w.options.Resolver, to.Hostname())
-		w.resolver = asked
+	p.runPhase(ctx, fault.PhaseDNS, func(ctx context.Context) (string, error) {
+		ips, asked, err := wire.Lookup(ctx, p.options.Resolver, to.Hostname())
+		p.resolver = asked
 		if err != nil {
 			return "", err
 		}
@@ -38,27 +38,27 @@ func (w *way) resolve(ctx context.Context) (addresses []string) {
 		var left []string
 		for i, ip := range ips {
 			address := net.JoinHostPort(ip.Unmap().String(), port)
-			if len(addresses) == mostAddresses || !routed(address) && (len(addresses) > 0 || i < len(ips)-1) {
+			if len(addresses) == maxAddresses || !hasRoute(address) && (len(addresses) > 0 || i < len(ips)-1) {
 				left = append(left, ip.Unmap().String())
 				continue
 			}
 			addresses = append(addresses, address)
 		}
-		by := w.asked()
-		if w.resolver == "" {
+		by := p.resolverName()
+		if p.resolver == "" {
 			by = "the hosts file"
 		}
-		return fmt.Sprintf("%s: %s%s, by %s", to.Hostname(), strings.Join(addresses, ", "), leftOut(left), by), nil
+		return fmt.Sprintf("%s: %s%s, by %s", to.Hostname(), strings.Join(addresses, ", "), leftOutText(left), by), nil
 	})
 	return addresses
 }
 
-// asked is the resolver, for people.
-func (w *way) asked() string { return strings.TrimSpace("the resolver " + w.resolver) }
+// resolverName is the resolver, for people.
+func (p *probe) resolverName() string { return strings.TrimSpace("the resolver " + p.resolver) }
 
-// routed tells whether there is a route to an address. It sends nothing. Without
+// hasRoute tells whether there is a route to an address. It sends nothing. Without
 // IPv6 an IPv6 address has none, and requests pass it by in no time.
-func routed(address string) bool {
+func hasRoute(address string) bool {
 	c, err := net.Dial("udp", address)
 	if err != nil {
 		return false
@@ -67,9 +67,9 @@ func routed(address string) bool {
 	return true
 }
 
-func leftOut(ips []string) string {
+func leftOutText(ips []string) string {
 	if len(ips) == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" (left out, without a route or beyond %d: %s)", mostAddresses, strings.Join(ips, ", "))
+	return fmt.Sprintf(" (left out, without a route or beyond %d: %s)", maxAddresses, strings.Join(ips, ", "))
 }

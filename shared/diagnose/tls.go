@@ -12,28 +12,28 @@ import (
 
 // secure makes the TLS connections: with a proxy that wants one, through which
 // the service is connected then, and with the service.
-func (w *way) secure(ctx context.Context) (string, error) {
+func (p *probe) secure(ctx context.Context) (string, error) {
 	var detail string
-	if w.proxyOverTLS() {
-		d, err := w.handshake(ctx, w.proxy.Hostname())
+	if p.proxyOverTLS() {
+		d, err := p.handshake(ctx, p.proxy.Hostname())
 		detail = "with the proxy: " + d
-		if err != nil || !w.overTLS() {
+		if err != nil || !p.overTLS() {
 			return detail, err
 		}
-		via, err := w.tunnel()
+		via, err := p.tunnel()
 		detail += via + "; "
 		if err != nil {
 			return detail, err
 		}
 	}
-	d, err := w.handshake(ctx, w.service.URL.Hostname())
+	d, err := p.handshake(ctx, p.service.URL.Hostname())
 	return detail + d, err
 }
 
 // handshake puts TLS over the connection, and tells of it. It offers what requests
 // offer: HTTP/1.1 only.
-func (w *way) handshake(ctx context.Context, server string) (string, error) {
-	c := tls.Client(w.conn, &tls.Config{ServerName: server, RootCAs: w.options.RootCAs, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+func (p *probe) handshake(ctx context.Context, server string) (string, error) {
+	c := tls.Client(p.conn, &tls.Config{ServerName: server, RootCAs: p.options.RootCAs, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
 	err := c.HandshakeContext(ctx)
 	if err != nil {
 		if e := as[*tls.CertificateVerificationError](err); e != nil {
@@ -41,7 +41,7 @@ func (w *way) handshake(ctx context.Context, server string) (string, error) {
 		}
 		return "", err
 	}
-	w.conn = c
+	p.conn = c
 	s := c.ConnectionState()
 	return strings.Join([]string{tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite),
 		"ALPN " + cmp.Or(s.NegotiatedProtocol, "none"), certificate(s.PeerCertificates)}, ", "), nil

@@ -52,7 +52,7 @@ func NewAttempt(ctx context.Context, number int) (context.Context, *Attempt) {
 	a.phases = []Phase{{fault.PhaseBlocked, a.start}}
 	s.record.mu.Lock()
 	s.resume()
-	a.call = s.callOf(ctx, number)
+	a.call = s.callNumber(ctx, number)
 	s.attempts = append(s.attempts, a)
 	s.record.mu.Unlock()
 	return context.WithValue(ctx, attemptKey{}, a), a

@@ -21,8 +21,8 @@ type Whole struct {
 	Spent   time.Duration
 }
 
-// mostAttempts is about how many attempts an answer tells of: a put may make hundreds.
-const mostAttempts = 64
+// maxAttempts is about how many attempts an answer tells of: a put may make hundreds.
+const maxAttempts = 64
 
 type callKey struct{}
 
@@ -43,8 +43,8 @@ type call struct {
 	number int // from 1, in the order of their first attempts; 0 before that
 }
 
-// callOf is the number of the call whose attempt of the given number begins now.
-func (s *Step) callOf(ctx context.Context, number int) int {
+// callNumber is the number of the call whose attempt of the given number begins now.
+func (s *Step) callNumber(ctx context.Context, number int) int {
 	c, _ := ctx.Value(callKey{}).(*call)
 	known := c != nil && c.step == s // not a call of the step around this one
 	if known && c.number > 0 {
@@ -71,12 +71,12 @@ func WholeOf(ctx context.Context) Whole {
 	w := Whole{Name: s.name, Elapsed: now.Sub(s.start), Calls: s.calls}
 	spent := map[fault.Phase]time.Duration{}
 	for _, a := range s.attempts {
-		told := a.summary(now)
+		summary := a.summary(now)
 		if s.calls > 1 {
-			told.Call = a.call
+			summary.Call = a.call
 		}
-		w.Attempts = append(w.Attempts, told)
-		a.spend(spent, now)
+		w.Attempts = append(w.Attempts, summary)
+		a.addSpent(spent, now)
 	}
 	for _, p := range s.pauses {
 		spent[fault.PhaseBackoff] += p.End.Sub(p.Start)
@@ -89,7 +89,7 @@ func WholeOf(ctx context.Context) Whole {
 			w.Longest, w.Spent = p, spent[p]
 		}
 	}
-	if over := len(w.Attempts) - mostAttempts; over > 0 {
+	if over := len(w.Attempts) - maxAttempts; over > 0 {
 		w.Attempts = slices.DeleteFunc(w.Attempts, func(a fault.Attempt) bool {
 			over--
 			return over >= 0 && a.Error == ""
@@ -98,8 +98,8 @@ func WholeOf(ctx context.Context) Whole {
 	return w
 }
 
-// spend adds how long the attempt was in each of its phases.
-func (a *Attempt) spend(in map[fault.Phase]time.Duration, now time.Time) {
+// addSpent adds how long the attempt was in each of its phases.
+func (a *Attempt) addSpent(in map[fault.Phase]time.Duration, now time.Time) {
 	if !a.end.IsZero() {
 		now = a.end
 	}
@@ -118,7 +118,7 @@ func (a *Attempt) spend(in map[fault.Phase]time.Duration, now time.Time) {
 func (w Whole) Timeout(at Position) (fault.Phase, string) {
 	begin := fmt.Sprintf("step %s did not finish in %.1f s: ", w.Name, w.Elapsed.Seconds())
 	switch {
-	case at.Phase != "" && (w.Calls <= 1 || at.Elapsed >= w.Elapsed/goodPart || w.Longest == ""):
+	case at.Phase != "" && (w.Calls <= 1 || at.Elapsed >= w.Elapsed/blamePart || w.Longest == ""):
 		attempts, of := 0, ""
 		for _, a := range w.Attempts {
 			if a.Call == at.Call || w.Calls <= 1 {
@@ -141,6 +141,6 @@ func (w Whole) Timeout(at Position) (fault.Phase, string) {
 	return "", begin + "no call had begun"
 }
 
-// goodPart is which part of a step's time one wait must have lasted to be what it is
+// blamePart is which part of a step's time one wait must have lasted to be what it is
 // blamed on, where the step made other calls.
-const goodPart = 10
+const blamePart = 10

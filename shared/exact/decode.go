@@ -30,15 +30,15 @@ func Decode(body []byte, into any) error {
 }
 
 func decodeStruct(path string, raw json.RawMessage, into reflect.Value) error {
-	members, twice, err := Members(raw)
+	members, duplicate, err := Members(raw)
 	if err != nil {
 		return fault.InvalidField(join(path, "", "body"), "must be a JSON object")
 	}
-	if twice != "" {
-		return fault.InvalidField(join(path, Printable(twice), ""), "must not be given twice")
+	if duplicate != "" {
+		return fault.InvalidField(join(path, Printable(duplicate), ""), "must not be given twice")
 	}
 	known := map[string]reflect.Value{}
-	fields(into, known)
+	collectFields(into, known)
 	for _, m := range members {
 		field, ok := known[m.Name]
 		if !ok {
@@ -54,12 +54,12 @@ func decodeStruct(path string, raw json.RawMessage, into reflect.Value) error {
 	return nil
 }
 
-// fields notes a struct's fields by name, those of embedded structs too.
-func fields(of reflect.Value, known map[string]reflect.Value) {
+// collectFields notes a struct's fields by name, those of embedded structs too.
+func collectFields(of reflect.Value, known map[string]reflect.Value) {
 	for i := range of.NumField() {
 		f := of.Type().Field(i)
 		if f.Anonymous {
-			fields(of.Field(i), known)
+			collectFields(of.Field(i), known)
 			continue
 		}
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")

@@ -22,7 +22,7 @@ type Member struct {
 
 // Members gives a JSON object's members in their order, and the first name that
 // occurs twice. An error says that it is no JSON object.
-func Members(raw json.RawMessage) (all []Member, twice string, err error) {
+func Members(raw json.RawMessage) (all []Member, duplicate string, err error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, "", errors.New("no object")
@@ -41,13 +41,13 @@ func Members(raw json.RawMessage) (all []Member, twice string, err error) {
 		if err := d.Decode(&m.Raw); err != nil {
 			return nil, "", err
 		}
-		if seen[name] && twice == "" {
-			twice = name
+		if seen[name] && duplicate == "" {
+			duplicate = name
 		}
 		seen[name] = true
 		all = append(all, m)
 	}
-	return all, twice, nil
+	return all, duplicate, nil
 }
 
 // Printable makes a name that a client sent fit to be shown: short, and quoted

@@ -10,26 +10,26 @@ import (
 // is absent or null reads as the zero value; what is of another type does too,
 // and is the mistake that Err tells of.
 type Object struct {
-	Fields map[string]json.RawMessage // nil where there is no object
-	path   string                     // within the outermost object
-	failed *error                     // the first mistake, of the whole
+	Fields  map[string]json.RawMessage // nil where there is no object
+	path    string                     // within the outermost object
+	mistake *error                     // the first mistake, of the whole
 }
 
 // Read gives the outermost object of an event.
 func Read(event json.RawMessage) Object {
-	o := Object{failed: new(error)}
+	o := Object{mistake: new(error)}
 	o.read(event)
 	return o
 }
 
 func (o *Object) read(raw json.RawMessage) {
-	members, twice, err := Members(raw)
+	members, duplicate, err := Members(raw)
 	if err != nil {
 		o.Fail("", "must be an object")
 		return
 	}
-	if twice != "" {
-		o.Fail(twice, "must not be given twice")
+	if duplicate != "" {
+		o.Fail(duplicate, "must not be given twice")
 	}
 	o.Fields = make(map[string]json.RawMessage, len(members))
 	for _, m := range members {
@@ -38,14 +38,14 @@ func (o *Object) read(raw json.RawMessage) {
 }
 
 // Err is the first mistake that was found in the whole of which this is a part.
-func (o Object) Err() error { return *o.failed }
+func (o Object) Err() error { return *o.mistake }
 
 // Fail says what is wrong with a name's value. The first mistake counts.
 func (o Object) Fail(name, problem string) {
-	if *o.failed == nil {
-		*o.failed = fault.InvalidField(join(o.path, Printable(name), ""), "%s", problem)
+	if *o.mistake == nil {
+		*o.mistake = fault.InvalidField(join(o.path, Printable(name), ""), "%s", problem)
 		if name == "" {
-			*o.failed = fault.InvalidField(join(o.path, "", "event"), "%s", problem)
+			*o.mistake = fault.InvalidField(join(o.path, "", "event"), "%s", problem)
 		}
 	}
 }
@@ -64,7 +64,7 @@ func (o Object) IsObject(name string) bool {
 
 // Object gives the object of that name.
 func (o Object) Object(name string) Object {
-	in := Object{path: join(o.path, name, ""), failed: o.failed}
+	in := Object{path: join(o.path, name, ""), mistake: o.mistake}
 	if o.Has(name) {
 		in.read(o.Fields[name])
 	}
@@ -73,38 +73,38 @@ func (o Object) Object(name string) Object {
 
 // Text gives the string of that name.
 func (o Object) Text(name string) string {
-	v, _ := scalar[string](o, name, "must be a string")
+	v, _ := decodeField[string](o, name, "must be a string")
 	return v
 }
 
 // Flag gives the truth value of that name.
 func (o Object) Flag(name string) bool {
-	v, _ := scalar[bool](o, name, "must be true or false")
+	v, _ := decodeField[bool](o, name, "must be true or false")
 	return v
 }
 
 // Texts gives the object of strings of that name. A null in it counts as absent.
 func (o Object) Texts(name string) map[string]string {
-	return each[string](o.Object(name), "must be a string")
+	return decodeEach[string](o.Object(name), "must be a string")
 }
 
 // Lists gives the object of lists of strings of that name. A null in it counts as absent.
 func (o Object) Lists(name string) map[string][]string {
-	return each[[]string](o.Object(name), "must be a list of strings")
+	return decodeEach[[]string](o.Object(name), "must be a list of strings")
 }
 
-func each[T any](o Object, want string) map[string]T {
+func decodeEach[T any](o Object, want string) map[string]T {
 	out := make(map[string]T, len(o.Fields))
 	for name := range o.Fields {
-		if v, ok := scalar[T](o, name, want); ok {
+		if v, ok := decodeField[T](o, name, want); ok {
 			out[name] = v
 		}
 	}
 	return out
 }
 
-// scalar decodes one value; ok is false where there is none, or one of another type.
-func scalar[T any](o Object, name, want string) (v T, ok bool) {
+// decodeField decodes one value; ok is false where there is none, or one of another type.
+func decodeField[T any](o Object, name, want string) (v T, ok bool) {
 	if !o.Has(name) {
 		return v, false
 	}

@@ -16,49 +16,49 @@ type comparison struct {
 }
 
 func (c comparison) match(m metadata.Map) bool {
-	v, there := m[c.key]
-	return operators[c.operator].holds(v, there, c.operands)
+	v, present := m[c.key]
+	return operators[c.operator].holds(v, present, c.operands)
 }
 
 // operator is what an operator means. Where the document lacks the key, there is
 // false and v is nothing.
 type operator struct {
-	takes takes
-	holds func(v metadata.Value, there bool, operands []metadata.Value) bool
+	operand operandType
+	holds   func(v metadata.Value, present bool, operands []metadata.Value) bool
 }
 
-// takes says what the operand must be.
-type takes int
+// operandType says what the operand must be.
+type operandType int
 
 const (
-	aValue   takes = iota
-	aList          // of values
-	ordered        // a string or a number
-	aString        //
-	aBoolean       //
+	valueOperand   operandType = iota
+	listOperand                // of values
+	orderedOperand             // a string or a number
+	stringOperand              //
+	booleanOperand             //
 )
 
 var operators = map[string]operator{
-	"eq":     {aValue, equal},
-	"ne":     {aValue, func(v metadata.Value, there bool, w []metadata.Value) bool { return !equal(v, there, w) }},
-	"in":     {aList, equal},
-	"lt":     {ordered, order(func(n int) bool { return n < 0 })},
-	"lte":    {ordered, order(func(n int) bool { return n <= 0 })},
-	"gt":     {ordered, order(func(n int) bool { return n > 0 })},
-	"gte":    {ordered, order(func(n int) bool { return n >= 0 })},
-	"exists": {aBoolean, func(_ metadata.Value, there bool, w []metadata.Value) bool { return there == w[0].Bool() }},
-	"prefix": {aString, func(v metadata.Value, there bool, w []metadata.Value) bool {
-		return there && v.Kind() == metadata.Text && strings.HasPrefix(v.Text(), w[0].Text())
+	"eq":     {valueOperand, equal},
+	"ne":     {valueOperand, func(v metadata.Value, present bool, w []metadata.Value) bool { return !equal(v, present, w) }},
+	"in":     {listOperand, equal},
+	"lt":     {orderedOperand, order(func(n int) bool { return n < 0 })},
+	"lte":    {orderedOperand, order(func(n int) bool { return n <= 0 })},
+	"gt":     {orderedOperand, order(func(n int) bool { return n > 0 })},
+	"gte":    {orderedOperand, order(func(n int) bool { return n >= 0 })},
+	"exists": {booleanOperand, func(_ metadata.Value, present bool, w []metadata.Value) bool { return present == w[0].Bool() }},
+	"prefix": {stringOperand, func(v metadata.Value, present bool, w []metadata.Value) bool {
+		return present && v.Kind() == metadata.Text && strings.HasPrefix(v.Text(), w[0].Text())
 	}},
 }
 
-func equal(v metadata.Value, there bool, operands []metadata.Value) bool {
-	return there && slices.Contains(operands, v)
+func equal(v metadata.Value, present bool, operands []metadata.Value) bool {
+	return present && slices.Contains(operands, v)
 }
 
 func order(holds func(int) bool) func(metadata.Value, bool, []metadata.Value) bool {
-	return func(v metadata.Value, there bool, operands []metadata.Value) bool {
+	return func(v metadata.Value, present bool, operands []metadata.Value) bool {
 		n, comparable := v.Compare(operands[0])
-		return there && comparable && holds(n)
+		return present && comparable && holds(n)
 	}
 }

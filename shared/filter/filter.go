@@ -31,7 +31,7 @@ const (
 type Filter struct {
 	DocumentID string
 	Collection string
-	conditions all
+	conditions allOf
 }
 
 // Match tells whether a document's metadata meets the filter. DocumentID and
@@ -51,29 +51,29 @@ func (f Filter) Inline(keys []string) (values metadata.Map, more bool) {
 type condition interface{ match(metadata.Map) bool }
 
 type (
-	// all holds where each of its conditions does.
-	all []condition
-	// some holds where at least one of its conditions does.
-	some []condition
+	// allOf holds where each of its conditions does.
+	allOf []condition
+	// anyOf holds where at least one of its conditions does.
+	anyOf []condition
 	// not holds where its condition does not.
 	not struct{ condition }
 )
 
-func (a all) match(m metadata.Map) bool {
+func (a allOf) match(m metadata.Map) bool {
 	return !slices.ContainsFunc(a, func(c condition) bool { return !c.match(m) })
 }
 
-func (s some) match(m metadata.Map) bool {
+func (s anyOf) match(m metadata.Map) bool {
 	return slices.ContainsFunc(s, func(c condition) bool { return c.match(m) })
 }
 
 func (n not) match(m metadata.Map) bool { return !n.condition.match(m) }
 
 // inline adds to values, and tells whether there is more.
-func (a all) inline(keys []string, values metadata.Map) (more bool) {
+func (a allOf) inline(keys []string, values metadata.Map) (more bool) {
 	for _, c := range a {
 		switch c := c.(type) {
-		case all:
+		case allOf:
 			more = c.inline(keys, values) || more
 		case comparison:
 			old, taken := values[c.key]

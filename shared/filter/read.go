@@ -27,7 +27,7 @@ type reader struct {
 	operands int // so far
 }
 
-func (r *reader) filter(path string, raw json.RawMessage, depth int) (all, error) {
+func (r *reader) filter(path string, raw json.RawMessage, depth int) (allOf, error) {
 	if depth > MaxDepth {
 		return nil, fault.InvalidField(path, "must not be nested deeper than %d filters", MaxDepth)
 	}
@@ -35,26 +35,26 @@ func (r *reader) filter(path string, raw json.RawMessage, depth int) (all, error
 	if err != nil {
 		return nil, err
 	}
-	var out all
+	var out allOf
 	for _, m := range members {
 		at := exact.Path(path, m.Name)
 		var c condition
 		switch {
-		case string(m.Raw) == "null" && known(m.Name):
+		case string(m.Raw) == "null" && isMember(m.Name):
 			continue // as if it were absent
 		case depth == 1 && m.Name == "document_id":
-			err = name(at, m.Raw, &r.into.DocumentID)
+			err = readName(at, m.Raw, &r.into.DocumentID)
 		case depth == 1 && m.Name == "collection":
-			err = name(at, m.Raw, &r.into.Collection)
+			err = readName(at, m.Raw, &r.into.Collection)
 		case m.Name == "metadata":
 			c, err = r.metadata(at, m.Raw)
 		case m.Name == "and" || m.Name == "or":
 			c, err = r.list(at, m.Raw, depth, m.Name == "or")
 		case m.Name == "not":
-			var inner all
+			var inner allOf
 			inner, err = r.filter(at, m.Raw, depth+1)
 			c = not{inner}
-		case known(m.Name):
+		case isMember(m.Name):
 			err = fault.InvalidField(at, "is for the outermost filter only")
 		default:
 			err = fault.InvalidField(at, "is not a field of a filter: it has document_id, collection, metadata, and, or, not")
@@ -62,7 +62,7 @@ func (r *reader) filter(path string, raw json.RawMessage, depth int) (all, error
 		if err != nil {
 			return nil, err
 		}
-		if inner, ok := c.(all); ok {
+		if inner, ok := c.(allOf); ok {
 			out = append(out, inner...)
 		} else if c != nil {
 			out = append(out, c)
@@ -75,12 +75,12 @@ func (r *reader) filter(path string, raw json.RawMessage, depth int) (all, error
 	return out, nil
 }
 
-func known(name string) bool {
+func isMember(name string) bool {
 	return slices.Contains([]string{"document_id", "collection", "metadata", "and", "or", "not"}, name)
 }
 
-// name reads a string that is not empty: what an empty one should mean nobody can tell.
-func name(path string, raw json.RawMessage, into *string) error {
+// readName reads a string that is not empty: what an empty one should mean nobody can tell.
+func readName(path string, raw json.RawMessage, into *string) error {
 	if json.Unmarshal(raw, into) != nil {
 		return fault.InvalidField(path, "must be a string")
 	}
@@ -104,36 +104,36 @@ func (r *reader) list(path string, raw json.RawMessage, depth int, or bool) (con
 		out = append(out, c)
 	}
 	if or {
-		return some(out), nil
+		return anyOf(out), nil
 	}
-	return all(out), nil
+	return allOf(out), nil
 }
 
 // metadata reads conditions by key.
-func (r *reader) metadata(path string, raw json.RawMessage) (all, error) {
+func (r *reader) metadata(path string, raw json.RawMessage) (allOf, error) {
 	keys, err := object(path, raw)
 	if err != nil {
 		return nil, err
 	}
-	var out all
+	var out allOf
 	for _, k := range keys {
 		if err := metadata.CheckKey(path, k.Name); err != nil {
 			return nil, err
 		}
 		at := exact.Path(path, k.Name)
 		wanted := []exact.Member{{Name: "eq", Raw: k.Raw}}
-		short := !strings.HasPrefix(string(k.Raw), "{")
-		if !short {
+		isShort := !strings.HasPrefix(string(k.Raw), "{")
+		if !isShort {
 			if wanted, err = object(at, k.Raw); err != nil {
 				return nil, err
 			}
 			if len(wanted) == 0 {
-				return nil, fault.InvalidField(at, "must have an operator: %s", names)
+				return nil, fault.InvalidField(at, "must have an operator: %s", operatorNames)
 			}
 		}
 		for _, w := range wanted {
 			where := at
-			if !short {
+			if !isShort {
 				where = exact.Path(at, w.Name)
 			}
 			c, err := r.comparison(where, k.Name, w)
@@ -146,16 +146,16 @@ func (r *reader) metadata(path string, raw json.RawMessage) (all, error) {
 	return out, nil
 }
 
-var names = strings.Join(slices.Sorted(maps.Keys(operators)), ", ")
+var operatorNames = strings.Join(slices.Sorted(maps.Keys(operators)), ", ")
 
 func (r *reader) comparison(path, key string, wanted exact.Member) (condition, error) {
 	op, ok := operators[wanted.Name]
 	if !ok {
-		return nil, fault.InvalidField(path, "is not an operator: there are %s", names)
+		return nil, fault.InvalidField(path, "is not an operator: there are %s", operatorNames)
 	}
 	c := comparison{key: key, operator: wanted.Name}
 	operands := []json.RawMessage{wanted.Raw}
-	if op.takes == aList {
+	if op.operand == listOperand {
 		var err error
 		if operands, err = array(path, wanted.Raw, "values"); err != nil {
 			return nil, err
@@ -163,10 +163,10 @@ func (r *reader) comparison(path, key string, wanted exact.Member) (condition, e
 	}
 	for i, raw := range operands {
 		at := path
-		if op.takes == aList {
+		if op.operand == listOperand {
 			at = fmt.Sprintf("%s[%d]", path, i)
 		}
-		v, err := r.operand(at, raw, op.takes)
+		v, err := r.operand(at, raw, op.operand)
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +178,7 @@ func (r *reader) comparison(path, key string, wanted exact.Member) (condition, e
 	return c, nil
 }
 
-func (r *reader) operand(path string, raw json.RawMessage, takes takes) (metadata.Value, error) {
+func (r *reader) operand(path string, raw json.RawMessage, want operandType) (metadata.Value, error) {
 	if r.operands++; r.operands > MaxOperands {
 		return metadata.Value{}, fault.InvalidField(path, "is one too many: a filter may compare with %d values", MaxOperands)
 	}
@@ -189,23 +189,23 @@ func (r *reader) operand(path string, raw json.RawMessage, takes takes) (metadat
 	switch kind := v.Kind(); {
 	case err != nil:
 		return v, err
-	case takes == ordered && kind == metadata.Boolean:
+	case want == orderedOperand && kind == metadata.Boolean:
 		return v, fault.InvalidField(path, "must be a string or a number")
-	case takes == aString && kind != metadata.Text:
+	case want == stringOperand && kind != metadata.Text:
 		return v, fault.InvalidField(path, "must be a string")
-	case takes == aBoolean && kind != metadata.Boolean:
+	case want == booleanOperand && kind != metadata.Boolean:
 		return v, fault.InvalidField(path, "must be true or false")
 	}
 	return v, nil
 }
 
 func object(path string, raw json.RawMessage) ([]exact.Member, error) {
-	members, twice, err := exact.Members(raw)
+	members, duplicate, err := exact.Members(raw)
 	if err != nil {
 		return nil, fault.InvalidField(path, "must be a JSON object")
 	}
-	if twice != "" {
-		return nil, fault.InvalidField(exact.Path(path, twice), "must not be given twice")
+	if duplicate != "" {
+		return nil, fault.InvalidField(exact.Path(path, duplicate), "must not be given twice")
 	}
 	return members, nil
 }

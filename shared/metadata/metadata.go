@@ -29,11 +29,11 @@ type Map map[string]Value
 
 // ReadExact implements exact.Reader: it reads a JSON object of values.
 func (m *Map) ReadExact(path string, raw json.RawMessage) error {
-	members, twice, err := exact.Members(raw)
+	members, duplicate, err := exact.Members(raw)
 	if err != nil {
 		return fault.InvalidField(path, "must be an object of strings, numbers and booleans")
 	}
-	if twice != "" {
+	if duplicate != "" {
 		return fault.InvalidField(path, "must not have a key twice")
 	}
 	*m = make(Map, len(members))

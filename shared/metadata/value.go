@@ -21,24 +21,24 @@ const (
 // Value is one value. Values that are equal by == are equal as JSON; a string is
 // never equal to a number. The zero value is the empty string.
 type Value struct {
-	kind Kind
-	text string  // a Text's
-	num  decimal // a Number's
-	yes  bool    // a Boolean's
+	kind    Kind
+	text    string  // a Text's
+	number  decimal // a Number's
+	boolean bool    // a Boolean's
 }
 
 // String makes a string of s. It must be UTF-8 to come back as it is.
 func String(s string) Value { return Value{kind: Text, text: s} }
 
 // Bool makes a boolean.
-func Bool(b bool) Value { return Value{kind: Boolean, yes: b} }
+func Bool(b bool) Value { return Value{kind: Boolean, boolean: b} }
 
 // Decimal makes a number of its decimal notation, with or without an exponent.
 // It has at most 38 significant digits, and is 0 or from 1e-130 to below 1e126
 // either side of 0: ok tells whether it is such.
 func Decimal(s string) (v Value, ok bool) {
 	d, ok := parseDecimal(s)
-	return Value{kind: Number, num: d}, ok
+	return Value{kind: Number, number: d}, ok
 }
 
 // Kind tells what the value is.
@@ -48,10 +48,10 @@ func (v Value) Kind() Kind { return v.kind }
 func (v Value) Text() string { return v.text }
 
 // Bool is a Boolean's value; false of anything else.
-func (v Value) Bool() bool { return v.yes }
+func (v Value) Bool() bool { return v.boolean }
 
 // Decimal is a Number's notation, the same for equal numbers; "0" of anything else.
-func (v Value) Decimal() string { return v.num.String() }
+func (v Value) Decimal() string { return v.number.String() }
 
 // Equal is ==. It is there for those that compare by a method of this name.
 func (v Value) Equal(w Value) bool { return v == w }
@@ -63,7 +63,7 @@ func (v Value) Compare(w Value) (order int, ok bool) {
 	case v.kind == Text && w.kind == Text:
 		return strings.Compare(v.text, w.text), true // UTF-8 sorts as code points do
 	case v.kind == Number && w.kind == Number:
-		return v.num.compare(w.num), true
+		return v.number.compare(w.number), true
 	}
 	return 0, false
 }
@@ -93,9 +93,9 @@ func Read(path string, raw json.RawMessage) (Value, error) {
 func (v Value) MarshalJSON() ([]byte, error) {
 	switch v.kind {
 	case Number:
-		return []byte(v.num.String()), nil
+		return []byte(v.number.String()), nil
 	case Boolean:
-		return json.Marshal(v.yes)
+		return json.Marshal(v.boolean)
 	}
 	return json.Marshal(v.text)
 }

@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// perNumber is the most bytes that a number of a vector takes in JSON: 17 digits
+	// maxNumberBytes is the most bytes that a number of a vector takes in JSON: 17 digits
 	// with sign, point and exponent are 24, and an indented answer has a line for each.
-	perNumber = 64
-	// perRest is the most bytes that an embedding has beside its numbers, and that
+	maxNumberBytes = 64
+	// maxRestBytes is the most bytes that an embedding has beside its numbers, and that
 	// each other member of the answer has.
-	perRest = 16 << 10
+	maxRestBytes = 16 << 10
 	// maxMembers is how many members an answer may have; OpenAI's has four.
 	maxMembers = 64
 )
@@ -33,13 +33,13 @@ type answer struct {
 	tokens  int // paid for, as far as the API says
 }
 
-// decode reads an answer to n texts and checks it. It holds one embedding of the
+// decodeAnswer reads an answer to n texts and checks it. It holds one embedding of the
 // body at a time, and reads no more than n of that dimension can need: neither
 // memory nor time grow with what is sent.
-func decode(ctx context.Context, body io.Reader, n, dimensions int) (answer, error) {
-	src := &source{ctx: ctx, body: bufio.NewReaderSize(body, 32<<10)}
-	r := reader{Decoder: json.NewDecoder(src), src: src, n: n, dimensions: dimensions}
-	a, err := r.answer()
+func decodeAnswer(ctx context.Context, body io.Reader, n, dimensions int) (answer, error) {
+	src := &boundedBody{ctx: ctx, body: bufio.NewReaderSize(body, 32<<10)}
+	r := answerReader{Decoder: json.NewDecoder(src), src: src, n: n, dimensions: dimensions}
+	a, err := r.readAnswer()
 	if err == nil {
 		return a, nil
 	}
@@ -52,32 +52,32 @@ func decode(ctx context.Context, body io.Reader, n, dimensions int) (answer, err
 	return answer{}, &fault.Error{Kind: fault.Upstream, Detail: "openai: the answer is not what the embeddings API promises", Cause: err}
 }
 
-// reader reads one answer.
-type reader struct {
+// answerReader reads one answer.
+type answerReader struct {
 	*json.Decoder
-	src           *source
+	src           *boundedBody
 	n, dimensions int
 }
 
-func (r *reader) answer() (a answer, err error) {
-	r.src.left = perRest
-	if err := r.delim('{'); err != nil {
+func (r *answerReader) readAnswer() (a answer, err error) {
+	r.src.remaining = maxRestBytes
+	if err := r.readDelim('{'); err != nil {
 		return a, err
 	}
 	for range maxMembers {
 		if !r.More() {
 			break
 		}
-		r.src.left = perRest
+		r.src.remaining = maxRestBytes
 		key, err := r.Token()
 		if err != nil {
 			return a, err
 		}
 		switch key {
 		case "data":
-			a.vectors, err = r.vectors()
+			a.vectors, err = r.readVectors()
 		case "usage":
-			a.tokens, err = r.usage()
+			a.tokens, err = r.readUsage()
 		default:
 			err = r.Decode(new(json.RawMessage))
 		}
@@ -85,7 +85,7 @@ func (r *reader) answer() (a answer, err error) {
 			return a, err
 		}
 	}
-	if err := r.delim('}'); err != nil {
+	if err := r.readDelim('}'); err != nil {
 		return a, err
 	}
 	if len(a.vectors) == 0 {
@@ -98,8 +98,8 @@ func (r *reader) answer() (a answer, err error) {
 	return a, nil
 }
 
-// delim reads a brace or bracket.
-func (r *reader) delim(want json.Delim) error {
+// readDelim reads a brace or bracket.
+func (r *answerReader) readDelim(want json.Delim) error {
 	got, err := r.Token()
 	if err == nil && got != want {
 		return errors.New("a JSON value of another type than expected")
@@ -107,10 +107,10 @@ func (r *reader) delim(want json.Delim) error {
 	return err
 }
 
-// vectors reads the embeddings. One without an index is of the text at its place:
+// readVectors reads the embeddings. One without an index is of the text at its place:
 // Gemini leaves out those that are 0.
-func (r *reader) vectors() ([][]float32, error) {
-	if err := r.delim('['); err != nil {
+func (r *answerReader) readVectors() ([][]float32, error) {
+	if err := r.readDelim('['); err != nil {
 		return nil, err
 	}
 	out := make([][]float32, r.n)
@@ -119,7 +119,7 @@ func (r *reader) vectors() ([][]float32, error) {
 		if place == r.n {
 			return nil, fault.New(fault.Upstream, "openai: more than %d embeddings came for %d texts", r.n, r.n)
 		}
-		r.src.left = perRest + perNumber*r.dimensions
+		r.src.remaining = maxRestBytes + maxNumberBytes*r.dimensions
 		var d struct {
 			Index     *int   `json:"index"`
 			Embedding vector `json:"embedding"`
@@ -134,12 +134,12 @@ func (r *reader) vectors() ([][]float32, error) {
 		if at < 0 || at >= r.n || out[at] != nil {
 			return nil, fault.New(fault.Upstream, "openai: the embeddings' indexes are not 0 to %d, once each", r.n-1)
 		}
-		if err := check(d.Embedding, r.dimensions); err != nil {
+		if err := checkVector(d.Embedding, r.dimensions); err != nil {
 			return nil, err
 		}
 		out[at] = d.Embedding
 	}
-	if err := r.delim(']'); err != nil {
+	if err := r.readDelim(']'); err != nil {
 		return nil, err
 	}
 	if place < r.n {
@@ -148,9 +148,9 @@ func (r *reader) vectors() ([][]float32, error) {
 	return out, nil
 }
 
-// usage reads the tokens that were paid for. What is no count does not spoil a good
+// readUsage reads the tokens that were paid for. What is no count does not spoil a good
 // answer: it is 0.
-func (r *reader) usage() (int, error) {
+func (r *answerReader) readUsage() (int, error) {
 	var raw json.RawMessage
 	if err := r.Decode(&raw); err != nil {
 		return 0, err
@@ -163,15 +163,15 @@ func (r *reader) usage() (int, error) {
 		return 0, nil
 	}
 	for _, field := range []json.RawMessage{said.Prompt, said.Total} {
-		if n, ok := count(field); ok {
+		if n, ok := parseCount(field); ok {
 			return n, nil
 		}
 	}
 	return 0, nil
 }
 
-// count reads a count of tokens: a number with a point, or in a string, is one.
-func count(raw json.RawMessage) (n int, ok bool) {
+// parseCount reads a count of tokens: a number with a point, or in a string, is one.
+func parseCount(raw json.RawMessage) (n int, ok bool) {
 	x, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 	if err != nil || !(x >= 0 && x <= math.MaxInt32) {
 		return 0, false
@@ -179,7 +179,7 @@ func count(raw json.RawMessage) (n int, ok bool) {
 	return int(x), true
 }
 
-func check(v []float32, dimensions int) error {
+func checkVector(v []float32, dimensions int) error {
 	if len(v) != dimensions {
 		return fault.New(fault.Upstream, "openai: an embedding has %d dimensions, want %d: RAGTIME_EMBEDDING_DIMENSIONS and the model do not fit", len(v), dimensions)
 	}

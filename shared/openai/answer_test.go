@@ -71,7 +71,7 @@ func TestAnswersWithoutMeasure(t *testing.T) {
 			runtime.ReadMemStats(&before)
 			_, _, err := embed(t, time.Minute, e, "a")
 			runtime.ReadMemStats(&after)
-			check(t, err, fault.Upstream, "openai: ")
+			wantFault(t, err, fault.Upstream, "openai: ")
 			if n := len(s.requests()); n != 1 {
 				t.Errorf("got %d requests, want 1: asking again does not mend a wrong answer", n)
 			}
@@ -126,7 +126,7 @@ func TestDecodingMindsTheDeadline(t *testing.T) {
 	})
 	start := time.Now()
 	_, _, err := embed(t, 300*time.Millisecond, e, "a")
-	check(t, err, fault.Timeout, "step embed did not finish")
+	wantFault(t, err, fault.Timeout, "step embed did not finish")
 	if d := time.Since(start); d > 2*time.Second {
 		t.Errorf("took %v, want hardly more than 0.3 s", d)
 	}

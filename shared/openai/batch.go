@@ -9,8 +9,8 @@ import (
 // What one request asks for at the most, whatever the API would take: an answer
 // of that many numbers is 3 MB as base64 and at most 32 MB as text.
 const (
-	mostNumbers = 512 << 10
-	mostTokens  = 300_000
+	maxNumbers     = 512 << 10
+	maxBatchTokens = 300_000
 )
 
 type span struct{ from, to int }
@@ -18,8 +18,8 @@ type span struct{ from, to int }
 // batch cuts texts into runs that each fit one request. Counting tokens takes a
 // while, so it minds the deadline.
 func (e *Embedder) batch(ctx context.Context, texts []string) ([]span, error) {
-	maxInputs := atMost(max(1, mostNumbers/e.dimensions), e.api.Inputs)
-	maxTokens := atMost(mostTokens, e.api.Tokens)
+	maxInputs := lowerLimit(max(1, maxNumbers/e.dimensions), e.api.Inputs)
+	maxTokens := lowerLimit(maxBatchTokens, e.api.Tokens)
 	var out []span
 	from, tokens := 0, 0
 	for i, t := range texts {
@@ -36,8 +36,8 @@ func (e *Embedder) batch(ctx context.Context, texts []string) ([]span, error) {
 	return append(out, span{from, len(texts)}), nil
 }
 
-// atMost is ours, or the API's limit if it has one below that.
-func atMost(ours, theirs int) int {
+// lowerLimit is ours, or the API's limit if it has one below that.
+func lowerLimit(ours, theirs int) int {
 	if theirs == 0 {
 		return ours
 	}

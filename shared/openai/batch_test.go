@@ -12,14 +12,14 @@ import (
 
 // The API's limits of one request.
 const (
-	mostInputs = 2048
-	mostTokens = 300_000
+	maxBatchInputs = 2048
+	maxBatchTokens = 300_000
 )
 
 // Every text has a length that is its own, which good puts in the vector: so
 // each vector tells which text it is of.
 func TestBatches(t *testing.T) {
-	many := make([]string, 2*mostInputs+1)
+	many := make([]string, 2*maxBatchInputs+1)
 	for i := range many {
 		many[i] = strings.Repeat("a", i%97+1)
 	}
@@ -33,8 +33,8 @@ func TestBatches(t *testing.T) {
 		want  int // batches
 	}{
 		{"one", many[:1], 1},
-		{"as many as one request takes", many[:mostInputs], 1},
-		{"one more", many[:mostInputs+1], 2},
+		{"as many as one request takes", many[:maxBatchInputs], 1},
+		{"one more", many[:maxBatchInputs+1], 2},
 		{"three requests", many, 3},
 		{"by tokens", long, 2},
 	}
@@ -60,7 +60,7 @@ func TestBatches(t *testing.T) {
 				for _, text := range r.Input {
 					n += chunk.Count(text)
 				}
-				if len(r.Input) > mostInputs || n > mostTokens {
+				if len(r.Input) > maxBatchInputs || n > maxBatchTokens {
 					t.Errorf("request %d has %d inputs and %d tokens, over the API's limits", i, len(r.Input), n)
 				}
 			}
@@ -73,7 +73,7 @@ func TestBatches(t *testing.T) {
 
 // One batch that fails for good ends the call: nothing of the others is given.
 func TestOneBatchFails(t *testing.T) {
-	texts := make([]string, mostInputs+1)
+	texts := make([]string, maxBatchInputs+1)
 	for i := range texts {
 		texts[i] = "a"
 	}
@@ -85,7 +85,7 @@ func TestOneBatchFails(t *testing.T) {
 		good(w, n, r)
 	})
 	got, tokens, err := embed(t, time.Minute, e, texts...)
-	check(t, err, fault.Upstream, "the API key was refused")
+	wantFault(t, err, fault.Upstream, "the API key was refused")
 	if got != nil || tokens != 0 {
 		t.Errorf("got %d vectors and %d tokens with an error, want none", len(got), tokens)
 	}

@@ -7,7 +7,7 @@ import (
 
 // ShortenSilence makes a model's pause too long after d, while the test runs.
 func ShortenSilence(t *testing.T, d time.Duration) {
-	was := silence
-	silence = d
-	t.Cleanup(func() { silence = was })
+	was := maxSilence
+	maxSilence = d
+	t.Cleanup(func() { maxSilence = was })
 }

@@ -57,7 +57,7 @@ var _ rag.Generator = (*Generator)(nil)
 func NewGenerator(client *http.Client, window int, first Chat, others ...Chat) *Generator {
 	g := &Generator{window: window, policy: attempt.New(attempt.Options{OneSends: true})}
 	for _, c := range append([]Chat{first}, others...) {
-		g.models = append(g.models, model{Chat: c, service: openai.NewChatCompletionService(options(c.API, client)...)})
+		g.models = append(g.models, model{Chat: c, service: openai.NewChatCompletionService(requestOptions(c.API, client)...)})
 	}
 	return g
 }
@@ -67,13 +67,13 @@ func (g *Generator) Window() int { return g.window }
 
 // Generate implements rag.Generator.
 func (g *Generator) Generate(ctx context.Context, p rag.Prompt, emit func(string) error) (rag.Generated, error) {
-	models, err := g.ready(ctx)
+	models, err := g.modelsWithKeys(ctx)
 	if err != nil {
 		return rag.Generated{}, err
 	}
 	c := call{models: models, begun: make([]bool, len(models))}
 	out, err := attempt.Do(ctx, g.policy, func(ctx context.Context) (rag.Generated, error) {
-		return c.stream(ctx, c.turn(evidence.Current(ctx).Number()), p, emit)
+		return c.stream(ctx, c.pickModel(evidence.Current(ctx).Number()), p, emit)
 	})
 	out.Paid = c.allPaid()
 	return out, err
@@ -88,8 +88,8 @@ type call struct {
 	paid  []rag.Paid
 }
 
-// turn is the model that an attempt asks: the next one that has not begun to answer.
-func (c *call) turn(attempt int) (i int) {
+// pickModel is the model that an attempt asks: the next one that has not begun to answer.
+func (c *call) pickModel(attempt int) (i int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n := range c.models {
@@ -101,9 +101,9 @@ func (c *call) turn(attempt int) (i int) {
 	return i
 }
 
-// begins notes that a model has begun to answer. Where none is left that could be
+// markBegun notes that a model has begun to answer. Where none is left that could be
 // asked instead, the attempt is the call's last.
-func (c *call) begins(ctx context.Context, i int) {
+func (c *call) markBegun(ctx context.Context, i int) {
 	c.mu.Lock()
 	c.begun[i] = true
 	last := !slices.Contains(c.begun, false)
@@ -113,7 +113,7 @@ func (c *call) begins(ctx context.Context, i int) {
 	}
 }
 
-func (c *call) pays(p rag.Paid) {
+func (c *call) addPaid(p rag.Paid) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.paid = append(c.paid, p)
@@ -125,9 +125,9 @@ func (c *call) allPaid() []rag.Paid {
 	return c.paid
 }
 
-// ready gives the models with their keys: those whose key can be had. The error is
+// modelsWithKeys gives the models with their keys: those whose key can be had. The error is
 // that of the first model's key, where there is none.
-func (g *Generator) ready(ctx context.Context) ([]model, error) {
+func (g *Generator) modelsWithKeys(ctx context.Context) ([]model, error) {
 	var out []model
 	var first error
 	for _, m := range g.models {
@@ -174,19 +174,19 @@ func (m model) params(p rag.Prompt) openai.ChatCompletionNewParams {
 	return params
 }
 
-// named is a detail with the model's name: the provider's answer may be about any
+// detail is a detail with the model's name: the provider's answer may be about any
 // of several.
-func (m model) named(detail string) string {
+func (m model) detail(detail string) string {
 	return strings.ReplaceAll(detail, "RAGTIME_EMBEDDING_MODEL", "RAGTIME_CHAT_MODEL") + " (model " + m.Model + ")"
 }
 
-// options are openai-go's for an API: its retries off, and its reading of errors replaced.
-func options(api provider.API, client *http.Client) []option.RequestOption {
+// requestOptions are openai-go's for an API: its retries off, and its reading of errors replaced.
+func requestOptions(api provider.API, client *http.Client) []option.RequestOption {
 	out := []option.RequestOption{
 		option.WithBaseURL(api.BaseURL + "/"),
 		option.WithHTTPClient(client),
 		option.WithMaxRetries(0),
-		option.WithMiddleware(refuse),
+		option.WithMiddleware(refusalMiddleware),
 	}
 	for name, values := range api.Query {
 		for _, v := range values {

@@ -210,7 +210,7 @@ func TestGenerateFails(t *testing.T) {
 			t.Parallel()
 			c, g := converse(t, provider.OpenAI, all(tt.events...), "m")
 			_, emitted, err := generate(t, time.Minute, g)
-			f := check(t, err, tt.kind, tt.detail)
+			f := wantFault(t, err, tt.kind, tt.detail)
 			if emitted != tt.emitted || c.requests() != tt.requests || strings.Contains(f.Error(), "HUSH") || f.Step != fault.StepGenerate {
 				t.Errorf("got %q emitted of %d requests, and %v; want %q of %d", emitted, c.requests(), f, tt.emitted, tt.requests)
 			}
@@ -250,7 +250,7 @@ func TestGenerateSilence(t *testing.T) {
 			c, g := converse(t, provider.OpenAI, tt.talk, "m")
 			start := time.Now()
 			_, emitted, err := generate(t, time.Minute, g)
-			f := check(t, err, fault.Timeout, "")
+			f := wantFault(t, err, fault.Timeout, "")
 			if emitted != "Hel" || c.requests() != 1 || f.Phase != fault.PhaseReceive || time.Since(start) > 10*time.Second {
 				t.Errorf("got %q of %d requests after %v, and %+v; want an end in phase receive", emitted, c.requests(), time.Since(start), f)
 			}
@@ -323,7 +323,7 @@ func TestGenerateFallsBack(t *testing.T) {
 			<-r.Context().Done()
 		}, "first", "second")
 		_, _, err := generate(t, 4*time.Second, g)
-		check(t, err, fault.Timeout, "phase receive")
+		wantFault(t, err, fault.Timeout, "phase receive")
 		if c.requests() != 2 {
 			t.Errorf("got %d requests, want one of each model", c.requests())
 		}

@@ -52,15 +52,15 @@ type Embedder struct {
 
 var _ rag.Embedder = (*Embedder)(nil)
 
-// concurrent is how many requests a document's embedding has under way at once.
-const concurrent = 4
+// maxConcurrent is how many requests a document's embedding has under way at once.
+const maxConcurrent = 4
 
 // NewEmbedder makes an Embedder for the API, which has a base URL, over the client's
 // transport. The key is asked for at each call.
 func NewEmbedder(api provider.API, client *http.Client, key Key, model string, dimensions int) *Embedder {
 	return &Embedder{
 		api:        api,
-		service:    openai.NewEmbeddingService(options(api, client)...),
+		service:    openai.NewEmbeddingService(requestOptions(api, client)...),
 		key:        key,
 		model:      model,
 		dimensions: dimensions,
@@ -94,7 +94,7 @@ func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, int,
 	vectors := make([][]float32, len(texts))
 	var tokens atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(concurrent)
+	g.SetLimit(maxConcurrent)
 	for _, b := range batches {
 		g.Go(func() error {
 			got, err := attempt.Do(ctx, policy, func(ctx context.Context) ([][]float32, error) {

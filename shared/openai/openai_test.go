@@ -101,7 +101,7 @@ func TestAnswersRefused(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, e := serve(t, model, say(200, tt.body, "Content-Type", "application/json"))
 			got, _, err := embed(t, time.Minute, e, "a", "b")
-			check(t, err, fault.Upstream, tt.want)
+			wantFault(t, err, fault.Upstream, tt.want)
 			if got != nil {
 				t.Errorf("got vectors with an error: %v", got)
 			}
@@ -112,8 +112,8 @@ func TestAnswersRefused(t *testing.T) {
 	}
 }
 
-// check checks a fault's kind and what its detail has in it.
-func check(t *testing.T, err error, kind fault.Kind, detail string) *fault.Error {
+// wantFault checks a fault's kind and what its detail has in it.
+func wantFault(t *testing.T, err error, kind fault.Kind, detail string) *fault.Error {
 	t.Helper()
 	f, ok := errors.AsType[*fault.Error](err)
 	if !ok {

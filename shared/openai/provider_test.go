@@ -114,7 +114,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		for _, status := range []int{301, 302, 307, 308} {
 			s, e := serve(t, model, then(say(status, "", "Location", location), good))
 			_, _, err := embed(t, time.Minute, e, "a")
-			f := check(t, err, fault.Upstream, want)
+			f := wantFault(t, err, fault.Upstream, want)
 			if n := len(s.requests()); n != 1 || strings.Contains(f.Detail, "sk-1") {
 				t.Errorf("%d: got %d requests and detail %q, want 1: the key must not travel", status, n, f.Detail)
 			}
@@ -127,7 +127,7 @@ func TestKeyThatCannotBeSent(t *testing.T) {
 	for _, key := range []string{"sk-1\n", "sk 1", "sk-\u00e9", `{"OPENAI_API_KEY": "sk-1"}`} {
 		s, e := serveWith(t, key, provider.OpenAI, "", model, good)
 		_, _, err := embed(t, time.Minute, e, "a")
-		f := check(t, err, fault.Upstream, "the API key has a space, a line break")
+		f := wantFault(t, err, fault.Upstream, "the API key has a space, a line break")
 		if n := len(s.requests()); n != 0 || len(f.Attempts) != 1 {
 			t.Errorf("key %q: %d requests and %d attempts, want none and one", key, n, len(f.Attempts))
 		}

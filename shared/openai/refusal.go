@@ -20,10 +20,10 @@ import (
 )
 
 const (
-	// patience is how long an error's body may take: its status says nearly all. A
+	// errorBodyWait is how long an error's body may take: its status says nearly all. A
 	// process that does not know the API's latencies yet makes no second attempt in
 	// that time. It is less where less than twice of it is left.
-	patience = 250 * time.Millisecond
+	errorBodyWait = 250 * time.Millisecond
 	// maxErrorBody is how much of it is read, in bytes; OpenAI's have less than 1 KiB.
 	maxErrorBody = 16 << 10
 )
@@ -42,15 +42,15 @@ func (r *refusal) Error() string {
 
 func asRefusal(err error) (*refusal, bool) { return errors.AsType[*refusal](err) }
 
-// refuse is openai-go's middleware: it makes an error of a refusal before
+// refusalMiddleware is openai-go's middleware: it makes an error of a refusal before
 // openai-go reads it, which would wait for its body without limit, and forget
 // its status where the body is not of OpenAI's shape.
-func refuse(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
+func refusalMiddleware(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	resp, err := next(r)
 	if err != nil || resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return resp, err
 	}
-	wait := patience
+	wait := errorBodyWait
 	if end, ok := r.Context().Deadline(); ok {
 		wait = min(wait, time.Until(end)/2)
 	}
@@ -143,15 +143,15 @@ func (r *refusal) fault() *fault.Error {
 		f.Kind = fault.Unavailable
 		f.RetryAfter = wire.RetryAfter(r.header)
 	case s < 400:
-		f.Detail += r.elsewhere()
+		f.Detail += r.redirectDetail()
 	default:
-		f.Detail += r.named() + r.advice()
+		f.Detail += r.reason() + r.advice()
 	}
 	return f
 }
 
-// elsewhere says where a redirect points. It is not followed: the key would go there.
-func (r *refusal) elsewhere() string {
+// redirectDetail says where a redirect points. It is not followed: the key would go there.
+func (r *refusal) redirectDetail() string {
 	to, err := url.Parse(r.header.Get("Location"))
 	if err != nil || to.Hostname() == "" {
 		return ", a redirect that is not followed: check OPENAI_BASE_URL"
@@ -159,8 +159,8 @@ func (r *refusal) elsewhere() string {
 	return fmt.Sprintf(", a redirect to %q that is not followed, since the key would go there: if the API is there, say so in OPENAI_BASE_URL", to.Scheme+"://"+to.Host)
 }
 
-// named says what the API named as the reason.
-func (r *refusal) named() string {
+// reason says what the API named as the reason.
+func (r *refusal) reason() string {
 	var said []string
 	if r.param != "" {
 		said = append(said, "parameter "+r.param)

@@ -37,7 +37,7 @@ func (e *Embedder) request(ctx context.Context, key string, texts []string) (ans
 		return answer{}, classify(err)
 	}
 	defer resp.Body.Close()
-	return decode(ctx, resp.Body, len(texts), e.dimensions)
+	return decodeAnswer(ctx, resp.Body, len(texts), e.dimensions)
 }
 
 // withKey is the option that sends the key as the API wants it. A key that no

@@ -50,7 +50,7 @@ func TestRefusals(t *testing.T) {
 			t.Parallel()
 			s, e := serve(t, model, tt.answer)
 			_, _, err := embed(t, time.Minute, e, "a")
-			f := check(t, err, tt.kind, tt.detail)
+			f := wantFault(t, err, tt.kind, tt.detail)
 			if n := len(s.requests()); n != tt.requests || len(f.Attempts) != tt.requests {
 				t.Errorf("got %d requests and %d attempts told, want %d", n, len(f.Attempts), tt.requests)
 			}
@@ -115,7 +115,7 @@ func TestLongRetryAfterFailsAtOnce(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, e := serve(t, model, say(429, `{}`, tt.header, tt.value))
 			_, _, err := embed(t, time.Minute, e, "a")
-			f := check(t, err, fault.RateLimited, "rate limit")
+			f := wantFault(t, err, fault.RateLimited, "rate limit")
 			if f.RetryAfter < tt.least || f.RetryAfter > tt.most {
 				t.Errorf("got RetryAfter %v, want %v to %v", f.RetryAfter, tt.least, tt.most)
 			}
@@ -150,7 +150,7 @@ func TestSilenceEndsWithTheContext(t *testing.T) {
 			})
 			_, _, err := embed(t, 400*time.Millisecond, e, "a")
 			close(over)
-			f := check(t, err, fault.Timeout, "step embed did not finish")
+			f := wantFault(t, err, fault.Timeout, "step embed did not finish")
 			if f.Phase != tt.phase {
 				t.Errorf("got phase %q, want %q", f.Phase, tt.phase)
 			}
@@ -184,7 +184,7 @@ func TestRefusalWhoseBodyHangs(t *testing.T) {
 			})
 			_, _, err := embed(t, 10*time.Second, e, "a")
 			close(over)
-			f := check(t, err, tt.kind, tt.detail)
+			f := wantFault(t, err, tt.kind, tt.detail)
 			if f.RetryAfter != tt.wait || len(s.requests()) != tt.requests {
 				t.Errorf("got RetryAfter %v after %d requests, want %v after %d", f.RetryAfter, len(s.requests()), tt.wait, tt.requests)
 			}
@@ -202,5 +202,5 @@ func TestRefusalWhoseBodyHangsAtTheEnd(t *testing.T) {
 	})
 	_, _, err := embed(t, 400*time.Millisecond, e, "a")
 	close(over)
-	check(t, err, fault.Upstream, "the API key was refused")
+	wantFault(t, err, fault.Upstream, "the API key was refused")
 }

@@ -18,17 +18,17 @@ import (
 	"ragtime/shared/rag"
 )
 
-// silence is how long a model may pause in its text. What is no text (a
+// maxSilence is how long a model may pause in its text. What is no text (a
 // server's keep-alives, empty pieces, thoughts) does not count. Tests shorten it.
-var silence = 10 * time.Second
+var maxSilence = 10 * time.Second
 
 const (
-	// epilogue is how long the rest of the stream is waited for once the model has
+	// usageWait is how long the rest of the stream is waited for once the model has
 	// said that it is done: the count of tokens comes after that.
-	epilogue = time.Second
-	// perToken is the most bytes of text for each token that was allowed; few tokens
+	usageWait = time.Second
+	// maxTokenBytes is the most bytes of text for each token that was allowed; few tokens
 	// have more than 16.
-	perToken = 32
+	maxTokenBytes = 32
 )
 
 // event is a chunk of a streamed completion, as far as it is used.
@@ -68,19 +68,19 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 	}
 	defer resp.Body.Close()
 	if media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")); media != "text/event-stream" {
-		return rag.Generated{}, fault.New(fault.Upstream, "%s", m.named("openai: the answer is no event stream"))
+		return rag.Generated{}, fault.New(fault.Upstream, "%s", m.detail("openai: the answer is no event stream"))
 	}
-	c.begins(ctx, i)
-	r := reading{model: m, ctx: ctx, emit: emit, most: perToken * p.MaxTokens}
+	c.markBegun(ctx, i)
+	r := streamReader{model: m, ctx: ctx, emit: emit, maxBytes: maxTokenBytes * p.MaxTokens}
 	r.timer = time.AfterFunc(time.Hour, func() {
-		cancel(fault.New(fault.Timeout, "the model said nothing for %.0f s", silence.Seconds()))
+		cancel(fault.New(fault.Timeout, "the model said nothing for %.0f s", maxSilence.Seconds()))
 	})
 	r.timer.Stop() // until the first piece of text, the attempt's own limit holds
 	defer r.timer.Stop()
 	err = r.read(resp)
 	r.out.Text = r.text.String()
 	if r.paid != nil {
-		c.pays(*r.paid)
+		c.addPaid(*r.paid)
 	}
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
@@ -91,21 +91,21 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 	return r.out, err
 }
 
-// reading is a stream while it is read.
-type reading struct {
+// streamReader is a stream while it is read.
+type streamReader struct {
 	model model
 	ctx   context.Context
 	emit  func(string) error
 	timer *time.Timer // fires when nothing was said for too long
 
-	out  rag.Generated // but for its text
-	text strings.Builder
-	most int       // bytes that the text may have
-	paid *rag.Paid // as counted so far; nil where nobody has
+	out      rag.Generated // but for its text
+	text     strings.Builder
+	maxBytes int       // bytes that the text may have
+	paid     *rag.Paid // as counted so far; nil where nobody has
 }
 
 // read reads the stream to its end. An error that the client's end caused is the client's.
-func (r *reading) read(resp *http.Response) error {
+func (r *streamReader) read(resp *http.Response) error {
 	decoder := ssestream.NewDecoder(resp)
 	for decoder.Next() {
 		data := decoder.Event().Data
@@ -118,12 +118,12 @@ func (r *reading) read(resp *http.Response) error {
 		}
 		var e event
 		if err := json.Unmarshal(data, &e); err != nil {
-			return &fault.Error{Kind: fault.Upstream, Detail: r.model.named("openai: an event of the stream cannot be read"), Cause: err}
+			return &fault.Error{Kind: fault.Upstream, Detail: r.model.detail("openai: an event of the stream cannot be read"), Cause: err}
 		}
 		if len(e.Error) > 0 && string(e.Error) != "null" {
-			return r.model.refused(data)
+			return r.model.errorEventFault(data)
 		}
-		if err := r.take(e); err != nil {
+		if err := r.handle(e); err != nil {
 			return err
 		}
 	}
@@ -131,35 +131,35 @@ func (r *reading) read(resp *http.Response) error {
 		return r.model.classify(err)
 	}
 	if r.out.Finish == "" {
-		return fault.New(fault.Unavailable, "%s", r.model.named("openai: the stream ended before the text did"))
+		return fault.New(fault.Unavailable, "%s", r.model.detail("openai: the stream ended before the text did"))
 	}
 	if strings.TrimSpace(r.text.String()) == "" {
-		return r.wordless()
+		return r.noTextFault()
 	}
 	return nil
 }
 
-// wordless is the fault of a model that ended without an answer.
-func (r *reading) wordless() error {
+// noTextFault is the fault of a model that ended without an answer.
+func (r *streamReader) noTextFault() error {
 	detail := "openai: the model ended (" + string(r.out.Finish) + ") without a word"
 	if r.out.Finish == rag.FinishLength {
 		detail += "; it may have thought for all of answer_tokens: see RAGTIME_CHAT_SETTINGS"
 	}
-	return fault.New(fault.Upstream, "%s", r.model.named(detail))
+	return fault.New(fault.Upstream, "%s", r.model.detail(detail))
 }
 
-// finishes are the provider's words for how a text ended. Others are new to us:
+// finishReasons are the provider's words for how a text ended. Others are new to us:
 // the text is whole all the same.
-var finishes = map[string]rag.Finish{"length": rag.FinishLength, "content_filter": rag.FinishFilter}
+var finishReasons = map[string]rag.Finish{"length": rag.FinishLength, "content_filter": rag.FinishFilter}
 
-// take takes an event.
-func (r *reading) take(e event) error {
+// handle takes an event.
+func (r *streamReader) handle(e event) error {
 	if e.Model != "" {
 		r.out.Model = e.Model
 	}
 	if e.Usage != nil { // some servers count in every event, up to there
-		prompt, _ := count(e.Usage.PromptTokens)
-		completion, _ := count(e.Usage.CompletionTokens)
+		prompt, _ := parseCount(e.Usage.PromptTokens)
+		completion, _ := parseCount(e.Usage.CompletionTokens)
 		r.paid = &rag.Paid{Model: r.model.Model, Prompt: prompt, Completion: completion}
 	}
 	if len(e.Choices) == 0 {
@@ -167,22 +167,22 @@ func (r *reading) take(e event) error {
 	}
 	choice := e.Choices[0]
 	if len(choice.Delta.ToolCalls) > 0 || choice.FinishReason == "tool_calls" || choice.FinishReason == "function_call" {
-		return fault.New(fault.Upstream, "%s", r.model.named("openai: the model called a tool, and none was offered"))
+		return fault.New(fault.Upstream, "%s", r.model.detail("openai: the model called a tool, and none was offered"))
 	}
 	if choice.Delta.Refusal != "" {
 		r.out.Finish = rag.FinishRefusal
 	}
-	if err := r.say(choice.Delta.Content + choice.Delta.Refusal); err != nil {
+	if err := r.emitText(choice.Delta.Content + choice.Delta.Refusal); err != nil {
 		return err
 	}
 	if choice.FinishReason != "" {
-		r.end(choice.FinishReason)
+		r.finish(choice.FinishReason)
 	}
 	return nil
 }
 
-// say passes a piece of text on. The time that its reader takes is not the model's.
-func (r *reading) say(piece string) error {
+// emitText passes a piece of text on. The time that its reader takes is not the model's.
+func (r *streamReader) emitText(piece string) error {
 	if piece == "" {
 		return nil
 	}
@@ -190,46 +190,46 @@ func (r *reading) say(piece string) error {
 		attempt.Commit(r.ctx)
 	}
 	r.timer.Stop()
-	if r.text.Len()+len(piece) > r.most {
-		return fault.New(fault.Upstream, "%s", r.model.named("openai: the text is longer than any limit that was given"))
+	if r.text.Len()+len(piece) > r.maxBytes {
+		return fault.New(fault.Upstream, "%s", r.model.detail("openai: the text is longer than any limit that was given"))
 	}
 	r.text.WriteString(piece)
 	if err := r.emit(piece); err != nil {
 		return err
 	}
-	r.timer.Reset(silence)
+	r.timer.Reset(maxSilence)
 	return nil
 }
 
-// end notes that the model is done.
-func (r *reading) end(reason string) {
+// finish notes that the model is done.
+func (r *streamReader) finish(reason string) {
 	if r.out.Finish == "" {
 		r.out.Finish = rag.FinishStop
-		if f, ok := finishes[reason]; ok {
+		if f, ok := finishReasons[reason]; ok {
 			r.out.Finish = f
 		}
 	}
-	r.timer.Reset(epilogue)
+	r.timer.Reset(usageWait)
 }
 
-// refused makes a fault of an event with an error, which comes in the stream's middle.
-func (m model) refused(event []byte) error {
+// errorEventFault makes a fault of an event with an error, which comes in the stream's middle.
+func (m model) errorEventFault(event []byte) error {
 	var why refusal
 	why.read(event)
 	switch {
 	case why.outOfFunds():
-		return fault.New(fault.QuotaExhausted, "%s", m.named(outOfFundsDetail))
+		return fault.New(fault.QuotaExhausted, "%s", m.detail(outOfFundsDetail))
 	case why.code == "rate_limit_exceeded":
-		return fault.New(fault.RateLimited, "%s", m.named(rateLimitedDetail))
+		return fault.New(fault.RateLimited, "%s", m.detail(rateLimitedDetail))
 	}
-	return fault.New(fault.Unavailable, "%s", m.named("openai: the stream ended with an error"))
+	return fault.New(fault.Unavailable, "%s", m.detail("openai: the stream ended with an error"))
 }
 
 // classify makes a fault of an error, and names the model.
 func (m model) classify(err error) error {
 	f := *fault.From(classify(err))
 	if f.Kind != fault.Timeout && f.Kind != fault.Canceled { // these are of the attempt
-		f.Detail = m.named(f.Detail)
+		f.Detail = m.detail(f.Detail)
 	}
 	return &f
 }

@@ -15,8 +15,8 @@ import (
 	"ragtime/shared/fault"
 )
 
-// guard turns a panic of the work into a fault: the process goes on.
-func guard(ctx context.Context, work func(context.Context) error) (err error) {
+// recoverPanics turns a panic of the work into a fault: the process goes on.
+func recoverPanics(ctx context.Context, work func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &fault.Error{Kind: fault.Internal, Detail: "internal error", Cause: fault.NewPanic(v)}
@@ -34,7 +34,7 @@ func guard(ctx context.Context, work func(context.Context) error) (err error) {
 func describe(err error) string {
 	var links []string
 	for err != nil {
-		text, last := link(err)
+		text, last := describeOne(err)
 		links = append(links, text)
 		if last {
 			break
@@ -44,12 +44,12 @@ func describe(err error) string {
 	return strings.Join(links, ": ")
 }
 
-// fixed are errors whose text is always the same.
-var fixed = []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.Canceled, context.DeadlineExceeded}
+// fixedErrors are errors whose text is always the same.
+var fixedErrors = []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.Canceled, context.DeadlineExceeded}
 
-// link tells of one error of a chain; last if that includes what it wraps.
-func link(err error) (text string, last bool) {
-	if slices.Contains(fixed, err) {
+// describeOne tells of one error of a chain; last if that includes what it wraps.
+func describeOne(err error) (text string, last bool) {
+	if slices.Contains(fixedErrors, err) {
 		return err.Error(), true
 	}
 	switch e := err.(type) {

@@ -12,13 +12,13 @@ func LogHandler(h slog.Handler) slog.Handler { return logHandler{h} }
 
 type logHandler struct{ slog.Handler }
 
-// unsolicited is how net/http's line begins (net/http/transport.go, readLoopPeekFailLocked).
+// unsolicitedPrefix is how net/http's line begins (net/http/transport.go, readLoopPeekFailLocked).
 // The beginning of the answer follows.
-const unsolicited = "Unsolicited response received on idle HTTP channel"
+const unsolicitedPrefix = "Unsolicited response received on idle HTTP channel"
 
 func (h logHandler) Handle(ctx context.Context, r slog.Record) error {
-	if strings.HasPrefix(r.Message, unsolicited) {
-		r.Message = unsolicited
+	if strings.HasPrefix(r.Message, unsolicitedPrefix) {
+		r.Message = unsolicitedPrefix
 	}
 	return h.Handler.Handle(ctx, r)
 }

@@ -29,9 +29,9 @@ var counters = []Counter{EmbeddingTokens, PromptTokens, CompletionTokens, Citati
 type countsKey struct{}
 
 type counts struct {
-	mu   sync.Mutex
-	n    map[Counter]int
-	less *fault.Error // why the answer is less than was asked for; nil if it is not
+	mu         sync.Mutex
+	n          map[Counter]int
+	degradedBy *fault.Error // why the answer is less than was asked for; nil if it is not
 }
 
 // Degrade says that the operation that ctx belongs to gives less than it was asked
@@ -40,14 +40,14 @@ func Degrade(ctx context.Context, why *fault.Error) {
 	if counts, _ := ctx.Value(countsKey{}).(*counts); counts != nil {
 		counts.mu.Lock()
 		defer counts.mu.Unlock()
-		counts.less = why
+		counts.degradedBy = why
 	}
 }
 
 func (c *counts) degraded() *fault.Error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.less
+	return c.degradedBy
 }
 
 // Count adds n to a metric of the operation that ctx belongs to. What is never
@@ -71,16 +71,16 @@ const Namespace = "Ragtime"
 // let be:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 type (
-	embedded struct {
+	emfMember struct {
 		Timestamp         int64 // milliseconds since 1970
-		CloudWatchMetrics []directive
+		CloudWatchMetrics []emfDirective
 	}
-	directive struct {
+	emfDirective struct {
 		Namespace  string
 		Dimensions [][]string
-		Metrics    []metric
+		Metrics    []emfMetric
 	}
-	metric struct{ Name, Unit string }
+	emfMetric struct{ Name, Unit string }
 )
 
 // metrics are the members that make the finish line one in embedded metric format.
@@ -89,19 +89,19 @@ type (
 // timeouts: nobody need be woken because a client is in a hurry. The dimensions' values are few: the functions, steps and phases
 // there are.
 func (op *Operation) metrics() []any {
-	var all directive
+	var all emfDirective
 	all.Namespace, all.Dimensions = Namespace, [][]string{{"function"}}
-	attrs := []any{"function", function(op.Name)}
+	attrs := []any{"function", functionName(op.Name)}
 	add := func(name, unit string, value any) {
-		all.Metrics = append(all.Metrics, metric{name, unit})
+		all.Metrics = append(all.Metrics, emfMetric{name, unit})
 		attrs = append(attrs, name, value)
 	}
-	t := tallyOf(op.Record.Snapshot())
+	t := countAttempts(op.Record.Snapshot())
 	add("operations", "Count", 1)
 	timedOut := op.Outcome() == fault.TimedOut
 	add("timeouts", "Count", oneIf(timedOut && !op.wished))
 	add("wish_timeouts", "Count", oneIf(timedOut && op.wished))
-	add("errors", "Count", oneIf(op.Outcome() == fault.Failed && !callers(op.Fault.Kind)))
+	add("errors", "Count", oneIf(op.Outcome() == fault.Failed && !isCallerFault(op.Fault.Kind)))
 	add("duration", "Milliseconds", float64(op.Elapsed.Microseconds())/1000)
 	add("budget_used", "Percent", percent(op.Elapsed, op.Budget))
 	add("attempts", "Count", t.attempts)
@@ -118,25 +118,25 @@ func (op *Operation) metrics() []any {
 		}
 	}
 	op.counts.mu.Unlock()
-	directives := []directive{all}
+	directives := []emfDirective{all}
 	if f := op.Fault; timedOut && f.Step != "" && f.Phase != "" {
 		name := "timeouts"
 		if op.wished {
 			name = "wish_timeouts"
 		}
-		directives = append(directives, directive{Namespace, [][]string{{"function", "step", "phase"}}, []metric{{name, "Count"}}})
+		directives = append(directives, emfDirective{Namespace, [][]string{{"function", "step", "phase"}}, []emfMetric{{name, "Count"}}})
 	}
 	if degraded != nil && op.Fault == nil && degraded.Step != "" && degraded.Phase != "" {
 		if degraded.Kind == fault.Timeout {
-			directives = append(directives, directive{Namespace, [][]string{{"function", "step", "phase"}}, []metric{{"degraded", "Count"}}})
+			directives = append(directives, emfDirective{Namespace, [][]string{{"function", "step", "phase"}}, []emfMetric{{"degraded", "Count"}}})
 		}
 	}
-	return append(attrs, "_aws", embedded{time.Now().UnixMilli(), directives})
+	return append(attrs, "_aws", emfMember{time.Now().UnixMilli(), directives})
 }
 
-// function is the name of the Lambda function, which tells two deployments apart;
+// functionName is the name of the Lambda function, which tells two deployments apart;
 // outside of Lambda the operation's.
-func function(operation string) string {
+func functionName(operation string) string {
 	if lambdacontext.FunctionName != "" {
 		return lambdacontext.FunctionName
 	}
@@ -158,9 +158,9 @@ func percent(elapsed, budget time.Duration) float64 {
 	return float64(1000*elapsed/budget) / 10
 }
 
-// callers tells whether the caller's request is what is wrong: nobody need be
+// isCallerFault tells whether the caller's request is what is wrong: nobody need be
 // woken for that. A rate limit or quota is the remote service's.
-func callers(k fault.Kind) bool {
+func isCallerFault(k fault.Kind) bool {
 	s := k.Status()
 	return s < 500 && s != fault.RateLimited.Status()
 }
@@ -172,7 +172,7 @@ type tally struct {
 	survived int // attempts that timed out or were given up as hung in a step that succeeded
 }
 
-func tallyOf(s evidence.Snapshot) (t tally) {
+func countAttempts(s evidence.Snapshot) (t tally) {
 	for _, step := range s.Steps {
 		t.attempts += len(step.Attempts)
 		t.hedges += hedges(step.Attempts)

@@ -39,7 +39,7 @@ func TestTally(t *testing.T) {
 	}
 	for _, tt := range tests {
 		s := evidence.Snapshot{Steps: []evidence.StepView{{Name: fault.StepEmbed, Start: at(0), End: at(10), Attempts: tt.attempts, Err: tt.err}}}
-		if got := tallyOf(s); got != tt.want {
+		if got := countAttempts(s); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}
 	}

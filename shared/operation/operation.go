@@ -58,8 +58,8 @@ func Run(ctx context.Context, tracer *trace.Tracer, name string, wish time.Durat
 	op.Budget, op.wished = budget, deadline.Wished(bounded)
 	log.InfoContext(ctx, "operation started", "budget_ms", budget.Milliseconds())
 	if err == nil {
-		stop := tellWaiting(ctx, log, op.Record, traced)
-		err = guard(context.WithValue(bounded, countsKey{}, &op.counts), work)
+		stop := logWaiting(ctx, log, op.Record, traced)
+		err = recoverPanics(context.WithValue(bounded, countsKey{}, &op.counts), work)
 		stop()
 		if err != nil && bounded.Err() != nil && fault.From(err).Kind == fault.Internal {
 			err = context.Cause(bounded)
@@ -104,8 +104,8 @@ func (op *Operation) Outcome() fault.Outcome {
 	return fault.OutcomeOf(op.Fault)
 }
 
-// tellWaiting tells log and trace where the operation waits until stop is called.
-func tellWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record, traced *trace.Trace) (stop func()) {
+// logWaiting tells log and trace where the operation waits until stop is called.
+func logWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record, traced *trace.Trace) (stop func()) {
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)

@@ -51,7 +51,7 @@ func Parse(text string) (List, error) {
 		if !two {
 			output = "0"
 		}
-		p := Price{number(input), number(output)}
+		p := Price{parsePrice(input), parsePrice(output)}
 		if model = strings.TrimSpace(model); model == "" || p.Input < 0 || p.Output < 0 {
 			mistakes = append(mistakes, fmt.Errorf("%q is no price: want model=input/output in dollars a million tokens", entry))
 			continue
@@ -61,8 +61,8 @@ func Parse(text string) (List, error) {
 	return out, errors.Join(mistakes...)
 }
 
-// number is -1 for what is none.
-func number(s string) float64 {
+// parsePrice is -1 for what is none.
+func parsePrice(s string) float64 {
 	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 	if err != nil || !(n >= 0 && n < 1e6) {
 		return -1
@@ -80,14 +80,14 @@ func (l List) With(others List) List {
 	return out
 }
 
-// dated ends the names of a model's versions, such as gpt-4.1-mini-2025-04-14.
-var dated = regexp.MustCompile(`-\d{4}-\d{2}-\d{2}$`)
+// dateSuffix ends the names of a model's versions, such as gpt-4.1-mini-2025-04-14.
+var dateSuffix = regexp.MustCompile(`-\d{4}-\d{2}-\d{2}$`)
 
 // Cost is what tokens cost in US dollars; ok is false for a model without a price.
 func (l List) Cost(model string, input, output int) (usd float64, ok bool) {
 	p, ok := l[model]
 	if !ok {
-		p, ok = l[dated.ReplaceAllString(model, "")]
+		p, ok = l[dateSuffix.ReplaceAllString(model, "")]
 	}
 	return (float64(input)*p.Input + float64(output)*p.Output) / 1e6, ok
 }

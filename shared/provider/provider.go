@@ -76,10 +76,10 @@ func Preset(name string) (API, error) {
 // "inputs=10,encoding=float". Empty changes nothing. All mistakes are reported at once.
 func (api API) With(changes string) (API, error) {
 	err := settings.Read(changes, map[string]func(string) error{
-		"dimensions": func(v string) error { return yesNo(&api.Dimensions, v) },
-		"plaintext":  func(v string) error { return yesNo(&api.Plaintext, v) },
-		"inputs":     func(v string) error { return count(&api.Inputs, v) },
-		"tokens":     func(v string) error { return count(&api.Tokens, v) },
+		"dimensions": func(v string) error { return setBool(&api.Dimensions, v) },
+		"plaintext":  func(v string) error { return setBool(&api.Plaintext, v) },
+		"inputs":     func(v string) error { return setCount(&api.Inputs, v) },
+		"tokens":     func(v string) error { return setCount(&api.Tokens, v) },
 		"encoding": func(v string) error {
 			if v != "base64" && v != "float" && v != "none" {
 				return errors.New("must be base64, float or none")
@@ -87,7 +87,7 @@ func (api API) With(changes string) (API, error) {
 			api.Encoding = strings.TrimSuffix(v, "none")
 			return nil
 		},
-		"stream_usage": func(v string) error { return yesNo(&api.StreamUsage, v) },
+		"stream_usage": func(v string) error { return setBool(&api.StreamUsage, v) },
 		"max_tokens": func(v string) error {
 			if v != maxTokens && v != maxCompletionTokens {
 				return errors.New("must be " + maxTokens + " or " + maxCompletionTokens)
@@ -106,7 +106,7 @@ func (api API) With(changes string) (API, error) {
 	return api, err
 }
 
-func yesNo(field *bool, value string) error {
+func setBool(field *bool, value string) error {
 	if value != "yes" && value != "no" {
 		return errors.New("must be yes or no")
 	}
@@ -114,7 +114,7 @@ func yesNo(field *bool, value string) error {
 	return nil
 }
 
-func count(field *int, value string) error {
+func setCount(field *int, value string) error {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 {
 		return errors.New("must be a number from 1 on")

@@ -19,10 +19,10 @@ const (
 	leastForGenerate = time.Second
 	// keepForReply is for what follows the model's last word.
 	keepForReply = 250 * time.Millisecond
-	// A conversation's question is rewritten in at most limitOfRewriting, and only
-	// where worthRewriting is left.
-	limitOfRewriting = 4 * time.Second
-	worthRewriting   = 12 * time.Second
+	// rewriteLimit is the most that rewriting a conversation's question may take;
+	// leastForRewrite is the least that must be left to try it.
+	rewriteLimit    = 4 * time.Second
+	leastForRewrite = 12 * time.Second
 )
 
 // The limits of a conversation.
@@ -31,8 +31,8 @@ const (
 	MaxMessageTokens = 16_384 // of all messages together
 )
 
-// rewrittenTokens is the most that a rewritten question may have.
-const rewrittenTokens = 256
+// maxRewriteTokens is the most that a rewritten question may have.
+const maxRewriteTokens = 256
 
 // Question is what an answer is asked for.
 type Question struct {
@@ -94,8 +94,8 @@ type Progress struct {
 	Text     func(piece string) error
 }
 
-// unknown is the answer where nothing relevant was found.
-const unknown = "I do not know: no document that you can read says anything about this."
+// unknownAnswer is the answer where nothing relevant was found.
+const unknownAnswer = "I do not know: no document that you can read says anything about this."
 
 // Answer finds the passages that answer the question, and has the model write
 // the answer from them. The whole of it is one budget: what finds leaves what
@@ -115,14 +115,14 @@ func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e E
 			query.Text = out.Rewritten
 		}
 	}
-	finding, cancel := step.Leave(ctx, keepForGenerate)
-	found, err := Retrieve(finding, tenant, query, e, s)
+	searchCtx, cancel := step.Leave(ctx, keepForGenerate)
+	found, err := Retrieve(searchCtx, tenant, query, e, s)
 	cancel()
 	out.EmbeddingTokens = found.Tokens
 	out.Stale = found.Stale
 	out.Incomplete = found.Incomplete
 	if err != nil && (q.Strict || len(found.Passages) == 0 || !degrades(fault.From(err).Kind)) {
-		return out, asQuestion(err)
+		return out, renameQueryField(err)
 	}
 	out.Passages = relevant(found.Passages, o.LeastScore)
 	if err := p.Passages(out.Passages); err != nil {
@@ -133,8 +133,8 @@ func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e E
 		return out, nil
 	}
 	if len(out.Passages) == 0 {
-		out.Text, out.Finish = unknown, FinishNoPassages
-		return out, p.Text(unknown)
+		out.Text, out.Finish = unknownAnswer, FinishNoPassages
+		return out, p.Text(unknownAnswer)
 	}
 	if err := out.generate(ctx, q, o, g, p); err != nil {
 		f := fault.From(err)
@@ -174,8 +174,8 @@ func (out *AnswerResult) generate(ctx context.Context, q Question, o AnswerOptio
 	}
 	empty, _ := prompt(q, nil, o.System, 0)
 	room := min(o.PassageTokens, g.Window()-o.MaxTokens-empty.size())
-	asked, used := prompt(q, out.Passages, o.System, room)
-	asked.MaxTokens = o.MaxTokens
+	request, used := prompt(q, out.Passages, o.System, room)
+	request.MaxTokens = o.MaxTokens
 	c := citer{passages: used}
 	var text strings.Builder
 	show := func(piece string) error {
@@ -185,9 +185,9 @@ func (out *AnswerResult) generate(ctx context.Context, q Question, o AnswerOptio
 		text.WriteString(piece)
 		return progress.Text(piece)
 	}
-	made, err := out.ask(ctx, g, asked, keepForReply, func(piece string) error { return show(c.write(piece)) })
+	generated, err := out.ask(ctx, g, request, keepForReply, func(piece string) error { return show(c.write(piece)) })
 	if err == nil {
-		err = show(c.close())
+		err = show(c.flush())
 	}
 	out.Text, out.Dropped = text.String(), c.dropped
 	for _, n := range c.cited {
@@ -197,38 +197,38 @@ func (out *AnswerResult) generate(ctx context.Context, q Question, o AnswerOptio
 	if err != nil {
 		return err
 	}
-	out.Finish, out.Model = made.Finish, made.Model
+	out.Finish, out.Model = generated.Finish, generated.Model
 	return nil
 }
 
 // ask asks the model, as a step. What was paid counts, however the step ends.
 func (out *AnswerResult) ask(ctx context.Context, g Generator, p Prompt, keep time.Duration, emit func(string) error) (Generated, error) {
 	return step.Run(ctx, fault.StepGenerate, keep, func(ctx context.Context) (Generated, error) {
-		made, err := g.Generate(ctx, p, emit)
-		out.Paid = append(out.Paid, made.Paid...)
-		return made, err
+		generated, err := g.Generate(ctx, p, emit)
+		out.Paid = append(out.Paid, generated.Paid...)
+		return generated, err
 	})
 }
 
 // rewrite makes a question that stands alone of a conversation's last one. It is
 // worth a little time and no failure: without it the question is searched as it is.
 func (out *AnswerResult) rewrite(ctx context.Context, q Question, g Generator) {
-	if end, ok := ctx.Deadline(); ok && time.Until(end) < worthRewriting {
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < leastForRewrite {
 		out.RewriteSkipped = "too little time was left"
 		return
 	}
-	p := Prompt{System: rewriting, MaxTokens: rewrittenTokens}
+	p := Prompt{System: rewritePrompt, MaxTokens: maxRewriteTokens}
 	p.Messages = append(p.Messages, q.Messages...)
 	p.Messages = append(p.Messages, Message{User, q.Query.Text})
-	bounded, cancel := context.WithTimeoutCause(ctx, limitOfRewriting,
+	bounded, cancel := context.WithTimeoutCause(ctx, rewriteLimit,
 		&fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate, Detail: "rewriting the question took too long"})
 	defer cancel()
-	made, err := out.ask(bounded, g, p, 0, func(string) error { return nil })
-	text := strings.TrimSpace(made.Text)
+	generated, err := out.ask(bounded, g, p, 0, func(string) error { return nil })
+	text := strings.TrimSpace(generated.Text)
 	switch {
 	case err != nil:
 		out.RewriteSkipped = "the model did not rewrite the question: " + fault.From(err).Kind.String()
-	case made.Finish != FinishStop || text == "" || clean("question", text) != nil:
+	case generated.Finish != FinishStop || text == "" || checkText("question", text) != nil:
 		out.RewriteSkipped = "the model gave no question"
 	case text != strings.TrimSpace(q.Query.Text):
 		out.Rewritten = text
@@ -239,7 +239,7 @@ func (out *AnswerResult) rewrite(ctx context.Context, q Question, g Generator) {
 // given number of tokens.
 func (q Question) validate(room int) error {
 	if err := q.Query.validate(); err != nil {
-		return asQuestion(err)
+		return renameQueryField(err)
 	}
 	if len(q.Messages) > MaxMessages {
 		return fault.InvalidField("messages", "must have at most %d entries, not %d", MaxMessages, len(q.Messages))
@@ -253,7 +253,7 @@ func (q Question) validate(room int) error {
 		if strings.TrimSpace(m.Content) == "" {
 			return fault.InvalidField(at+".content", "must not be empty")
 		}
-		if err := clean(at+".content", m.Content); err != nil {
+		if err := checkText(at+".content", m.Content); err != nil {
 			return err
 		}
 		if len(m.Content) > MaxMessageTokens*16 {
@@ -270,9 +270,9 @@ func (q Question) validate(room int) error {
 	return nil
 }
 
-// asQuestion names the field as the caller of Answer does: what is a query to a
+// renameQueryField names the field as the caller of Answer does: what is a query to a
 // retrieval is its question.
-func asQuestion(err error) error {
+func renameQueryField(err error) error {
 	f := fault.From(err)
 	if f == nil || f.Field != "query" {
 		return err

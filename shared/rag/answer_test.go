@@ -87,7 +87,7 @@ func TestAnswerWithoutPassages(t *testing.T) {
 	g := &generator{}
 	var h heard
 	got, err := Answer(t.Context(), "t", Question{Query: Query{Text: "q", TopK: 5}}, AnswerOptions{LeastScore: 0.1}, &embedder{}, &store{found: facts[2:]}, g, h.progress())
-	if err != nil || got.Finish != FinishNoPassages || got.Text != unknown || h.text != unknown || len(g.asked) != 0 {
+	if err != nil || got.Finish != FinishNoPassages || got.Text != unknownAnswer || h.text != unknownAnswer || len(g.asked) != 0 {
 		t.Errorf("got %+v and error %v, and the model was asked %d times; want that nothing is known", got, err, len(g.asked))
 	}
 }

@@ -38,7 +38,7 @@ func (c *citer) write(piece string) string {
 	var out strings.Builder
 	for c.held != "" {
 		shown, rest, more := c.next(c.held)
-		out.WriteString(c.spaced(shown))
+		out.WriteString(c.restoreSpace(shown))
 		c.held = rest
 		if more {
 			break
@@ -47,9 +47,9 @@ func (c *citer) write(piece string) string {
 	return out.String()
 }
 
-// spaced is text as it is shown after a gap: words on both sides stay apart, and
+// restoreSpace is text as it is shown after a gap: words on both sides stay apart, and
 // what is left of two brackets makes no marker.
-func (c *citer) spaced(shown string) string {
+func (c *citer) restoreSpace(shown string) string {
 	if !c.gap || shown == "" {
 		return shown
 	}
@@ -60,11 +60,11 @@ func (c *citer) spaced(shown string) string {
 	return " " + shown
 }
 
-// close returns what was held back: nothing more comes that could make a marker of it.
-func (c *citer) close() string {
+// flush returns what was held back: nothing more comes that could make a marker of it.
+func (c *citer) flush() string {
 	rest := c.held
 	c.held = ""
-	return c.spaced(rest)
+	return c.restoreSpace(rest)
 }
 
 // next splits what can be shown off the text's begin; more says that it depends
@@ -104,7 +104,7 @@ func (c *citer) next(text string) (shown, rest string, more bool) {
 	if !ok {
 		return text[:len(space)+1], after[1:], false
 	}
-	marker := c.keep(numbers)
+	marker := c.rewriteMarker(numbers)
 	if marker == "" {
 		c.gap = true
 		return "", after[end+1:], false
@@ -112,8 +112,8 @@ func (c *citer) next(text string) (shown, rest string, more bool) {
 	return space + marker, after[end+1:], false
 }
 
-// keep notes what a marker refers to, and writes it anew without what refers to nothing.
-func (c *citer) keep(numbers []int) string {
+// rewriteMarker notes what a marker refers to, and writes it anew without what refers to nothing.
+func (c *citer) rewriteMarker(numbers []int) string {
 	var out strings.Builder
 	for _, n := range numbers {
 		if n < 1 || n > c.passages {

@@ -42,7 +42,7 @@ func TestCiter(t *testing.T) {
 					got.WriteString(c.write(rest[:n]))
 					rest = rest[n:]
 				}
-				got.WriteString(c.close())
+				got.WriteString(c.flush())
 				if got.String() != test.want || !slices.Equal(c.cited, test.cited) || c.dropped != test.dropped {
 					t.Fatalf("got %q, cited %v, %d dropped; want %q, %v, %d", got.String(), c.cited, c.dropped, test.want, test.cited, test.dropped)
 				}
@@ -72,9 +72,9 @@ func TestCiterAtRandom(t *testing.T) {
 				t.Fatalf("%q: %d bytes held back", string(text), len(c.held))
 			}
 		}
-		shown += c.close()
+		shown += c.flush()
 		again := citer{passages: 3}
-		if once := again.write(shown) + again.close(); again.dropped > 0 && !nested.MatchString(string(text)) {
+		if once := again.write(shown) + again.flush(); again.dropped > 0 && !nested.MatchString(string(text)) {
 			t.Fatalf("%q shows %q, whose markers refer to nothing: %q", string(text), shown, once)
 		}
 		letters := func(s string) string {

@@ -12,7 +12,7 @@ import (
 func TestEmbedMindsTheDeadlineWhileItCuts(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(fault.New(fault.Timeout, "spent"))
-	_, err := cut(ctx, strings.Repeat("word ", 1000))
+	_, err := splitText(ctx, strings.Repeat("word ", 1000))
 	if f := fault.From(err); f == nil || f.Kind != fault.Timeout {
 		t.Errorf("cut ended with %v, want the deadline", err)
 	}

@@ -47,7 +47,7 @@ type PutResult struct {
 // Embed puts a document: it replaces the one of the same ID, whole or not at
 // all. A chunk whose text did not change keeps its embedding.
 func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (PutResult, error) {
-	in.Text = plain(in.Text)
+	in.Text = normalizeText(in.Text)
 	if err := in.validate(); err != nil {
 		return PutResult{}, err
 	}
@@ -68,7 +68,7 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 	if in.unchanged(before.document, hash) && before.after == before.document.Version {
 		return PutResult{Version: before.document.Version, Chunks: before.document.Chunks, Reused: before.document.Chunks, Unchanged: true}, nil
 	}
-	pieces, err := cut(ctx, in.Text)
+	pieces, err := splitText(ctx, in.Text)
 	if err != nil {
 		return PutResult{}, err
 	}
@@ -82,7 +82,7 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 		}
 	}
 	out := PutResult{Version: NewVersion(before.after), Chunks: len(pieces)}
-	chunks, err := out.embed(ctx, pieces, byHash, e)
+	chunks, err := out.embedChunks(ctx, pieces, byHash, e)
 	if err != nil {
 		return PutResult{}, err
 	}
@@ -97,9 +97,9 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 	return out, nil
 }
 
-// plain takes a byte order mark off a text and makes every line end a line feed,
+// normalizeText takes a byte order mark off a text and makes every line end a line feed,
 // so that one document saved by two editors is one text. Nothing else is changed.
-func plain(text string) string {
+func normalizeText(text string) string {
 	return lineEnds.Replace(strings.TrimPrefix(text, "\ufeff"))
 }
 
@@ -110,9 +110,9 @@ func (in Input) unchanged(d Document, hash string) bool {
 	return d.Version != "" && d.Hash == hash && d.Title == in.Title && d.Collection == in.Collection && maps.Equal(d.Metadata, in.Metadata)
 }
 
-// cut cuts the text into chunks. It is the one part of an operation that takes
+// splitText cuts the text into chunks. It is the one part of an operation that takes
 // long without waiting, so it minds the deadline itself.
-func cut(ctx context.Context, text string) ([]chunk.Chunk, error) {
+func splitText(ctx context.Context, text string) ([]chunk.Chunk, error) {
 	var pieces []chunk.Chunk
 	for c := range chunk.All(text, chunk.Options{}) {
 		if ctx.Err() != nil {
@@ -123,9 +123,9 @@ func cut(ctx context.Context, text string) ([]chunk.Chunk, error) {
 	return pieces, nil
 }
 
-// embed gives every piece its embedding: a known one, or a new one. A text that
+// embedChunks gives every piece its embedding: a known one, or a new one. A text that
 // occurs twice is sent once.
-func (out *PutResult) embed(ctx context.Context, pieces []chunk.Chunk, known map[string][]float32, e Embedder) ([]Chunk, error) {
+func (out *PutResult) embedChunks(ctx context.Context, pieces []chunk.Chunk, known map[string][]float32, e Embedder) ([]Chunk, error) {
 	chunks := make([]Chunk, len(pieces))
 	vectors := make(map[string][]float32, len(pieces))
 	var texts, hashes []string
@@ -173,14 +173,14 @@ func Delete(ctx context.Context, tenant, id string, w Writer) error {
 	})
 }
 
-// cutting names the way in which texts are cut: a document that was cut in
+// cuttingVersion names the way in which texts are cut: a document that was cut in
 // another way is cut again by its next put, changed or not.
-const cutting = "3"
+const cuttingVersion = "3"
 
 // contentHash is equal for what makes equal chunks with equal embeddings.
 func contentHash(model, text string) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\x00%s\x00%s", cutting, model, text)
+	fmt.Fprintf(h, "%s\x00%s\x00%s", cuttingVersion, model, text)
 	return hex.EncodeToString(h.Sum(nil))
 }
 

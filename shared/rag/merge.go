@@ -22,12 +22,12 @@ func merge(passages []Passage) []Passage {
 			continue
 		}
 		from := place{best.DocumentID, best.Chunk}
-		for prior := (place{from.document, from.chunk - 1}); has(at, prior); prior.chunk-- {
+		for prior := (place{from.document, from.chunk - 1}); contains(at, prior); prior.chunk-- {
 			from = prior
 		}
 		joined := best
 		joined.Chunk, joined.Chunks, joined.Text, joined.Words = from.chunk, 0, "", nil
-		for next := from; has(at, next); next.chunk++ {
+		for next := from; contains(at, next); next.chunk++ {
 			p := passages[at[next]]
 			taken[at[next]] = true
 			joined.Chunks++
@@ -35,7 +35,7 @@ func merge(passages []Passage) []Passage {
 			if next == from {
 				joined.Text = p.Text
 			} else {
-				joined.Text = join(joined.Text, p.Text)
+				joined.Text = joinOverlap(joined.Text, p.Text)
 			}
 		}
 		out = append(out, joined)
@@ -43,7 +43,7 @@ func merge(passages []Passage) []Passage {
 	return out
 }
 
-func has[K comparable, V any](m map[K]V, k K) bool {
+func contains[K comparable, V any](m map[K]V, k K) bool {
 	_, ok := m[k]
 	return ok
 }
@@ -60,8 +60,8 @@ func union(a, b []string) []string {
 	return out
 }
 
-// join puts a chunk's text after its predecessor's, without what it repeats.
-func join(before, text string) string {
+// joinOverlap puts a chunk's text after its predecessor's, without what it repeats.
+func joinOverlap(before, text string) string {
 	for n := min(len(before), len(text)); n >= shortestRepeat; n-- {
 		if strings.HasSuffix(before, text[:n]) {
 			return before + text[n:]

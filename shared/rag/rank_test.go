@@ -149,7 +149,7 @@ func BenchmarkRank(b *testing.B) {
 			text += sample
 		}
 		var passages []Passage
-		for i := range fetched {
+		for i := range searchSize {
 			passages = append(passages, Passage{Text: fmt.Sprint(i, text), Score: 1 / float64(i+2)})
 		}
 		for _, by := range []Ranking{Similarity, Fused} {

@@ -26,9 +26,9 @@ type Query struct {
 	Merge    bool     // adjacent chunks of one document become one passage, which may leave fewer than TopK
 }
 
-// fetched is how many chunks are ranked to give TopK of them: the most that one
+// searchSize is how many chunks are ranked to give TopK of them: the most that one
 // search gives.
-const fetched = 100
+const searchSize = 100
 
 // RetrieveResult is what a query found.
 type RetrieveResult struct {
@@ -57,7 +57,7 @@ func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searche
 	var found Found
 	_, err = step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) (struct{}, error) {
 		var err error
-		found, err = s.Search(ctx, tenant, vectors[0], fetched, q.TopK, q.Filter)
+		found, err = s.Search(ctx, tenant, vectors[0], searchSize, q.TopK, q.Filter)
 		return struct{}{}, err
 	})
 	out.Passages = q.choose(found.Passages)

@@ -6,11 +6,11 @@ import (
 	"ragtime/shared/words"
 )
 
-// beginning is the length in characters of the part of a longer word that counts
+// prefixLength is the length in characters of the part of a longer word that counts
 // as a term of its own: inflected forms of a word begin alike in most languages.
 // Measured, it does more for German than a stemmer did for English, with no
 // language's endings.
-const beginning = 4
+const prefixLength = 4
 
 // terms are what a query's passages are searched for. A word is two terms, itself and
 // its beginning; a phrase of a script without spaces is its pairs of characters,
@@ -18,7 +18,7 @@ const beginning = 4
 type terms struct {
 	whole, part map[string]int // to the term's number
 	words       []string       // the query's, folded, each once
-	tells       []int          // by a term's number: which word a passage with it has; -1 for a character
+	wordOf      []int          // by a term's number: which word a passage with it has; -1 for a character
 }
 
 func newTerms(query string) *terms {
@@ -27,7 +27,7 @@ func newTerms(query string) *terms {
 		if _, ok := in[string(term)]; ok {
 			return
 		}
-		in[string(term)] = len(t.tells)
+		in[string(term)] = len(t.wordOf)
 		tells := -1
 		if len(word) > 0 {
 			if len(t.words) == 0 || t.words[len(t.words)-1] != string(word) {
@@ -35,12 +35,12 @@ func newTerms(query string) *terms {
 			}
 			tells = len(t.words) - 1
 		}
-		t.tells = append(t.tells, tells)
+		t.wordOf = append(t.wordOf, tells)
 	})
 	return t
 }
 
-func (t *terms) len() int { return len(t.tells) }
+func (t *terms) len() int { return len(t.wordOf) }
 
 // each calls f with each term of a text, the map it belongs in, and the word that it
 // tells of, which is empty for one character of many.
@@ -48,7 +48,7 @@ func (t *terms) each(text string, f func(in map[string]int, term, word []byte)) 
 	for run := range words.Runs(text) {
 		if !run.Unspaced {
 			f(t.whole, run.Text, run.Text)
-			if n := begin(run.Text); n < len(run.Text) {
+			if n := prefixBytes(run.Text); n < len(run.Text) {
 				f(t.part, run.Text[:n], run.Text)
 			}
 			continue
@@ -64,8 +64,8 @@ func (t *terms) each(text string, f func(in map[string]int, term, word []byte)) 
 	}
 }
 
-func begin(word []byte) (bytes int) {
-	for range beginning {
+func prefixBytes(word []byte) (bytes int) {
+	for range prefixLength {
 		if bytes == len(word) {
 			return bytes
 		}
@@ -92,8 +92,8 @@ func (t *terms) count(text string, counts []int) (all int) {
 func (t *terms) found(counts []int) []string {
 	has := make([]bool, len(t.words))
 	for n, often := range counts {
-		if often > 0 && t.tells[n] >= 0 {
-			has[t.tells[n]] = true
+		if often > 0 && t.wordOf[n] >= 0 {
+			has[t.wordOf[n]] = true
 		}
 	}
 	out := []string{}

@@ -46,10 +46,10 @@ func (in Input) validate() error {
 	if len(in.Text) > MaxText {
 		return fault.InvalidField("text", "must have at most %d bytes, not %d", MaxText, len(in.Text))
 	}
-	if err := clean("text", in.Text); err != nil {
+	if err := checkText("text", in.Text); err != nil {
 		return err
 	}
-	if err := short("title", in.Title, MaxTitle); err != nil {
+	if err := checkLength("title", in.Title, MaxTitle); err != nil {
 		return err
 	}
 	if in.Collection != "" {
@@ -64,7 +64,7 @@ func (q Query) validate() error {
 	if strings.TrimSpace(q.Text) == "" {
 		return fault.InvalidField("query", "must not be empty")
 	}
-	if err := clean("query", q.Text); err != nil {
+	if err := checkText("query", q.Text); err != nil {
 		return err
 	}
 	if len(q.Text) > maxQueryBytes || len(q.Text) > MaxQuery && chunk.Count(q.Text) > MaxQuery {
@@ -90,17 +90,17 @@ func (q Query) validate() error {
 	return nil
 }
 
-func short(field, s string, most int) error {
+func checkLength(field, s string, most int) error {
 	if n := utf8.RuneCountInString(s); n > most {
 		return fault.InvalidField(field, "must have at most %d characters, not %d", most, n)
 	}
-	return clean(field, s)
+	return checkText(field, s)
 }
 
-// clean refuses text that was damaged before it came here. API Gateway and
+// checkText refuses text that was damaged before it came here. API Gateway and
 // JSON decoders put U+FFFD where bytes were no UTF-8, so that is what damage
 // looks like by now; storing it would lose text without a word.
-func clean(field, s string) error {
+func checkText(field, s string) error {
 	if !utf8.ValidString(s) {
 		return fault.InvalidField(field, "must be valid UTF-8")
 	}

@@ -10,10 +10,10 @@ import (
 // keyName is the member that counts in a secret with several.
 const keyName = "OPENAI_API_KEY"
 
-// keyIn finds the key in a secret's string: the whole of it, or, where it is JSON
+// parseKey finds the key in a secret's string: the whole of it, or, where it is JSON
 // as the console makes it of key/value pairs, its only value, or the one called
 // OPENAI_API_KEY.
-func keyIn(secret string) (string, error) {
+func parseKey(secret string) (string, error) {
 	secret = strings.TrimSpace(secret)
 	if strings.HasPrefix(secret, "{") {
 		var members map[string]json.RawMessage

@@ -37,10 +37,10 @@ type Key struct {
 
 // fetch is one fetch that a caller makes and others may wait for.
 type fetch struct {
-	done  chan struct{} // closed when the rest is final
-	value string
-	err   error
-	ended bool // the caller's own time, or its panic, ended it: that says nothing to others
+	done      chan struct{} // closed when the rest is final
+	value     string
+	err       error
+	abandoned bool // the caller's own time, or its panic, ended it: that says nothing to others
 }
 
 // New makes a Key of the secret with the ARN. It asks nothing yet.
@@ -57,7 +57,7 @@ func (k *Key) Get(ctx context.Context) (string, error) {
 	if v != "" {
 		return v, nil
 	}
-	return step.Run(ctx, fault.StepSecret, keepForCall, k.shared)
+	return step.Run(ctx, fault.StepSecret, keepForCall, k.sharedFetch)
 }
 
 // Invalidate forgets the key, unless another one was fetched meanwhile. The next
@@ -70,9 +70,9 @@ func (k *Key) Invalidate(key string) {
 	}
 }
 
-// shared waits for the fetch that is under way, or makes one. When a caller's
+// sharedFetch waits for the fetch that is under way, or makes one. When a caller's
 // time ends during its fetch, one of those who waited makes the next.
-func (k *Key) shared(ctx context.Context) (string, error) {
+func (k *Key) sharedFetch(ctx context.Context) (string, error) {
 	for {
 		k.mu.Lock()
 		if k.value != "" {
@@ -81,36 +81,36 @@ func (k *Key) shared(ctx context.Context) (string, error) {
 		}
 		f := k.fetch
 		if f == nil {
-			f = &fetch{done: make(chan struct{}), ended: true}
+			f = &fetch{done: make(chan struct{}), abandoned: true}
 			k.fetch = f
 			k.mu.Unlock()
-			return k.make(ctx, f)
+			return k.runFetch(ctx, f)
 		}
 		k.mu.Unlock()
-		if err := await(ctx, f.done); err != nil {
+		if err := awaitFetch(ctx, f.done); err != nil {
 			return "", err
 		}
-		if !f.ended {
+		if !f.abandoned {
 			return f.value, f.err
 		}
 	}
 }
 
-// make makes the fetch and tells those who wait.
-func (k *Key) make(ctx context.Context, f *fetch) (string, error) {
+// runFetch makes the fetch and tells those who wait.
+func (k *Key) runFetch(ctx context.Context, f *fetch) (string, error) {
 	defer func() {
 		k.mu.Lock()
 		k.value, k.fetch = f.value, nil
 		k.mu.Unlock()
 		close(f.done)
 	}()
-	f.value, f.err = attempt.Do(ctx, k.policy, k.get)
-	f.ended = f.err != nil && ctx.Err() != nil
+	f.value, f.err = attempt.Do(ctx, k.policy, k.getSecret)
+	f.abandoned = f.err != nil && ctx.Err() != nil
 	return f.value, f.err
 }
 
-// await waits for done, in phase blocked.
-func await(ctx context.Context, done <-chan struct{}) error {
+// awaitFetch waits for done, in phase blocked.
+func awaitFetch(ctx context.Context, done <-chan struct{}) error {
 	start := time.Now()
 	_, a := evidence.NewAttempt(ctx, 1)
 	a.Phase(fault.PhaseBlocked)
@@ -129,8 +129,8 @@ func await(ctx context.Context, done <-chan struct{}) error {
 	return &f
 }
 
-// get asks for the secret, once.
-func (k *Key) get(ctx context.Context) (string, error) {
+// getSecret asks for the secret, once.
+func (k *Key) getSecret(ctx context.Context) (string, error) {
 	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.arn})
 	if err != nil {
 		f := &fault.Error{Kind: fault.Upstream, Detail: "secretsmanager did not give the OpenAI key", Cause: err}
@@ -141,5 +141,5 @@ func (k *Key) get(ctx context.Context) (string, error) {
 		}
 		return "", f
 	}
-	return keyIn(aws.ToString(out.SecretString))
+	return parseKey(aws.ToString(out.SecretString))
 }

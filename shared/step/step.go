@@ -30,19 +30,19 @@ func Run[T any](ctx context.Context, name fault.Step, keep time.Duration, f func
 			err = cause
 		}
 	}
-	named := *fault.From(err)
-	if named.Step == "" {
-		named.Step = name
+	failure := *fault.From(err)
+	if failure.Step == "" {
+		failure.Step = name
 	}
-	if named.Kind == fault.Timeout && named.Phase == "" && len(named.Attempts) == 0 {
+	if failure.Kind == fault.Timeout && failure.Phase == "" && len(failure.Attempts) == 0 {
 		// Its time was spent between two calls, or before the first.
 		if w := evidence.WholeOf(ctx); len(w.Attempts) > 0 {
-			named.Attempts = w.Attempts
-			named.Phase, named.Detail = w.Timeout(evidence.Position{})
+			failure.Attempts = w.Attempts
+			failure.Phase, failure.Detail = w.Timeout(evidence.Position{})
 		}
 	}
-	s.End(&named)
-	return zero, &named
+	s.End(&failure)
+	return zero, &failure
 }
 
 // Do is Run for an f that returns nothing but an error.

@@ -34,13 +34,13 @@ var services = map[string]string{
 	"secretsmanager":    "SecretsManager",
 }
 
-func (v *viewer) describe(a *evidence.AttemptView) *call {
+func (v *spanBuilder) newCall(a *evidence.AttemptView) *call {
 	x := &a.Exchange
-	c := &call{name: "attempt", number: a.Number, connection: a.Connection, address: cut(x.Address, maxValue), requestID: cut(x.RequestID, maxValue)}
+	c := &call{name: "attempt", number: a.Number, connection: a.Connection, address: truncate(x.Address, maxValue), requestID: truncate(x.RequestID, maxValue)}
 	if x.URL == "" {
 		return c
 	}
-	c.method, c.url, c.status, c.bytes = cut(x.Method, maxValue), cut(x.URL, maxURL), x.Status, int(x.Bytes)
+	c.method, c.url, c.status, c.bytes = truncate(x.Method, maxValue), truncate(x.URL, maxURL), x.Status, int(x.Bytes)
 	target, operation, _ := strings.Cut(x.Target, ".")
 	service, ok := services[target]
 	if !ok {
@@ -48,7 +48,7 @@ func (v *viewer) describe(a *evidence.AttemptView) *call {
 		return c
 	}
 	c.name, c.namespace = service, "aws"
-	c.operation, c.region = cut(operation, maxValue), v.tracer.aws.Region
+	c.operation, c.region = truncate(operation, maxValue), v.tracer.aws.Region
 	if service == "DynamoDB" {
 		c.table = v.tracer.aws.Table
 	}
@@ -58,9 +58,9 @@ func (v *viewer) describe(a *evidence.AttemptView) *call {
 // host is a URL's host without its port.
 func host(s string) string {
 	if u, err := url.Parse(s); err == nil {
-		return clean(u.Hostname())
+		return cleanName(u.Hostname())
 	}
-	return clean("")
+	return cleanName("")
 }
 
 func appendCall(b []byte, c *call) []byte {
@@ -102,16 +102,16 @@ const (
 	maxValue   = 100 // of request ids and the like
 )
 
-// cut shortens s to n bytes, between characters.
-func cut(s string, n int) string {
+// truncate shortens s to n bytes, between characters.
+func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "")
 }
 
-// clean makes a name that X-Ray takes: letters, numbers, blanks and _.:/%&#=+\-@.
-func clean(s string) string {
+// cleanName makes a name that X-Ray takes: letters, numbers, blanks and _.:/%&#=+\-@.
+func cleanName(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsNumber(r) || r == ' ' || strings.ContainsRune(`_.:/%&#=+\-@`, r) {
 			return r
@@ -121,5 +121,5 @@ func clean(s string) string {
 	if s == "" {
 		return "unnamed"
 	}
-	return cut(s, maxName)
+	return truncate(s, maxName)
 }

@@ -7,13 +7,13 @@ import (
 	"ragtime/shared/fault"
 )
 
-// prefix begins each datagram to the daemon.
-const prefix = `{"format": "json", "version": 1}` + "\n"
+// datagramHeader begins each datagram to the daemon.
+const datagramHeader = `{"format": "json", "version": 1}` + "\n"
 
-// largest is what a datagram may have, in bytes: X-Ray takes documents of 64 kB,
+// maxDatagram is what a datagram may have, in bytes: X-Ray takes documents of 64 kB,
 // UDP datagrams of 65,507. One child more than fits is not in it; the top's own
 // members always are, whose strings are all cut to sizes that fit.
-const largest = 60 << 10
+const maxDatagram = 60 << 10
 
 // datagrams are the span and all below it: in one document if that is not too
 // large, else with those children that did not fit any more in documents of their
@@ -21,7 +21,7 @@ const largest = 60 << 10
 // first, so that it arrives when a daemon cannot keep up. The same span always
 // makes the same documents.
 func (t *Trace) datagrams(s *span) [][]byte {
-	b := append(make([]byte, 0, 6<<10), prefix...)
+	b := append(make([]byte, 0, 6<<10), datagramHeader...)
 	b = appendString(append(b, `{"type":"subsegment","trace_id":`...), t.root)
 	b = append(appendString(append(b, `,"parent_id":`...), s.parent), ',')
 	b = appendMembers(b, s)
@@ -29,7 +29,7 @@ func (t *Trace) datagrams(s *span) [][]byte {
 	between := `,"subsegments":[`
 	for _, c := range s.children {
 		before := len(b)
-		if b = appendSpan(append(b, between...), c); len(b) > largest {
+		if b = appendSpan(append(b, between...), c); len(b) > maxDatagram {
 			b = b[:before]
 			apart = append(apart, c)
 			continue
@@ -79,8 +79,8 @@ func appendMembers(b []byte, s *span) []byte {
 	if s.call != nil {
 		b = appendCall(b, s.call)
 	}
-	if s.notes != nil {
-		b = appendNotes(b, s.notes)
+	if s.annotations != nil {
+		b = appendAnnotations(b, s.annotations)
 	}
 	return b
 }
@@ -98,7 +98,7 @@ func appendFault(b []byte, id string, f *fault.Error) []byte {
 	default:
 		b = append(b, `,"error":true`...)
 	}
-	message := cut(f.Detail, maxMessage)
+	message := truncate(f.Detail, maxMessage)
 	if f.Kind == fault.Internal {
 		message = f.Kind.Title()
 	}
@@ -108,9 +108,9 @@ func appendFault(b []byte, id string, f *fault.Error) []byte {
 	return append(b, `}]}`...)
 }
 
-func appendNotes(b []byte, n *notes) []byte {
+func appendAnnotations(b []byte, n *annotations) []byte {
 	b = appendString(append(b, `,"annotations":{"operation_id":`...), n.operationID)
-	if n.over {
+	if n.isFinal {
 		b = appendString(append(b, `,"outcome":`...), string(n.outcome))
 		b = appendMember(b, `,"step":`, string(n.step))
 		b = appendMember(b, `,"phase":`, string(n.phase))

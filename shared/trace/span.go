@@ -9,44 +9,44 @@ import (
 
 // span is one subsegment, and those below it.
 type span struct {
-	id, parent string
-	name       string
-	start      int64 // microseconds since 1970
-	end        int64 // 0 while it is in progress
-	fault      *fault.Error
-	call       *call  // of an attempt
-	notes      *notes // of the operation
-	children   []*span
+	id, parent  string
+	name        string
+	start       int64 // microseconds since 1970
+	end         int64 // 0 while it is in progress
+	fault       *fault.Error
+	call        *call        // of an attempt
+	annotations *annotations // of the operation
+	children    []*span
 }
 
 func (s *span) inProgress() bool { return s.end == 0 }
 
 // ending is how the operation ended, if it is over.
 type ending struct {
-	over  bool
-	after time.Duration
-	fault *fault.Error
-	less  *fault.Error // why it gave less than it was asked for, if it did not fail
+	over       bool
+	after      time.Duration
+	fault      *fault.Error
+	degradedBy *fault.Error // why it gave less than it was asked for, if it did not fail
 }
 
-// viewer makes the spans of one snapshot.
-type viewer struct {
+// spanBuilder makes the spans of one snapshot.
+type spanBuilder struct {
 	*Trace
 	ending
-	start time.Time // of the operation
-	micro int64     // the same, in microseconds since 1970
+	start       time.Time // of the operation
+	startMicros int64     // the same, in microseconds since 1970
 }
 
-// view makes the spans of the operation as its record is now.
-func (t *Trace) view(e ending) *span {
+// spanTree makes the spans of the operation as its record is now.
+func (t *Trace) spanTree(e ending) *span {
 	s := t.record.Snapshot()
-	v := viewer{t, e, s.Start, s.Start.UnixMicro()}
-	op := &span{id: t.spanID(0, 0, 0), parent: t.parent, name: t.name, fault: e.fault, notes: &notes{operationID: t.id}}
+	v := spanBuilder{t, e, s.Start, s.Start.UnixMicro()}
+	op := &span{id: t.spanID(0, 0, 0), parent: t.parent, name: t.name, fault: e.fault, annotations: &annotations{operationID: t.id}}
 	var end time.Time
 	if e.over {
 		end = s.Start.Add(e.after)
 	}
-	v.times(op, nil, s.Start, end)
+	v.setTimes(op, nil, s.Start, end)
 	attempts := 0
 	op.children = make([]*span, len(s.Steps))
 	for i := range s.Steps {
@@ -54,23 +54,23 @@ func (t *Trace) view(e ending) *span {
 		attempts += len(s.Steps[i].Attempts)
 	}
 	if e.over {
-		op.notes.tell(e.fault, e.less, attempts)
+		op.annotations.set(e.fault, e.degradedBy, attempts)
 	}
 	return op
 }
 
-// notes are the annotations of an operation: what people search for.
-type notes struct {
+// annotations are the annotations of an operation: what people search for.
+type annotations struct {
 	operationID string
-	over        bool // the rest is known
+	isFinal     bool // the rest is known
 	outcome     fault.Outcome
 	step        fault.Step  // of the fault, or of what the answer lacks
 	phase       fault.Phase // of the fault
 	attempts    int         // of the fault; without any, all that the operation made
 }
 
-func (n *notes) tell(f, less *fault.Error, attempts int) {
-	n.over, n.outcome, n.attempts = true, fault.OK, attempts
+func (n *annotations) set(f, less *fault.Error, attempts int) {
+	n.isFinal, n.outcome, n.attempts = true, fault.OK, attempts
 	switch {
 	case f != nil:
 		n.outcome = fault.OutcomeOf(f)
@@ -85,9 +85,9 @@ func (n *notes) tell(f, less *fault.Error, attempts int) {
 	}
 }
 
-func (v *viewer) step(op *span, i int, s *evidence.StepView) *span {
+func (v *spanBuilder) step(op *span, i int, s *evidence.StepView) *span {
 	out := &span{id: v.spanID(i, 0, 0), parent: op.id, name: string(s.Name), children: make([]*span, 0, len(s.Attempts)+len(s.Pauses))}
-	v.times(out, op, s.Start, s.End)
+	v.setTimes(out, op, s.Start, s.End)
 	var at fault.Phase // where the step is, if it is open
 	for j := range s.Attempts {
 		a := &s.Attempts[j]
@@ -98,7 +98,7 @@ func (v *viewer) step(op *span, i int, s *evidence.StepView) *span {
 	}
 	for j, p := range s.Pauses {
 		pause := &span{id: v.spanID(i, 0, j+1), parent: out.id, name: string(fault.PhaseBackoff)}
-		v.times(pause, out, p.Start, p.End)
+		v.setTimes(pause, out, p.Start, p.End)
 		if p.End.IsZero() {
 			at = fault.PhaseBackoff
 			pause.fault = v.blame(nil, p.End, at)
@@ -110,10 +110,10 @@ func (v *viewer) step(op *span, i int, s *evidence.StepView) *span {
 }
 
 // attempt makes the span of an attempt. The phase that it ended in bears its fault.
-func (v *viewer) attempt(step *span, i, j int, a *evidence.AttemptView) *span {
-	out := &span{id: v.spanID(i, j, 0), parent: step.id, call: v.describe(a), children: make([]*span, len(a.Phases))}
+func (v *spanBuilder) attempt(step *span, i, j int, a *evidence.AttemptView) *span {
+	out := &span{id: v.spanID(i, j, 0), parent: step.id, call: v.newCall(a), children: make([]*span, len(a.Phases))}
 	out.name = out.call.name
-	v.times(out, step, a.Start, a.End)
+	v.setTimes(out, step, a.Start, a.End)
 	var at fault.Phase
 	phases := make([]span, len(a.Phases))
 	for k, p := range a.Phases {
@@ -123,7 +123,7 @@ func (v *viewer) attempt(step *span, i, j int, a *evidence.AttemptView) *span {
 		}
 		at = p.Name
 		phases[k] = span{id: v.spanID(i, j, k+1), parent: out.id, name: string(p.Name)}
-		v.times(&phases[k], out, p.Start, end)
+		v.setTimes(&phases[k], out, p.Start, end)
 		out.children[k] = &phases[k]
 	}
 	out.fault = v.blame(a.Err, a.End, at)
@@ -133,12 +133,12 @@ func (v *viewer) attempt(step *span, i, j int, a *evidence.AttemptView) *span {
 	return out
 }
 
-// times says when a span began and ended. A child is within its parent; one that
+// setTimes says when a span began and ended. A child is within its parent; one that
 // has not ended when the operation has ends with its parent.
-func (v *viewer) times(s, parent *span, start, end time.Time) {
-	s.start = v.at(start)
+func (v *spanBuilder) setTimes(s, parent *span, start, end time.Time) {
+	s.start = v.micros(start)
 	if !end.IsZero() {
-		s.end = v.at(end)
+		s.end = v.micros(end)
 	}
 	if parent != nil && !parent.inProgress() {
 		if s.end == 0 || s.end > parent.end {
@@ -148,13 +148,13 @@ func (v *viewer) times(s, parent *span, start, end time.Time) {
 	}
 }
 
-// at is a time in microseconds since 1970. It is counted from the operation's
+// micros is a time in microseconds since 1970. It is counted from the operation's
 // start, so that a clock set meanwhile does not put a child before its parent.
-func (v *viewer) at(t time.Time) int64 { return v.micro + t.Sub(v.start).Microseconds() }
+func (v *spanBuilder) micros(t time.Time) int64 { return v.startMicros + t.Sub(v.start).Microseconds() }
 
 // blame is the fault of what ended with err, or had not ended when the operation
 // did and was in the phase at.
-func (v *viewer) blame(err error, end time.Time, at fault.Phase) *fault.Error {
+func (v *spanBuilder) blame(err error, end time.Time, at fault.Phase) *fault.Error {
 	if !end.IsZero() || !v.over {
 		return fault.From(err)
 	}

@@ -84,14 +84,14 @@ func ID(ctx context.Context) string {
 // Trace is the trace of one operation. A nil Trace, of an operation that is not
 // sampled, does nothing. Not safe for concurrent use.
 type Trace struct {
-	tracer   *Tracer
-	name, id string // the operation's
-	root     string // the trace's id
-	parent   string // the id of the segment that the operation is below
-	seed     uint64 // of the ids below
-	record   *evidence.Record
-	waiting  map[string]bool // ids that were sent in progress; true for those that began a document
-	less     *fault.Error    // see Degraded
+	tracer     *Tracer
+	name, id   string // the operation's
+	root       string // the trace's id
+	parent     string // the id of the segment that the operation is below
+	seed       uint64 // of the ids below
+	record     *evidence.Record
+	announced  map[string]bool // ids that were sent in progress; true for those that began a document
+	degradedBy *fault.Error    // see Degraded
 }
 
 // Begin begins the trace of an operation of the given name and id, if the trace
@@ -105,7 +105,7 @@ func (t *Tracer) Begin(ctx context.Context, name, id string, r *evidence.Record)
 	if h.SamplingDecision != header.Sampled || h.TraceID == "" || h.ParentID == "" {
 		return nil
 	}
-	return &Trace{tracer: t, name: clean(name), id: cut(id, maxValue), root: h.TraceID, parent: h.ParentID, seed: rand.Uint64(), record: r}
+	return &Trace{tracer: t, name: cleanName(name), id: truncate(id, maxValue), root: h.TraceID, parent: h.ParentID, seed: rand.Uint64(), record: r}
 }
 
 // Waiting sends what is under way, as in progress. What it has sent before it
@@ -114,30 +114,30 @@ func (t *Trace) Waiting() {
 	if t == nil {
 		return
 	}
-	if t.waiting == nil {
-		t.waiting = map[string]bool{}
+	if t.announced == nil {
+		t.announced = map[string]bool{}
 	}
-	open := t.open(t.view(ending{}))
+	open := t.takeUnsent(t.spanTree(ending{}))
 	for _, s := range open {
-		t.waiting[s.id] = true
+		t.announced[s.id] = true
 	}
 	t.send(open)
 }
 
-// open picks what is under way and was not sent: the topmost such spans, each with
+// takeUnsent picks what is under way and was not sent: the topmost such spans, each with
 // what is under way below it, which was not sent either.
-func (t *Trace) open(s *span) []*span {
+func (t *Trace) takeUnsent(s *span) []*span {
 	if !s.inProgress() {
 		return nil
 	}
 	var unsent []*span
 	for _, c := range s.children {
-		unsent = append(unsent, t.open(c)...)
+		unsent = append(unsent, t.takeUnsent(c)...)
 	}
-	if _, sent := t.waiting[s.id]; sent {
+	if _, sent := t.announced[s.id]; sent {
 		return unsent
 	}
-	t.waiting[s.id] = false
+	t.announced[s.id] = false
 	s.children = unsent
 	return []*span{s}
 }
@@ -146,7 +146,7 @@ func (t *Trace) open(s *span) []*span {
 // succeeded: End then annotates it with that step and phase.
 func (t *Trace) Degraded(why *fault.Error) {
 	if t != nil {
-		t.less = why
+		t.degradedBy = why
 	}
 }
 
@@ -158,20 +158,20 @@ func (t *Trace) End(elapsed time.Duration, f *fault.Error) {
 	if t == nil {
 		return
 	}
-	t.send(t.apart(t.view(ending{after: elapsed, fault: f, less: t.less, over: true})))
+	t.send(t.separateAnnounced(t.spanTree(ending{after: elapsed, fault: f, degradedBy: t.degradedBy, over: true})))
 }
 
-// apart takes those out of a span and all below it that were announced in documents
+// separateAnnounced takes those out of a span and all below it that were announced in documents
 // of their own. The span itself comes first.
-func (t *Trace) apart(s *span) []*span {
+func (t *Trace) separateAnnounced(s *span) []*span {
 	all := []*span{s}
-	if len(t.waiting) == 0 {
+	if len(t.announced) == 0 {
 		return all
 	}
 	within := s.children[:0]
 	for _, c := range s.children {
-		some := t.apart(c)
-		if !t.waiting[c.id] {
+		some := t.separateAnnounced(c)
+		if !t.announced[c.id] {
 			within = append(within, c)
 			some = some[1:]
 		}

@@ -231,7 +231,7 @@ func TestSplitsWhatIsTooLarge(t *testing.T) {
 	}
 	at := map[string]int{docs[0].ID: 1, docs[1].ID: 2} // level of what is below
 	for i, d := range docs {
-		if len(raw[i])+len(xray.Header) > largest+2 {
+		if len(raw[i])+len(xray.Header) > maxDatagram+2 {
 			t.Errorf("document %d has %d bytes", i, len(raw[i]))
 		}
 		walk(d, at[d.ParentID])

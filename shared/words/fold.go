@@ -14,8 +14,8 @@ import (
 func Fold(word string) string { return string(fold(nil, word, false)) }
 
 // fold appends a word, folded; plain says that it is of ASCII alone.
-func fold(to []byte, word string, plain bool) []byte {
-	if plain {
+func fold(to []byte, word string, ascii bool) []byte {
+	if ascii {
 		for i := range len(word) {
 			c := word[i]
 			if 'A' <= c && c <= 'Z' {
@@ -27,17 +27,17 @@ func fold(to []byte, word string, plain bool) []byte {
 	}
 	start := len(to)
 	composes := false // composing costs more than all the rest
-	t := table()
+	t := characterTable()
 	before := uint8(0)
 	for _, r := range word {
 		switch {
-		case r < tabled:
+		case r < tableSize:
 			if len(t.folded[r]) > 0 {
 				to = append(to, t.folded[r]...)
 				composes = composes || t.joins[r] || t.first[r] != 0 && t.first[r] < before
 				before = t.last[r]
 			}
-		case common(r):
+		case isCommon(r):
 			to = utf8.AppendRune(to, r)
 			before = 0
 		default:
@@ -51,23 +51,23 @@ func fold(to []byte, word string, plain bool) []byte {
 	return to
 }
 
-// tabled is the first character that the table does not have. It has those of all
+// tableSize is the first character that the table does not have. It has those of all
 // scripts but the ideographs, kana and Korean, and some that are rare.
-const tabled = 0x2000
+const tableSize = 0x2000
 
 type characters struct {
-	kinds  [tabled]kind
-	folded [tabled][]byte
-	joins  [tabled]bool // it may become one with what is before it: parts of Korean syllables, some Indic signs
+	kinds  [tableSize]kind
+	folded [tableSize][]byte
+	joins  [tableSize]bool // it may become one with what is before it: parts of Korean syllables, some Indic signs
 	// The combining classes of the folded form's first and last character, by which
 	// marks after one letter are ordered.
-	first, last [tabled]uint8
+	first, last [tableSize]uint8
 }
 
-// table is made on first use: it takes some milliseconds.
-var table = sync.OnceValue(func() *characters {
+// characterTable is made on first use: it takes some milliseconds.
+var characterTable = sync.OnceValue(func() *characters {
 	t := new(characters)
-	for r := range rune(tabled) {
+	for r := range rune(tableSize) {
 		t.kinds[r] = findKind(r)
 		f := foldRune(r)
 		t.folded[r] = f
@@ -83,7 +83,7 @@ var table = sync.OnceValue(func() *characters {
 func foldRune(r rune) []byte {
 	var out []byte
 	for _, r := range norm.NFKD.String(string(r)) {
-		if left(r) {
+		if isOmittedMark(r) {
 			continue
 		}
 		if r = unicode.ToLower(r); r == 'ß' {
@@ -95,11 +95,11 @@ func foldRune(r rune) []byte {
 	return norm.NFC.Bytes(out)
 }
 
-// left reports whether a mark is one that writers leave out: an accent (its
+// isOmittedMark reports whether a mark is one that writers leave out: an accent (its
 // combining class is 200 or more), or a vowel point of Hebrew, Arabic or Syriac
 // (10 to 36). The signs of Indic and of South East Asian vowels are letters in
 // all but name, and have other classes.
-func left(r rune) bool {
+func isOmittedMark(r rune) bool {
 	if !unicode.Is(unicode.M, r) {
 		return false
 	}

@@ -12,11 +12,11 @@ import (
 func TestFoldIsComposed(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 9))
 	var marks, all []rune
-	for c := range rune(tabled) {
-		if table().kinds[c] != none {
+	for c := range rune(tableSize) {
+		if characterTable().kinds[c] != none {
 			all = append(all, c)
 		}
-		if table().kinds[c] == mark || table().joins[c] {
+		if characterTable().kinds[c] == mark || characterTable().joins[c] {
 			marks = append(marks, c)
 		}
 	}

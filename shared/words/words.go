@@ -25,11 +25,11 @@ func Runs(text string) iter.Seq[Run] {
 	return func(yield func(Run) bool) {
 		var buffer []byte
 		for i := 0; i < len(text); {
-			start, end, dense, plain := span(text, i)
+			start, end, dense, ascii := findRun(text, i)
 			if i = end; start == end {
 				return
 			}
-			if buffer = fold(buffer[:0], text[start:end], plain); len(buffer) == 0 {
+			if buffer = fold(buffer[:0], text[start:end], ascii); len(buffer) == 0 {
 				continue // marks without a letter
 			}
 			if !yield(Run{buffer, dense}) {
@@ -66,13 +66,13 @@ func Terms(text string) iter.Seq[[]byte] {
 func Pairs(run []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		first := 0
-		second := next(run, 0)
+		second := nextCharacter(run, 0)
 		if second == len(run) {
 			yield(run)
 			return
 		}
 		for second < len(run) {
-			end := next(run, second)
+			end := nextCharacter(run, second)
 			if !yield(run[first:end]) {
 				return
 			}
@@ -81,8 +81,8 @@ func Pairs(run []byte) iter.Seq[[]byte] {
 	}
 }
 
-// next is where the character after the one at i starts.
-func next(run []byte, i int) int {
+// nextCharacter is where the character after the one at i starts.
+func nextCharacter(run []byte, i int) int {
 	_, n := utf8.DecodeRune(run[i:])
 	for i += n; i < len(run); i += n {
 		var r rune
@@ -93,16 +93,16 @@ func next(run []byte, i int) int {
 	return i
 }
 
-// span finds the first run from i on; start is end where there is none. plain
+// findRun finds the first run from i on; start is end where there is none. plain
 // says that it is of ASCII alone.
-func span(text string, i int) (start, end int, dense, plain bool) {
+func findRun(text string, i int) (start, end int, dense, ascii bool) {
 	start, end = len(text), len(text)
-	plain = true
+	ascii = true
 	for n := 0; i < len(text); i += n {
 		var k kind
 		if c := text[i]; c < utf8.RuneSelf {
 			n = 1
-			k = table().kinds[c]
+			k = characterTable().kinds[c]
 		} else {
 			var r rune
 			r, n = utf8.DecodeRuneInString(text[i:])
@@ -115,11 +115,11 @@ func span(text string, i int) (start, end int, dense, plain bool) {
 		case !started:
 			start, dense = i, k == unspaced
 		case k == none || k == unspaced != dense && k != mark:
-			return start, i, dense, plain
+			return start, i, dense, ascii
 		}
-		plain = plain && n == 1
+		ascii = ascii && n == 1
 	}
-	return start, end, dense, plain
+	return start, end, dense, ascii
 }
 
 type kind uint8
@@ -131,8 +131,8 @@ const (
 	mark                 // belongs to the letter before it
 )
 
-// scripts without spaces between words, and Korean.
-var scripts = []*unicode.RangeTable{
+// unspacedScripts without spaces between words, and Korean.
+var unspacedScripts = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Yi,
 	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tai_Le, unicode.New_Tai_Lue,
 	unicode.Tai_Tham, unicode.Tai_Viet, unicode.Javanese, unicode.Balinese, unicode.Ahom,
@@ -149,17 +149,17 @@ const (
 
 func kindOf(r rune) kind {
 	switch {
-	case r < tabled:
-		return table().kinds[r]
-	case common(r):
+	case r < tableSize:
+		return characterTable().kinds[r]
+	case isCommon(r):
 		return unspaced
 	}
 	return findKind(r)
 }
 
-// common are the ideographs and the Korean syllables that most texts of such
+// isCommon are the ideographs and the Korean syllables that most texts of such
 // scripts are made of; no form of them is another's.
-func common(r rune) bool { return r >= 0x4E00 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7A3 }
+func isCommon(r rune) bool { return r >= 0x4E00 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7A3 }
 
 func findKind(r rune) kind {
 	switch {
@@ -174,7 +174,7 @@ func findKind(r rune) kind {
 		return spaced
 	case !unicode.IsLetter(r):
 		return none
-	case common(r), r == longVowel, r == halfLongVowel, unicode.In(r, scripts...):
+	case isCommon(r), r == longVowel, r == halfLongVowel, unicode.In(r, unspacedScripts...):
 		return unspaced
 	}
 	return spaced

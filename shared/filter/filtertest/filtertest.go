@@ -103,7 +103,7 @@ func operators(r *rand.Rand) string {
 // Matches evaluates a filter from what encoding/json makes of it, as its
 // documentation reads. It knows no document_id and no collection.
 func Matches(filter, document string) bool {
-	return meets(decode(filter).(map[string]any), decode(document).(map[string]any))
+	return matches(decode(filter).(map[string]any), decode(document).(map[string]any))
 }
 
 func decode(raw string) (v any) {
@@ -115,7 +115,7 @@ func decode(raw string) (v any) {
 	return v
 }
 
-func meets(filter, document map[string]any) bool {
+func matches(filter, document map[string]any) bool {
 	for name, v := range filter {
 		met := true
 		switch name {
@@ -132,15 +132,15 @@ func meets(filter, document map[string]any) bool {
 			}
 		case "and":
 			for _, f := range v.([]any) {
-				met = met && meets(f.(map[string]any), document)
+				met = met && matches(f.(map[string]any), document)
 			}
 		case "or":
 			met = false
 			for _, f := range v.([]any) {
-				met = met || meets(f.(map[string]any), document)
+				met = met || matches(f.(map[string]any), document)
 			}
 		case "not":
-			met = !meets(v.(map[string]any), document)
+			met = !matches(v.(map[string]any), document)
 		}
 		if !met {
 			return false

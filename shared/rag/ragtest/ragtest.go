@@ -22,8 +22,8 @@ const Dimensions = 8
 
 // Options say what a store under test cannot do; the zero value is a whole one.
 type Options struct {
-	SkipSearch bool // there is no vector index: rag.Searcher is not tested
-	SkipTwice  bool // a failed condition does not say what it met: a Replace that is made twice is not tested
+	SkipSearch          bool // there is no vector index: rag.Searcher is not tested
+	SkipRepeatedReplace bool // a failed condition does not say what it met: a Replace that is made twice is not tested
 }
 
 // Store runs the suite. It calls open once a subtest; the stores may share
@@ -49,7 +49,7 @@ func Store(t *testing.T, open func(t *testing.T) rag.Store, o Options) {
 		{"chunks in pages", chunks},
 		{"tenants", tenants},
 	}
-	if o.SkipTwice {
+	if o.SkipRepeatedReplace {
 		tests = slices.DeleteFunc(tests, func(t test) bool { return t.name == "a replacement twice" })
 	}
 	if !o.SkipSearch {
@@ -132,7 +132,7 @@ func (f fixture) wantWhole(d rag.Document, chunks []rag.Chunk) {
 		f.t.Errorf("got %d embeddings, want %d", len(byHash), len(chunks))
 	}
 	for _, c := range chunks {
-		if !alike(byHash[c.Hash], c.Embedding) {
+		if !nearlyEqual(byHash[c.Hash], c.Embedding) {
 			f.t.Errorf("chunk %d: got embedding %v, want %v", c.N, byHash[c.Hash], c.Embedding)
 		}
 	}
@@ -152,8 +152,8 @@ func (f fixture) wantNone(id string) {
 	}
 }
 
-// alike tells whether vectors are the same to four significant digits.
-func alike(got, want []float32) bool {
+// nearlyEqual tells whether vectors are the same to four significant digits.
+func nearlyEqual(got, want []float32) bool {
 	return slices.EqualFunc(got, want, func(x, y float32) bool {
 		return math.Abs(float64(x)-float64(y)) <= 0.5001e-3*math.Abs(float64(y))
 	})
@@ -198,8 +198,8 @@ func axis(i int) []float32 {
 	return v
 }
 
-// at has the cosine c with axis 0.
-func at(c float64) []float32 {
+// vectorAtCosine has the cosine c with axis 0.
+func vectorAtCosine(c float64) []float32 {
 	v := make([]float32, Dimensions)
 	v[0], v[1] = float32(c), float32(math.Sqrt(1-c*c))
 	return v
@@ -214,7 +214,7 @@ func cosine(a, b []float32) float64 {
 	return dot / math.Sqrt(aa*bb)
 }
 
-func names(passages []rag.Passage) string {
+func passageNames(passages []rag.Passage) string {
 	var s []string
 	for _, p := range passages {
 		s = append(s, fmt.Sprintf("%s/%d", p.DocumentID, p.Chunk))

@@ -34,7 +34,7 @@ func (f fixture) search(v []float32, k int, filter rag.Filter) []rag.Passage {
 // wantFound checks which chunks, as "document/n", a search gives.
 func (f fixture) wantFound(v []float32, k int, filter rag.Filter, want string) {
 	f.t.Helper()
-	if got := names(f.search(v, k, filter)); got != want {
+	if got := passageNames(f.search(v, k, filter)); got != want {
 		f.t.Errorf("search with filter %v: got %q, want %q", filter, got, want)
 	}
 }
@@ -45,7 +45,7 @@ func (f fixture) putAt(d rag.Document, cosines ...float64) (rag.Document, []rag.
 	d.Version = rag.NewVersion(d.Version)
 	d, chunks := fill(d, "text", len(cosines))
 	for i, c := range cosines {
-		chunks[i].Embedding = at(c)
+		chunks[i].Embedding = vectorAtCosine(c)
 	}
 	f.replace(d, chunks)
 	return d, chunks
@@ -55,7 +55,7 @@ func searchScores(t *testing.T, f fixture) {
 	if got := f.search(axis(0), 10, rag.Filter{}); len(got) != 0 {
 		t.Errorf("got %d passages of a new tenant, want none", len(got))
 	}
-	d := f.labelled("a", "", `{"k": "v", "year": 2026.5, "draft": false}`)
+	d := f.documentWith("a", "", `{"k": "v", "year": 2026.5, "draft": false}`)
 	d.Title = "title"
 	d, chunks := f.put(d, "text", 20)
 	var query []float32
@@ -87,8 +87,8 @@ func searchScores(t *testing.T, f fixture) {
 	}
 }
 
-// labelled is a document with metadata in JSON.
-func (f fixture) labelled(id, collection, labels string) rag.Document {
+// documentWith is a document with metadata in JSON.
+func (f fixture) documentWith(id, collection, labels string) rag.Document {
 	f.t.Helper()
 	d := rag.Document{ID: id, Collection: collection}
 	if err := d.Metadata.ReadExact("metadata", []byte(labels)); err != nil {
@@ -107,10 +107,10 @@ func (f fixture) filter(raw string) (out rag.Filter) {
 }
 
 func searchFilters(_ *testing.T, f fixture) {
-	f.putAt(f.labelled("a", "red", `{"year": 2025, "state": "WA", "draft": true}`), 0.9, 0.5)
-	f.putAt(f.labelled("b", "red", `{"year": 2026, "state": "WA"}`), 0.8)
-	f.putAt(f.labelled("c", "blue", `{"year": 2026.50, "odd \"key\".[0]#": "😀 ' \\", "draft": false}`), 0.7)
-	f.putAt(f.labelled("d", "", `{"empty": "", "year": "2026"}`), 0.6)
+	f.putAt(f.documentWith("a", "red", `{"year": 2025, "state": "WA", "draft": true}`), 0.9, 0.5)
+	f.putAt(f.documentWith("b", "red", `{"year": 2026, "state": "WA"}`), 0.8)
+	f.putAt(f.documentWith("c", "blue", `{"year": 2026.50, "odd \"key\".[0]#": "😀 ' \\", "draft": false}`), 0.7)
+	f.putAt(f.documentWith("d", "", `{"empty": "", "year": "2026"}`), 0.6)
 	for _, test := range []struct{ filter, want string }{
 		{`{}`, "a/0 b/0 c/0 d/0 a/1"},
 		{`{"document_id": "a"}`, "a/0 a/1"},
@@ -138,7 +138,7 @@ func searchFilters(_ *testing.T, f fixture) {
 	}
 	f.wantFound(axis(0), 1, f.filter(`{"metadata": {"empty": ""}}`), "d/0")
 	// A replacement moves the document to its new collection and metadata.
-	f.put(f.labelled("a", "blue", `{"year": 2027}`), "moved", 1)
+	f.put(f.documentWith("a", "blue", `{"year": 2027}`), "moved", 1)
 	f.wantFound(axis(0), 10, rag.Filter{Collection: "red"}, "b/0")
 	f.wantFound(axis(0), 10, f.filter(`{"metadata": {"year": 2025}}`), "")
 	f.wantFound(axis(0), 10, rag.Filter{DocumentID: "a", Collection: "blue"}, "a/0")
@@ -152,7 +152,7 @@ func searchRandomFilters(t *testing.T, f fixture) {
 	for i := range 60 {
 		id := fmt.Sprintf("d%02d", i)
 		labels[id] = filtertest.Document(r)
-		f.putAt(f.labelled(id, "", labels[id]), 1-float64(i)/100)
+		f.putAt(f.documentWith(id, "", labels[id]), 1-float64(i)/100)
 	}
 	found, all := 0, 0
 	for range 300 {
@@ -164,8 +164,8 @@ func searchRandomFilters(t *testing.T, f fixture) {
 			}
 		}
 		got, err := f.Search(t.Context(), f.tenant, axis(0), 100, 100, f.filter(raw))
-		if err != nil || names(got.Passages) != strings.Join(want, " ") || got.Incomplete {
-			t.Fatalf("filter %s: got %s, incomplete %t and error %v, want %v", raw, names(got.Passages), got.Incomplete, err, want)
+		if err != nil || passageNames(got.Passages) != strings.Join(want, " ") || got.Incomplete {
+			t.Fatalf("filter %s: got %s, incomplete %t and error %v, want %v", raw, passageNames(got.Passages), got.Incomplete, err, want)
 		}
 		if len(want) == len(labels) {
 			all++
@@ -197,7 +197,7 @@ func searchLeftovers(t *testing.T, f fixture) {
 	d, _ := f.putAt(rag.Document{ID: "a", Version: early}, 0.2, 0.1)
 	refused, chunks := fill(rag.Document{ID: "a", Version: early}, "refused", 60)
 	for i := range chunks {
-		chunks[i].Embedding = at(0.9)
+		chunks[i].Embedding = vectorAtCosine(0.9)
 	}
 	wantKind(t, f.Replace(t.Context(), f.tenant, refused, chunks), fault.Conflict)
 	for _, k := range []int{1, 2, 10} {

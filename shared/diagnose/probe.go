@@ -1,0 +1,208 @@
+package diagnose
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"ragtime/shared/evidence"
+	"ragtime/shared/fault"
+)
+
+// probe is one walk: to one address of a service, on one connection.
+type probe struct {
+	options  Options
+	service  Service
+	request  *http.Request
+	proxy    *url.URL // nil for the direct way
+	attempt  *evidence.Attempt
+	resolver string // that was asked last
+	target   Target
+	fault    *fault.Error // why the way ends before its end
+
+	socket net.Conn // below TLS; nil before there is one
+	conn   net.Conn // what the request goes over
+	answer *bufio.Reader
+}
+
+func newProbe(o Options, s Service, a *evidence.Attempt) *probe {
+	p := &probe{options: o, service: s, attempt: a, target: Target{Name: s.Name, Step: s.Step, Host: s.URL.Host, Phases: []Phase{}}}
+	p.request = &http.Request{Method: http.MethodGet, URL: s.URL, Host: s.URL.Host, Close: true,
+		Header: http.Header{"User-Agent": {"ragtime-diagnose"}, "Accept": {"*/*"}}}
+	p.recordExchange()
+	return p
+}
+
+// fork is a walk to another address of the same name.
+func (p *probe) fork(a *evidence.Attempt) *probe {
+	f := *p
+	f.attempt, f.target.Phases = a, slices.Clone(p.target.Phases)
+	f.recordExchange()
+	return &f
+}
+
+func (p *probe) recordExchange() {
+	u := p.service.URL
+	p.attempt.Exchange(func(e *evidence.Exchange) {
+		e.Method, e.URL = p.request.Method, u.Scheme+"://"+u.Host+u.EscapedPath()
+	})
+}
+
+// run goes through the phases that follow dns, as far as it gets.
+func (p *probe) run(ctx context.Context, address string) {
+	p.target.Address = address
+	p.attempt.Exchange(func(e *evidence.Exchange) { e.Address = address })
+	for _, phase := range []struct {
+		name fault.Phase
+		do   func(context.Context) (string, error)
+	}{
+		{fault.PhaseConnect, p.connect},
+		{fault.PhaseTLS, p.secure},
+		{fault.PhaseSend, p.send},
+		{fault.PhaseWait, p.wait},
+		{fault.PhaseReceive, p.receive},
+	} {
+		if phase.name == fault.PhaseTLS && !p.overTLS() && !p.proxyOverTLS() {
+			continue
+		}
+		if !p.runPhase(ctx, phase.name, phase.do) {
+			return
+		}
+	}
+	p.target.OK = true
+}
+
+// runPhase goes through one phase within its limit; false if the way ends there.
+func (p *probe) runPhase(ctx context.Context, phase fault.Phase, do func(context.Context) (string, error)) bool {
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.options.Limits[phase], defaultLimits[phase]))
+	defer cancel()
+	if p.socket != nil {
+		defer closeWith(ctx, p.socket)()
+	}
+	p.attempt.Phase(phase)
+	start := time.Now()
+	detail, err := do(ctx)
+	took := time.Since(start)
+	p.target.Phases = append(p.target.Phases, Phase{phase, milliseconds(took), detail})
+	p.target.MS = milliseconds(took) + p.target.MS
+	if err == nil {
+		return true
+	}
+	if ctx.Err() != nil || timedOut(err) {
+		p.fail(phase, fault.Timeout, p.timeoutText(phase, took), err)
+	} else {
+		kind, text := p.explain(phase, err)
+		p.fail(phase, kind, text, err)
+	}
+	return false
+}
+
+// timedOut tells whether err is of a time limit: the dialer and the resolver have
+// their own, made from the context's, which may end just before it.
+func timedOut(err error) bool {
+	e := as[net.Error](err)
+	return e != nil && e.Timeout()
+}
+
+// fail ends the way in a phase.
+func (p *probe) fail(phase fault.Phase, k fault.Kind, text string, cause error) {
+	p.target.Phase, p.target.Error = phase, text
+	p.fault = &fault.Error{Kind: k, Detail: text, Step: p.service.Step, Phase: phase, Cause: cause}
+}
+
+// close hangs up. The socket goes without the polite end of TLS, which may wait
+// for a peer that takes nothing.
+func (p *probe) close() {
+	if p.socket != nil {
+		p.socket.Close()
+	}
+	p.target.MS = round(p.target.MS)
+	if p.fault != nil {
+		p.attempt.End(p.fault)
+		return
+	}
+	p.attempt.End(nil)
+}
+
+// closeWith closes a connection when ctx ends, unless stop is called before.
+func closeWith(ctx context.Context, c net.Conn) (stop func() bool) {
+	return context.AfterFunc(ctx, func() { c.Close() })
+}
+
+func (p *probe) overTLS() bool      { return p.service.URL.Scheme == "https" }
+func (p *probe) proxyOverTLS() bool { return p.proxy != nil && p.proxy.Scheme == "https" }
+
+// connect opens a connection to the address, and has the proxy, where there is
+// one that is not to be reached over TLS first, connect it with the service.
+func (p *probe) connect(ctx context.Context) (string, error) {
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", p.target.Address)
+	if err != nil {
+		return "", err
+	}
+	p.socket, p.conn = c, c
+	p.attempt.Connection(false)
+	detail := c.LocalAddr().String() + " to " + c.RemoteAddr().String()
+	if p.proxy == nil || p.proxyOverTLS() || !p.overTLS() {
+		return detail, nil
+	}
+	defer closeWith(ctx, c)()
+	via, err := p.tunnel()
+	return detail + via, err
+}
+
+// send sends the request, or hands it to the kernel, which takes as little at once.
+func (p *probe) send(context.Context) (string, error) {
+	var b bytes.Buffer
+	write := p.request.Write
+	if p.proxy != nil && !p.overTLS() {
+		write = p.request.WriteProxy
+	}
+	if err := write(&b); err != nil {
+		return "", err
+	}
+	_, err := p.conn.Write(b.Bytes())
+	return fmt.Sprintf("GET %s without credentials", p.service.URL.RequestURI()), err
+}
+
+// wait waits for the first byte of the answer.
+func (p *probe) wait(context.Context) (string, error) {
+	p.answer = bufio.NewReader(io.LimitReader(p.conn, maxHeader+maxBody))
+	_, err := p.answer.Peek(1)
+	if err != nil {
+		return "", err
+	}
+	return "first byte of the answer", nil
+}
+
+// What is read of an answer, in bytes.
+const (
+	maxHeader = 64 << 10
+	maxBody   = 64 << 10
+)
+
+// receive reads the answer, up to a length that none of these services has.
+func (p *probe) receive(context.Context) (string, error) {
+	resp, err := http.ReadResponse(p.answer, p.request)
+	if err != nil {
+		return "", err
+	}
+	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody))
+	p.attempt.Exchange(func(e *evidence.Exchange) { e.Status, e.Bytes = resp.StatusCode, n })
+	// Not what the server calls its status, nor its header as it is: the reader may be a terminal.
+	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	return fmt.Sprintf("%d %s, %s, %d bytes", resp.StatusCode, http.StatusText(resp.StatusCode), cmp.Or(media, "no media type"), n), err
+}
+
+func milliseconds(d time.Duration) float64 { return round(float64(d) / float64(time.Millisecond)) }
+
+// round leaves a tenth of a millisecond.
+func round(ms float64) float64 { return float64(int64(ms*10+0.5)) / 10 }
