@@ -11,11 +11,12 @@ import (
 
 	"ragtime/shared/clients"
 	"ragtime/shared/config"
+	"ragtime/shared/operation"
 	"ragtime/shared/trace"
 )
 
 func main() {
-	slog.SetDefault(lambdacontext.NewLogger())
+	slog.SetDefault(slog.New(operation.LogHandler(lambdacontext.NewLogger().Handler())))
 	cfg, err := config.Read(os.Getenv)
 	chat, chatErr := config.ReadChat(os.Getenv, cfg)
 	if err := errors.Join(err, chatErr); err != nil {

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 
@@ -17,10 +18,11 @@ import (
 func main() {
 	slog.SetDefault(slog.New(operation.LogHandler(lambdacontext.NewLogger().Handler())))
 	cfg, err := config.Read(os.Getenv)
-	if err != nil {
+	chat, chatErr := config.ReadChat(os.Getenv, cfg)
+	if err := errors.Join(err, chatErr); err != nil {
 		slog.Error("the configuration is wrong", "error", err.Error())
 		os.Exit(1)
 	}
 	t := trace.New(cfg.XRayDaemon, trace.AWS{Region: cfg.Region, Table: cfg.Table})
-	lambda.StartHandlerFunc(newHandler(diagnose.Services(cfg), diagnose.Options{Resolver: cfg.Resolver}, cfg.Tenancy, t))
+	lambda.StartHandlerFunc(newHandler(diagnose.Services(cfg, chat), diagnose.Options{Resolver: cfg.Resolver}, cfg.Tenancy, t))
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -40,6 +41,7 @@ type Operation struct {
 	Budget      time.Duration
 	Elapsed     time.Duration // once it has ended
 	Outcome     fault.Outcome // empty while it is in progress
+	Degraded    bool          // it gave less than it was asked for, since Step failed
 	Step        fault.Step    // to blame, or where it waits
 	Phase       fault.Phase
 	Attempts    int
@@ -76,6 +78,7 @@ type entry struct {
 	Attempts  int         `json:"attempts"`
 	Survived  int         `json:"hangs_survived"`
 	Detail    string      `json:"detail"`
+	Lacks     string      `json:"degraded_detail"`
 	Type      string      `json:"type"` // the platform's lines
 	Record    struct {
 		Status    string
@@ -155,7 +158,11 @@ func (op *Operation) say(e entry, at time.Time) {
 		op.Step, op.Phase, op.Attempts = e.Step, e.Phase, max(op.Attempts, e.Attempt)
 	case "operation finished":
 		op.End, op.Elapsed = at, milliseconds(e.ElapsedMS)
-		op.Outcome, op.Detail, op.Attempts, op.Survived = fault.Outcome(e.Outcome), e.Detail, e.Attempts, e.Survived
+		op.Outcome = fault.Outcome(e.Outcome)
+		op.Detail = cmp.Or(e.Detail, e.Lacks)
+		op.Degraded = e.Lacks != ""
+		op.Attempts = e.Attempts
+		op.Survived = e.Survived
 		op.Step, op.Phase = e.Step, e.Phase
 	}
 }
@@ -202,17 +209,28 @@ func (l *Log) Recent(most int) (out []Operation) {
 // invocation without an operation is none.
 func (op *Operation) listed() bool { return op.started || op.Outcome != "" && op.Outcome != fault.OK }
 
-// Find finds an operation by its id, or the latest one by the id of its trace.
+// leastOfID is how much of an operation's id finds it, if no other begins so.
+const leastOfID = 8
+
+// Find finds an operation by its id or the beginning of it, or the latest one by the
+// id of its trace.
 func (l *Log) Find(id string) (Operation, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if op := l.byID[id]; op != nil {
 		return op.copy(), true
 	}
-	for i := len(l.order) - 1; i >= 0; i-- {
-		if op := l.order[i]; op.TraceID == id && id != "" {
+	var begins []*Operation
+	for _, op := range slices.Backward(l.order) {
+		if op.TraceID == id && id != "" {
 			return op.copy(), true
 		}
+		if len(id) >= leastOfID && strings.HasPrefix(op.ID, id) {
+			begins = append(begins, op)
+		}
+	}
+	if len(begins) == 1 {
+		return begins[0].copy(), true
 	}
 	return Operation{}, false
 }

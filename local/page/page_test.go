@@ -18,6 +18,19 @@ import (
 	"ragtime/local/page"
 )
 
+// An operation is found by what the list shows of its id.
+func TestFindByTheBeginning(t *testing.T) {
+	s := newSite(t, echo)
+	for _, id := range []string{"c66a5398-1", "c66a5398-2", "77aa88bb-3"} {
+		s.say(id, map[string]any{"message": "operation started", "operation": "retrieve", "trace_id": "1-" + id, "budget_ms": 25000})
+	}
+	for begin, want := range map[string]int{"77aa88bb": 200, "77aa8": 404, "c66a5398": 404, "c66a5398-1": 200} {
+		if got := s.get("operations/" + begin + ".txt").Code; got != want {
+			t.Errorf("%s answered %d, want %d", begin, got, want)
+		}
+	}
+}
+
 // Every outcome is listed in words, with where it was, and has a page and a text.
 func TestOutcomes(t *testing.T) {
 	tests := []struct {
@@ -36,6 +49,13 @@ func TestOutcomes(t *testing.T) {
 		{"survived", func(s *site, id string) {
 			s.say(id, map[string]any{"message": "operation finished", "outcome": "ok", "elapsed_ms": 1240, "attempts": 2, "hangs_survived": 1})
 		}, "ok", []string{"retrieve succeeded and survived 1 hang", "1.24 s"}},
+		{"degraded", func(s *site, id string) {
+			s.say(id, map[string]any{"message": "operation finished", "outcome": "ok", "elapsed_ms": 24000, "step": "generate", "phase": "wait",
+				"degraded_kind": "timeout", "degraded_detail": "the detail"})
+		}, "degraded", []string{"retrieve fell short in step generate, phase wait", "the detail"}},
+		{"no phase", func(s *site, id string) {
+			s.say(id, map[string]any{"message": "operation finished", "outcome": "error", "elapsed_ms": 3, "step": "read"})
+		}, "error", []string{"retrieve failed in step read"}},
 		{"timeout", func(s *site, id string) {
 			s.say(id, map[string]any{"message": "operation finished", "outcome": "timeout", "elapsed_ms": 2000, "step": "embed", "phase": "wait", "detail": "the detail"})
 			s.platform(id, "report", "success")

@@ -47,10 +47,14 @@ func (op Operation) What() string {
 	return op.Name
 }
 
-// State is the outcome in a word, "in progress" before there is one.
+// State is the outcome in a word: "in progress" before there is one, "degraded"
+// where it is ok and something is missing.
 func (op Operation) State() string {
-	if op.Outcome == "" {
+	switch {
+	case op.Outcome == "":
 		return "in progress"
+	case op.Degraded:
+		return "degraded"
 	}
 	return string(op.Outcome)
 }
@@ -75,14 +79,16 @@ func (op Operation) Share() int {
 }
 
 // Place is the step and phase to blame, or where it waits; empty if there is none.
-func (op Operation) Place() string {
+func (op Operation) Place() string { return place(op.Step, op.Phase) }
+
+func place(s fault.Step, p fault.Phase) string {
 	switch {
-	case op.Step == "":
+	case s == "":
 		return ""
-	case op.Phase == "":
-		return "step " + string(op.Step)
+	case p == "":
+		return "step " + string(s)
 	}
-	return fmt.Sprintf("step %s, phase %s", op.Step, op.Phase)
+	return fmt.Sprintf("step %s, phase %s", s, p)
 }
 
 // Meaning says what an attempt in the phase lacks.
@@ -96,6 +102,9 @@ func (op Operation) Headline() string {
 	}
 	switch op.Outcome {
 	case fault.OK:
+		if op.Degraded {
+			return what + " fell short" + place
+		}
 		if op.Survived > 0 {
 			return fmt.Sprintf("%s succeeded and survived %s", what, hangsIn(op.Survived))
 		}
@@ -137,11 +146,11 @@ func (l Line) Summary() string {
 	case e.Message == "":
 		return l.Text
 	case e.Message == "operation waiting" && e.Attempt > 0:
-		return fmt.Sprintf("%s: step %s, phase %s, attempt %d", e.Message, e.Step, e.Phase, e.Attempt)
+		return fmt.Sprintf("%s: %s, attempt %d", e.Message, place(e.Step, e.Phase), e.Attempt)
 	case e.Message == "operation waiting":
-		return fmt.Sprintf("%s: step %s, phase %s", e.Message, e.Step, e.Phase)
+		return e.Message + ": " + place(e.Step, e.Phase)
 	case e.Message == "operation finished" && e.Step != "":
-		return fmt.Sprintf("%s: %s in step %s, phase %s", e.Message, e.Outcome, e.Step, e.Phase)
+		return fmt.Sprintf("%s: %s in %s", e.Message, e.Outcome, place(e.Step, e.Phase))
 	case e.Outcome != "":
 		return e.Message + ": " + e.Outcome
 	}

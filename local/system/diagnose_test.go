@@ -50,10 +50,10 @@ func TestDiagnose(t *testing.T) {
 	}
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), SecretKey: true})
 	ok, targets := diagnosed(t, s.URL)
-	if !ok || len(targets) != 3 {
-		t.Fatalf("healthy: got ok %v, %+v, want three services, all ok", ok, targets)
+	if !ok || len(targets) != 4 {
+		t.Fatalf("healthy: got ok %v, %+v, want four services, all ok", ok, targets)
 	}
-	for _, name := range []string{"openai", "dynamodb", "secretsmanager"} {
+	for _, name := range []string{"openai", "chat", "dynamodb", "secretsmanager"} {
 		d := targets[name]
 		if len(d) != 1 || !d[0].OK || len(d[0].Phases) != 6 || !strings.Contains(d[0].Phases[2].Detail, "TLS 1.3, ") {
 			t.Errorf("healthy: got %s %+v, want one open way over TLS", name, d)
@@ -71,6 +71,7 @@ func TestDiagnose(t *testing.T) {
 		{"secretsmanager", "tls-silent", fault.PhaseTLS, "TLS handshake did not finish"},
 		{"openai", "certificate-wrong", fault.PhaseTLS, "not for openai.test"},
 		{"openai", "wait-silent", fault.PhaseWait, "no response byte"},
+		{"chat", "wait-silent", fault.PhaseWait, "no response byte"},
 		{"dynamodb", "reset", fault.PhaseWait, "closed the connection"},
 		{"openai", "receive-half", fault.PhaseReceive, "did not end"},
 	} {

@@ -1,7 +1,7 @@
 // Package diagnose walks the way to each remote service, phase by phase, and
 // tells where it is not open, and why that usually is.
 //
-//	targets := diagnose.Run(ctx, diagnose.Services(cfg), diagnose.Options{Resolver: cfg.Resolver})
+//	targets := diagnose.Run(ctx, diagnose.Services(cfg, chat), diagnose.Options{Resolver: cfg.Resolver})
 //
 // Each address that DNS gives for a service is a target of its own, with a
 // connection of its own: nothing is shared, pooled or tried again. So one silent
@@ -35,7 +35,7 @@ import (
 
 // Service is a remote service to walk to.
 type Service struct {
-	Name string     // openai, dynamodb, search-dynamodb, secretsmanager
+	Name string     // openai, chat, chat-fallback, dynamodb, search-dynamodb, secretsmanager
 	Step fault.Step // of the operations, which waits on it
 	URL  *url.URL   // what is asked with GET
 }

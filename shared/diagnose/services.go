@@ -2,18 +2,28 @@ package diagnose
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"ragtime/shared/config"
 	"ragtime/shared/fault"
+	"ragtime/shared/provider"
 )
 
 // Services are the remote services that functions of this configuration, which
-// config.Read has checked, call: OpenAI; DynamoDB, whose vector search has a host
-// of its own unless AWS_ENDPOINT_URL_DYNAMODB names one for both; and Secrets
-// Manager, if the key is there.
-func Services(c config.Config) []Service {
-	services := []Service{{"openai", fault.StepEmbed, parse(c.Provider.BaseURL).JoinPath("models")}}
+// config.Read and config.ReadChat have checked, call: OpenAI; the chat models'
+// providers, where they are others; DynamoDB, whose vector search has a host of
+// its own unless AWS_ENDPOINT_URL_DYNAMODB names one for both; and Secrets Manager,
+// if the key is there.
+func Services(c config.Config, chat config.Chat) []Service {
+	services := []Service{{"openai", fault.StepEmbed, models(c.Provider)}}
+	for i, m := range chat.Models {
+		s := Service{[]string{"chat", "chat-fallback"}[i], fault.StepGenerate, models(m.API)}
+		known := func(other Service) bool { return *other.URL == *s.URL }
+		if !slices.ContainsFunc(services, known) {
+			services = append(services, s)
+		}
+	}
 	if c.DynamoDBURL != "" {
 		services = append(services, Service{"dynamodb", fault.StepRead, parse(c.DynamoDBURL)})
 	} else {
@@ -29,6 +39,9 @@ func Services(c config.Config) []Service {
 	}
 	return services
 }
+
+// models is what a provider can be asked without tokens.
+func models(a provider.API) *url.URL { return parse(a.BaseURL).JoinPath("models") }
 
 // parse takes of a URL what tells where a service is. Credentials, in a user or
 // in a query, stay behind.
