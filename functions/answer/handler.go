@@ -61,15 +61,15 @@ type citation struct {
 	Text       string `json:"text"`
 }
 
-// summary is what is said of an answer after its passages and its text.
+// summary is an answer without its passages and its text.
 type summary struct {
-	Finish           rag.Finish `json:"finish,omitempty"` // why the model stopped; absent where there is no answer
+	Finish           rag.Finish `json:"finish,omitempty"` // why the model stopped; absent if there is no answer
 	Model            string     `json:"model,omitempty"`
 	Citations        []citation `json:"citations"`
 	CitationsDropped int        `json:"citations_dropped,omitempty"`
 	Rewritten        string     `json:"rewritten_question,omitempty"`
 	RewriteSkipped   string     `json:"rewrite_skipped,omitempty"`
-	Incomplete       bool       `json:"incomplete,omitempty"` // there may be more passages than were found, or than fit
+	Incomplete       bool       `json:"incomplete,omitempty"` // there may be more passages: not all were found, or not all fit
 	Degraded         *degraded  `json:"degraded,omitempty"`
 	Usage            usage      `json:"usage"`
 	OperationID      string     `json:"operation_id"`
@@ -79,14 +79,14 @@ type summary struct {
 type degraded struct {
 	Step   fault.Step  `json:"step"`
 	Phase  fault.Phase `json:"phase,omitempty"`
-	Kind   string      `json:"kind"` // of the problem that it would have been, such as timeout
+	Kind   string      `json:"kind"` // of the problem document that a strict client would have got, such as timeout
 	Reason string      `json:"reason"`
-	// RetryAfter is how long the model's provider asks to wait, in seconds; absent where it does not.
+	// RetryAfter is how long the model's provider asks to wait, in seconds; absent if it does not ask.
 	RetryAfter int `json:"retry_after_s,omitempty"`
 }
 
 type wholeAnswer struct {
-	Answer   *string         `json:"answer"` // null where there is none
+	Answer   *string         `json:"answer"` // null if there is none
 	Passages []query.Passage `json:"passages"`
 	summary
 }
@@ -106,7 +106,10 @@ func (h handler) answer(ctx context.Context, r *apigw.Request) (apigw.Response, 
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	progress := rag.Progress{Passages: func([]rag.Passage) error { return nil }, Text: func(string) error { return nil }}
+	progress := rag.Progress{
+		Passages: func([]rag.Passage) error { return nil },
+		Text:     func(string) error { return nil },
+	}
 	if events != nil {
 		progress = streamProgress(events)
 	}
@@ -122,33 +125,37 @@ func (h handler) answer(ctx context.Context, r *apigw.Request) (apigw.Response, 
 	return jsonResponse(got, rest, q.Strict), nil
 }
 
-// defaultTopK is more than a retrieval's: a model reads quickly, and what it is not
-// shown it cannot use. With 5, 35 of the samples' 40 questions are answered from the
-// passage that has the fact, with 8 there are 36 (TestAnswersToTheSamples).
+// defaultTopK is more than a retrieval's, since a model reads quickly and can use only
+// what it is shown. With 8 passages 36 of the samples' 40 questions are answered from
+// the passage that has the fact, with 5 passages 35 (TestAnswersToTheSamples).
 const defaultTopK = 8
 
-// readQuestion reads the request.
 func readQuestion(r *apigw.Request) (rag.Question, error) {
 	var body answerBody
 	if err := r.JSON(&body); err != nil {
 		return rag.Question{}, err
 	}
-	// Chunks that follow one another are read as one: the model needs no part twice.
-	out := rag.Question{Query: body.Query(body.Question, defaultTopK, true), Strict: r.Prefers("handling", "strict")}
+	out := rag.Question{
+		// Merged, so that the model does not read the overlap of adjacent chunks twice.
+		Query:  body.Query(body.Question, defaultTopK, true),
+		Strict: r.Prefers("handling", "strict"),
+	}
 	for _, m := range body.Messages {
 		out.Messages = append(out.Messages, rag.Message{Role: rag.Role(m.Role), Content: m.Content})
 	}
 	return out, nil
 }
 
-// jsonResponse makes one answer of everything.
+// jsonResponse is the whole answer in one JSON document. Where that would be larger
+// than a function may return, the passages that fit least are left out.
 func jsonResponse(got rag.AnswerResult, rest summary, strict bool) apigw.Response {
 	out := wholeAnswer{Passages: query.Passages(got.Passages), summary: rest}
 	if got.Degraded == nil {
 		out.Answer = &got.Text
 	}
-	for !apigw.Fits(out) && len(out.Passages) > 1 { // the best ones stay
-		out.Passages, out.Incomplete = out.Passages[:len(out.Passages)*3/4], true
+	for !apigw.Fits(out) && len(out.Passages) > 1 {
+		out.Passages = out.Passages[:len(out.Passages)*3/4]
+		out.Incomplete = true
 	}
 	response := apigw.Response{Status: http.StatusOK, Body: out}
 	if strict {
@@ -157,7 +164,6 @@ func jsonResponse(got rag.AnswerResult, rest summary, strict bool) apigw.Respons
 	return response
 }
 
-// summarize makes the rest of an answer.
 func (h handler) summarize(got rag.AnswerResult, id string) summary {
 	out := summary{
 		Finish:           got.Finish,
@@ -174,13 +180,18 @@ func (h handler) summarize(got rag.AnswerResult, id string) summary {
 		out.Citations = append(out.Citations, citation(c))
 	}
 	if f := got.Degraded; f != nil {
-		out.Degraded = &degraded{Step: f.Step, Phase: f.Phase, Kind: f.Kind.String(), Reason: f.Detail, RetryAfter: int(math.Ceil(f.RetryAfter.Seconds()))}
+		out.Degraded = &degraded{
+			Step:       f.Step,
+			Phase:      f.Phase,
+			Kind:       f.Kind.String(),
+			Reason:     f.Detail,
+			RetryAfter: int(math.Ceil(f.RetryAfter.Seconds())),
+		}
 		out.Citations = []citation{}
 	}
 	return out
 }
 
-// countMetrics counts what the operation's metrics tell.
 func (h handler) countMetrics(ctx context.Context, got rag.AnswerResult) {
 	operation.Count(ctx, operation.EmbeddingTokens, got.EmbeddingTokens)
 	operation.Count(ctx, operation.StaleChunks, got.Stale)

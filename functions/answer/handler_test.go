@@ -16,11 +16,11 @@ import (
 )
 
 var found = []rag.Passage{
-	{DocumentID: "a", Chunk: 2, Text: marker + " one", Score: 0.9, Title: "A", Metadata: nil},
+	{DocumentID: "a", Chunk: 2, Text: marker + " one", Score: 0.9, Title: "A"},
 	{DocumentID: "b", Text: "two", Score: 0.5},
 }
 
-// clientAnswer is what a client sees of an answer.
+// clientAnswer is an answer as a client decodes it.
 type clientAnswer struct {
 	Answer    *string `json:"answer"`
 	Finish    string  `json:"finish"`
@@ -80,7 +80,8 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// A model that hangs costs the text; who insists gets the failure.
+// Where the model hangs, the answer has its passages and no text. A client that
+// prefers strict handling gets the failure instead.
 func TestAnswerDegraded(t *testing.T) {
 	hung := &fault.Error{Kind: fault.Timeout, Phase: fault.PhaseWait, Detail: "hung", Cause: fmt.Errorf("private")}
 	for _, streams := range []bool{false, true} {
@@ -138,7 +139,7 @@ func TestAnswerOfNothing(t *testing.T) {
 	}
 }
 
-// events are a stream's events, by name with their data.
+// events splits a stream into the names and the data of its events.
 func events(t *testing.T, body string) (names []string, data []string) {
 	t.Helper()
 	for block := range strings.SplitSeq(strings.TrimSuffix(body, "\n\n"), "\n\n") {
@@ -146,7 +147,8 @@ func events(t *testing.T, body string) (names []string, data []string) {
 		if !ok || !json.Valid([]byte(rest)) {
 			t.Fatalf("%q is no event", block)
 		}
-		names, data = append(names, name), append(data, rest)
+		names = append(names, name)
+		data = append(data, rest)
 	}
 	return names, data
 }
@@ -227,7 +229,7 @@ func TestAnswerRefused(t *testing.T) {
 
 var calls = []apigwtest.Call{{Method: "POST", Resource: "/answer", Body: `{"question":"a"}`}}
 
-// Whatever an event claims to be, it is answered from its caller's documents alone.
+// Whatever an event claims to be, only its caller's documents are read.
 func TestForgedEvents(t *testing.T) {
 	f := &fakes{passages: found}
 	apigwtest.Forged(t, calls, func(from config.Tenancy) apigw.Func { return newTestHandler(f, from, true) }, f.takeTenants)

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit))
 }
 
-// fakes is an embedder, a searcher and a generator that keep what was asked of them.
+// fakes is an embedder, a searcher and a generator that record their calls.
 type fakes struct {
 	passages []rag.Passage
 	pieces   []string
@@ -47,7 +47,8 @@ func (f *fakes) Embed(_ context.Context, texts []string) ([][]float32, int, erro
 }
 
 func (f *fakes) Search(_ context.Context, tenant string, _ []float32, _, _ int, filter rag.Filter) (rag.Found, error) {
-	f.tenants, f.filter = append(f.tenants, tenant), filter
+	f.tenants = append(f.tenants, tenant)
+	f.filter = filter
 	return rag.Found{Passages: f.passages}, f.unread
 }
 
@@ -60,13 +61,17 @@ func (f *fakes) Generate(_ context.Context, p rag.Prompt, emit func(string) erro
 			return rag.Generated{}, err
 		}
 	}
-	return rag.Generated{Finish: f.finish, Model: "gpt-4.1-mini-2025-04-14", Paid: []rag.Paid{{Model: "gpt-4.1-mini", Prompt: 1000, Completion: 100}}}, f.err
+	return rag.Generated{
+		Finish: f.finish,
+		Model:  "gpt-4.1-mini-2025-04-14",
+		Paid:   []rag.Paid{{Model: "gpt-4.1-mini", Prompt: 1000, Completion: 100}},
+	}, f.err
 }
 
-// marker stands in every body's content, so that it shows where content leaks.
+// marker is in the content of every body: where it turns up, content has leaked.
 const marker = "xyzzymarker"
 
-// request is an event as API Gateway sends it, of apigwtest.Account.
+// request is an event as API Gateway sends it, signed by apigwtest.Account.
 func request(body string) apigwtest.Event {
 	e := apigwtest.Event{HTTPMethod: "POST", Resource: "/answer", Body: body, Headers: map[string]string{"Content-Type": "application/json"}}
 	e.RequestContext.Identity.AccountID = apigwtest.Account
@@ -89,17 +94,17 @@ func send(t *testing.T, f *fakes, e apigwtest.Event, streams bool) apigw.Reply {
 	return reply
 }
 
-// wantProblem checks that the reply is a problem of the status that names the
-// field, says nothing of the content, and that nothing was asked of the world.
+// wantProblem checks that the reply is a problem document with the status and the
+// field and without the content, and that no service was called.
 func wantProblem(t *testing.T, f *fakes, r apigw.Reply, status int, field string) {
 	t.Helper()
 	apigwtest.WantProblem(t, r, status, field, marker)
 	if len(f.queries)+len(f.tenants)+len(f.prompts) > 0 {
-		t.Errorf("something was asked of the world: %+v", f)
+		t.Errorf("a service was called: %+v", f)
 	}
 }
 
-// takeTenants gives the tenants whose documents were asked for since it was called last.
+// takeTenants returns the tenants whose documents were used since it was last called.
 func (f *fakes) takeTenants() []string {
 	tenants := f.tenants
 	f.tenants = nil

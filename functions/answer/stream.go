@@ -6,13 +6,14 @@ import (
 	"ragtime/shared/rag"
 )
 
-// The events of a streamed answer, in this order; text as often as it takes.
+// The events of a streamed answer, in this order. There is a text for each piece.
+// An error ends the stream, in place of citations and done.
 //
 //	passages   {"passages": [...]}
 //	text       {"text": "..."}
 //	citations  {"citations": [...]}
-//	done       as a whole answer, without passages and text
-//	error      a problem document, or {"degraded": ...}: there is no more text, and no done
+//	done       a summary
+//	error      a problem document, or a summary with "degraded"
 type (
 	passagesEvent struct {
 		Passages   []query.Passage `json:"passages"`
@@ -26,7 +27,7 @@ type (
 	}
 )
 
-// streamProgress tells of an answer while it grows.
+// streamProgress sends an answer's passages and pieces of text as events.
 func streamProgress(events *apigw.Events) rag.Progress {
 	return rag.Progress{
 		Passages: func(found []rag.Passage) error {
@@ -36,7 +37,7 @@ func streamProgress(events *apigw.Events) rag.Progress {
 	}
 }
 
-// sendEnd ends a streamed answer.
+// sendEnd sends the events that end a streamed answer.
 func sendEnd(events *apigw.Events, rest summary) error {
 	if rest.Degraded != nil {
 		return events.Send("error", rest)

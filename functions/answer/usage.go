@@ -5,7 +5,8 @@ import (
 	"ragtime/shared/rag"
 )
 
-// usage is what an answer took. The cost is absent where a model has no known price.
+// usage is how many tokens an answer took, and what they cost. The cost is absent if the
+// price of one of the models is not known.
 type usage struct {
 	EmbeddingTokens  int      `json:"embedding_tokens"`
 	PromptTokens     int      `json:"prompt_tokens"`
@@ -13,13 +14,13 @@ type usage struct {
 	CostUSD          *float64 `json:"cost_usd,omitempty"`
 }
 
-// costs knows what tokens cost.
 type costs struct {
 	prices         price.List
 	embeddingModel string
 }
 
-// usage adds up what was paid for, by every attempt whose provider said so.
+// usage adds up the tokens of all attempts, also of those that failed, as far as the
+// providers report them.
 func (c costs) usage(got rag.AnswerResult) usage {
 	out := usage{EmbeddingTokens: got.EmbeddingTokens}
 	total, known := c.prices.Cost(c.embeddingModel, got.EmbeddingTokens, 0)

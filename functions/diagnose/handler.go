@@ -34,8 +34,8 @@ type answer struct {
 	OperationID string            `json:"operation_id"`
 }
 
-// diagnose answers 200 whatever it finds: a way that is not open is what one
-// asks for, not a failure to tell.
+// diagnose answers 200 whatever it finds: that a service cannot be reached is a result
+// here, not a failure.
 func (h handler) diagnose(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
 	if err := checkEmptyBody(r); err != nil {
 		return apigw.Response{}, err
@@ -45,14 +45,21 @@ func (h handler) diagnose(ctx context.Context, r *apigw.Request) (apigw.Response
 	out.OK = !slices.ContainsFunc(out.Targets, failed)
 	for _, t := range out.Targets {
 		if failed(t) {
-			slog.WarnContext(ctx, "target not reached", "operation", "diagnose", "operation_id", r.OperationID,
-				"target", t.Name, "host", t.Host, "address", t.Address, "step", t.Step, "phase", t.Phase, "detail", t.Error)
+			slog.WarnContext(ctx, "target not reached",
+				"operation", "diagnose",
+				"operation_id", r.OperationID,
+				"target", t.Name,
+				"host", t.Host,
+				"address", t.Address,
+				"step", t.Step,
+				"phase", t.Phase,
+				"detail", t.Error)
 		}
 	}
 	return apigw.Response{Status: http.StatusOK, Body: out}, nil
 }
 
-// checkEmptyBody refuses what the request has no fields for.
+// checkEmptyBody lets through no body, and an empty JSON object.
 func checkEmptyBody(r *apigw.Request) error {
 	text, err := r.Text()
 	if err != nil || text == "" {

@@ -23,13 +23,18 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// send handles a POST /diagnose, and gives the log's lines by their message.
+// send handles a POST /diagnose, and returns the reply and the log's lines by message.
 func send(t *testing.T, services []diagnose.Service, body string) (apigw.Reply, map[string][]map[string]any) {
 	t.Helper()
 	var log bytes.Buffer
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(slog.NewJSONHandler(&log, nil)))
-	e := apigwtest.Event{HTTPMethod: "POST", Resource: "/diagnose", Body: body, Headers: map[string]string{"Content-Type": "application/json", "Prefer": "wait=1"}}
+	e := apigwtest.Event{
+		HTTPMethod: "POST",
+		Resource:   "/diagnose",
+		Body:       body,
+		Headers:    map[string]string{"Content-Type": "application/json", "Prefer": "wait=1"},
+	}
 	e.RequestContext.Identity.AccountID = apigwtest.Account
 	o := diagnose.Options{Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
 	reply := apigwtest.Send(t, t.Context(), newHandler(services, o, config.Tenancy{}, nil), e)

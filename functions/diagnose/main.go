@@ -24,5 +24,6 @@ func main() {
 		os.Exit(1)
 	}
 	t := trace.New(cfg.XRayDaemon, trace.AWS{Region: cfg.Region, Table: cfg.Table})
-	lambda.StartHandlerFunc(newHandler(diagnose.Services(cfg, chat), diagnose.Options{Resolver: cfg.Resolver}, cfg.Tenancy, t))
+	options := diagnose.Options{Resolver: cfg.Resolver}
+	lambda.StartHandlerFunc(newHandler(diagnose.Services(cfg, chat), options, cfg.Tenancy, t))
 }

@@ -48,7 +48,7 @@ type putAnswer struct {
 	Chunks      int    `json:"chunks"`
 	Embedded    int    `json:"embedded"`
 	Reused      int    `json:"reused"`
-	Unchanged   bool   `json:"unchanged,omitempty"` // the document was there already, as it is: nothing was written
+	Unchanged   bool   `json:"unchanged,omitempty"` // the same document was there already: nothing was written
 	Usage       usage  `json:"usage"`
 	OperationID string `json:"operation_id"`
 }
@@ -71,15 +71,28 @@ func (h handler) put(ctx context.Context, r *apigw.Request) (apigw.Response, err
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	done, err := rag.Embed(ctx, r.Tenant, rag.Input{ID: id, Text: body.Text, Title: body.Title,
-		Collection: body.Collection, Metadata: body.Metadata}, h.embedder, h.store)
+	done, err := rag.Embed(ctx, r.Tenant, rag.Input{
+		ID:         id,
+		Text:       body.Text,
+		Title:      body.Title,
+		Collection: body.Collection,
+		Metadata:   body.Metadata,
+	}, h.embedder, h.store)
 	if err != nil {
 		return apigw.Response{}, err
 	}
 	operation.Count(ctx, operation.EmbeddingTokens, done.Tokens)
 	operation.Count(ctx, operation.ChunksReused, done.Reused)
-	return apigw.Response{Status: http.StatusOK, Body: putAnswer{DocumentID: id, Version: done.Version, Chunks: done.Chunks,
-		Embedded: done.Embedded, Reused: done.Reused, Unchanged: done.Unchanged, Usage: usage{done.Tokens}, OperationID: r.OperationID}}, nil
+	return apigw.Response{Status: http.StatusOK, Body: putAnswer{
+		DocumentID:  id,
+		Version:     done.Version,
+		Chunks:      done.Chunks,
+		Embedded:    done.Embedded,
+		Reused:      done.Reused,
+		Unchanged:   done.Unchanged,
+		Usage:       usage{done.Tokens},
+		OperationID: r.OperationID,
+	}}, nil
 }
 
 func (h handler) delete(ctx context.Context, r *apigw.Request) (apigw.Response, error) {

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.Cleanup(os.Exit))
 }
 
-// fakes is an embedder and a store that keep count of what was asked of them.
+// fakes is an embedder and a store that record their calls.
 type fakes struct {
 	err      error // what every call of the store returns
 	known    map[string][]float32
@@ -69,7 +69,7 @@ func (f *fakes) Delete(_ context.Context, tenant, id string) error {
 	return f.err
 }
 
-// request is an event as API Gateway sends it, of apigwtest.Account.
+// request is an event as API Gateway sends it, signed by apigwtest.Account.
 func request(method, id, media, body string) apigwtest.Event {
 	e := apigwtest.Event{HTTPMethod: method, Resource: "/documents/{document_id}", Body: body,
 		PathParameters: map[string]string{"document_id": id}, Headers: map[string]string{"Content-Type": media}}
@@ -88,11 +88,11 @@ func send(t *testing.T, f *fakes, e apigwtest.Event) apigw.Reply {
 	return reply
 }
 
-// marker stands in every body's content, so that it shows where content leaks.
+// marker is in the content of every body: where it turns up, content has leaked.
 const marker = "xyzzymarker"
 
-// wantProblem checks that the reply is a problem of the status that names the
-// field, says nothing of the content, and that nothing was asked of the world.
+// wantProblem checks that the reply is a problem document with the status and the
+// field and without the content, and that no service was called.
 func wantProblem(t *testing.T, f *fakes, r apigw.Reply, status int, field string) {
 	t.Helper()
 	apigwtest.WantProblem(t, r, status, field, marker)
@@ -101,7 +101,7 @@ func wantProblem(t *testing.T, f *fakes, r apigw.Reply, status int, field string
 	}
 }
 
-// takeTenants gives the tenants whose documents were asked for since it was called last.
+// takeTenants returns the tenants whose documents were used since it was last called.
 func (f *fakes) takeTenants() (tenants []string) {
 	for _, c := range f.calls {
 		tenants = append(tenants, strings.Fields(c)[1])

@@ -108,8 +108,8 @@ func TestListRefused(t *testing.T) {
 	}
 }
 
-// Documents and passages within all limits can be more than a function may return:
-// then there are fewer, and the answer says so.
+// Documents and passages can be within all limits and yet together be larger than what
+// a function may return. The answer then has fewer of them, and says so.
 func TestAnswersFit(t *testing.T) {
 	big := metadata.Map{}
 	for i := range 20 {

@@ -53,13 +53,16 @@ type usage struct {
 
 type retrieveAnswer struct {
 	Passages    []query.Passage `json:"passages"`
-	Incomplete  bool            `json:"incomplete,omitempty"` // there may be more than were found, or than fit
+	Incomplete  bool            `json:"incomplete,omitempty"` // there may be more passages: not all were found, or not all fit
 	Usage       usage           `json:"usage"`
 	OperationID string          `json:"operation_id"`
 }
 
-// defaultTopK is the contract's.
-const defaultTopK = 5
+// How much a client gets that does not say how much it wants.
+const (
+	defaultTopK  = 5
+	defaultLimit = 50 // entries of a list
+)
 
 func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
 	var body retrieveBody
@@ -72,9 +75,15 @@ func (h handler) retrieve(ctx context.Context, r *apigw.Request) (apigw.Response
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	out := retrieveAnswer{Passages: query.Passages(found.Passages), Incomplete: found.Incomplete, Usage: usage{found.Tokens}, OperationID: r.OperationID}
-	for !apigw.Fits(out) && len(out.Passages) > 1 { // the best ones stay
-		out.Passages, out.Incomplete = out.Passages[:len(out.Passages)*3/4], true
+	out := retrieveAnswer{
+		Passages:    query.Passages(found.Passages),
+		Incomplete:  found.Incomplete,
+		Usage:       usage{found.Tokens},
+		OperationID: r.OperationID,
+	}
+	for !apigw.Fits(out) && len(out.Passages) > 1 { // the best passages come first, and stay
+		out.Passages = out.Passages[:len(out.Passages)*3/4]
+		out.Incomplete = true
 	}
 	return apigw.Response{Status: http.StatusOK, Body: out}, nil
 }
@@ -91,8 +100,16 @@ type document struct {
 }
 
 func toDocument(d rag.Document) document {
-	return document{DocumentID: d.ID, Status: "ready", Version: d.Version, Title: d.Title, Collection: d.Collection,
-		Metadata: d.Metadata, Chunks: d.Chunks, UpdatedAt: d.UpdatedAt.Format(time.RFC3339)}
+	return document{
+		DocumentID: d.ID,
+		Status:     "ready",
+		Version:    d.Version,
+		Title:      d.Title,
+		Collection: d.Collection,
+		Metadata:   d.Metadata,
+		Chunks:     d.Chunks,
+		UpdatedAt:  d.UpdatedAt.Format(time.RFC3339),
+	}
 }
 
 func (h handler) get(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
@@ -134,11 +151,10 @@ func (h handler) list(ctx context.Context, r *apigw.Request) (apigw.Response, er
 	}
 }
 
-// parseLimit is how many entries of a list are asked for; 50 where nobody says.
 func parseLimit(params map[string]string) (int, error) {
 	v, ok := params["limit"]
 	if !ok {
-		return 50, nil
+		return defaultLimit, nil
 	}
 	limit, err := strconv.Atoi(v)
 	if err != nil {

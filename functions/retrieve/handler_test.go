@@ -19,7 +19,7 @@ import (
 	"ragtime/shared/rag"
 )
 
-// readFilter reads a filter that has no mistakes.
+// readFilter panics where the filter has a mistake.
 func readFilter(raw string) (f rag.Filter) {
 	if err := f.ReadExact("filter", []byte(raw)); err != nil {
 		panic(err)
@@ -172,7 +172,7 @@ func TestRetrieveMediaAndIdentity(t *testing.T) {
 	wantProblem(t, f, send(t, f, e), 400, "body")
 }
 
-// A failure of a remote service is told by its kind, without its private cause.
+// The answer says what kind of failure a remote service had, and not its private cause.
 func TestRetrieveFails(t *testing.T) {
 	f := &fakes{err: &fault.Error{Kind: fault.Unavailable, Detail: "openai: answered 503", Cause: fmt.Errorf("private")}}
 	r := send(t, f, request("POST", "/retrieve", `{"query":"`+marker+`"}`))

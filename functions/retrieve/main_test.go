@@ -31,7 +31,7 @@ type search struct {
 	Filter rag.Filter
 }
 
-// fakes is an embedder and a store that keep what was asked of them.
+// fakes is an embedder and a store that record their calls.
 type fakes struct {
 	err       error // what every call returns
 	passages  []rag.Passage
@@ -76,10 +76,10 @@ func (f *fakes) Chunks(_ context.Context, tenant, id string, limit int, cursor s
 	return []rag.Chunk{{N: 0, Text: "text", Tokens: 1}}, f.next, f.err
 }
 
-// marker stands in every body's content, so that it shows where content leaks.
+// marker is in the content of every body: where it turns up, content has leaked.
 const marker = "xyzzymarker"
 
-// request is an event as API Gateway sends it, of apigwtest.Account.
+// request is an event as API Gateway sends it, signed by apigwtest.Account.
 func request(method, resource, body string) apigwtest.Event {
 	e := apigwtest.Event{HTTPMethod: method, Resource: resource, Body: body, Headers: map[string]string{"Content-Type": "application/json"}}
 	e.RequestContext.Identity.AccountID = apigwtest.Account
@@ -97,8 +97,8 @@ func send(t *testing.T, f *fakes, e apigwtest.Event) apigw.Reply {
 	return reply
 }
 
-// wantProblem checks that the reply is a problem of the status that names the
-// field, says nothing of the content, and that nothing was asked of the world.
+// wantProblem checks that the reply is a problem document with the status and the
+// field and without the content, and that no service was called.
 func wantProblem(t *testing.T, f *fakes, r apigw.Reply, status int, field string) {
 	t.Helper()
 	apigwtest.WantProblem(t, r, status, field, marker)
@@ -107,7 +107,7 @@ func wantProblem(t *testing.T, f *fakes, r apigw.Reply, status int, field string
 	}
 }
 
-// takeTenants gives the tenants whose documents were asked for since it was called last.
+// takeTenants returns the tenants whose documents were used since it was last called.
 func (f *fakes) takeTenants() (tenants []string) {
 	for _, s := range f.searches {
 		tenants = append(tenants, s.Tenant)

@@ -10,16 +10,16 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Direct is the one call that a function answers when it is invoked without a
-// gateway: its event holds the fields of the route's JSON body, and the path's
-// parameters beside them. The answer is the body alone, of a failure the problem
-// document, whose "status" tells the two apart.
+// Direct is the one route that a function serves when it is invoked without a gateway.
+// The event has the fields of the route's JSON body, and the path's parameters beside
+// them. The answer is the body alone: after a failure it is the problem document, which
+// has a "status".
 type Direct struct {
 	Route  string   // of Routes, such as "PUT /documents/{document_id}"
-	Fields []string // an event with any of these is the call; none: an empty object is
+	Fields []string // an event with any of these is a direct invocation; without Fields an empty object is
 }
 
-// matches tells whether an event is the call.
+// matches tells whether an event is a direct invocation.
 func (d Direct) matches(o exact.Object) bool {
 	for _, f := range d.Fields {
 		if _, ok := o.Fields[f]; ok {
@@ -29,18 +29,20 @@ func (d Direct) matches(o exact.Object) bool {
 	return o.Fields != nil && len(d.Fields) == 0 && len(o.Fields) == 0
 }
 
-// readDirect makes the call of its event: the path's parameters go where a gateway has
-// them, percent-encoded, and the rest is the body, in its order.
+// readDirect fills in c as if the event had come through a gateway: the path's
+// parameters percent-encoded, everything else in the body, in the order of the event.
 func (d Direct) readDirect(c *call, event json.RawMessage, o exact.Object) {
 	method, pattern, _ := strings.Cut(d.Route, " ")
-	c.method, c.route, c.params = method, d.Route, map[string]string{}
+	c.method = method
+	c.route = d.Route
+	c.params = map[string]string{}
 	c.headers = map[string][]string{"content-type": {"application/json"}}
 	for part := range strings.SplitSeq(pattern, "/") {
 		if name, ok := parameter(part); ok {
 			c.params[name] = url.PathEscape(o.Text(name))
 		}
 	}
-	fields, _, _ := exact.Members(event) // exact.Read has read it
+	fields, _, _ := exact.Members(event) // no error: exact.Read read it before
 	var body bytes.Buffer
 	for _, f := range fields {
 		if _, ok := c.params[f.Name]; ok {
@@ -57,7 +59,7 @@ func (d Direct) readDirect(c *call, event json.RawMessage, o exact.Object) {
 	c.body = "{" + body.String() + "}"
 }
 
-// example shows the event of the call.
+// example shows what the event looks like, for an error's reader.
 func (d Direct) example() string {
 	if len(d.Fields) == 0 {
 		return "{}"
@@ -65,9 +67,9 @@ func (d Direct) example() string {
 	return `{"` + strings.Join(d.Fields, `": ..., "`) + `": ...}`
 }
 
-// tenant is whose documents a direct invocation sees: those of the function's own
-// account, as everybody whom IAM lets invoke it sees them under the rule account.
-// The other rules need to know more of a caller than Lambda tells.
+// directTenant is the tenant of a direct invocation: the function's own account, under
+// the rule account. The other rules refuse it, since Lambda does not tell a function who
+// invoked it.
 func (r rule) directTenant(functionARN string) (string, error) {
 	if r.Local != "" {
 		return r.Local, nil

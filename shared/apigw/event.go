@@ -12,30 +12,30 @@ import (
 	"ragtime/shared/fault"
 )
 
-// kind is what an event is. One that no other names is foreign.
+// kind is the kind of an event.
 type kind string
 
 const (
 	kindREST    kind = "payload 1.0"       // of a REST API, or of an HTTP API that asks for it
 	kindHTTP    kind = "payload 2.0"       // of an HTTP API or a function URL
-	kindDirect  kind = "direct invocation" // the fields of one call, from whoever IAM lets invoke the function
-	kindWarmUp  kind = "warm-up"           // a ping or a schedule, which wants no work
-	kindForeign kind = "foreign"           // something else: refused, with what was expected
+	kindDirect  kind = "direct invocation" // the fields of one route: see Direct
+	kindWarmUp  kind = "warm-up"           // a ping or a schedule, which only starts the process
+	kindForeign kind = "foreign"           // anything else, which is refused
 )
 
-// call is one request, from whichever kind of event.
+// call is one request, whatever kind of event it came in.
 type call struct {
 	kind        kind
-	proxied     bool   // the answer goes to a gateway or a load balancer: it needs a status and headers
+	proxied     bool   // a gateway or a load balancer takes the answer: it needs a status and headers
 	description string // of a foreign event: what it seems to be
 
 	method string
-	route  string // the route that the gateway chose, as "GET /documents/{document_id}"; "" or another where it chose none of ours
-	paths  []string
-	params map[string]string
+	route  string            // the key in Routes of the route that the gateway chose; any other text if it chose none
+	paths  []string          // that the request may mean: see candidatePaths
+	params map[string]string // of the path, percent-encoded
 
 	headers       map[string][]string // by lower-case name
-	tenantHeaders []string            // every value of Ragtime-Tenant, from wherever the event has headers
+	tenantHeaders []string            // all values of Ragtime-Tenant, from both fields that have headers
 	query         map[string][]string
 	body          string
 	isBase64      bool // the body is base64
@@ -45,9 +45,9 @@ type call struct {
 	apiID     string
 }
 
-// identity is what the gateway verified of a caller. It comes from the places
-// that the gateway alone writes, and never from requestContext.accountId, which
-// names the owner of the API.
+// identity is what the gateway verified of a caller. It is read from fields that only
+// the gateway can write, and never from requestContext.accountId, which is the owner of
+// the API.
 type identity struct {
 	account, caller, arn string                     // of an IAM caller
 	fromIdentityPool     bool                       // an IAM caller whose role a Cognito identity pool lent
@@ -55,12 +55,12 @@ type identity struct {
 	authorizer           map[string]json.RawMessage // what a Lambda authorizer said; nil without
 }
 
-// isEmpty tells whether the gateway verified nothing at all.
+// isEmpty tells whether the gateway verified nothing.
 func (i identity) isEmpty() bool {
 	return i.account == "" && i.caller == "" && i.arn == "" && i.claims == nil && i.authorizer == nil
 }
 
-// kinds are the kinds of identity that are there, for logs.
+// kinds lists the kinds of identity that i has, for logs.
 func (i identity) kinds() string {
 	var found []string
 	for _, k := range []struct {
@@ -81,23 +81,26 @@ func (i identity) kinds() string {
 	return strings.Join(found, ", ")
 }
 
-// read makes a call of an event. The error is a fault of kind Invalid; the call
-// then tells its kind at least, so that the answer can have its shape.
+// read reads an event. The error is a fault of kind Invalid. The call's kind and proxied
+// are set even then, since the shape of the answer depends on them.
 func (d Direct) read(event json.RawMessage) (call, error) {
 	o := exact.Read(event)
 	rc := o.Object("requestContext")
 	c := call{kind: kindForeign}
 	switch {
-	case o.Has("methodArn") || o.Has("routeArn"): // looks much like a request, but asks for a policy
+	case o.Has("methodArn") || o.Has("routeArn"): // has most fields of a request, but asks for a policy
 		c.description = "a request for an API Gateway authorizer"
 	case rc.Has("elb"):
-		c.proxied, c.description = true, "a request of an Application Load Balancer"
+		c.proxied = true
+		c.description = "a request of an Application Load Balancer"
 	case rc.Has("serviceNetworkArn"):
 		c.proxied, c.description = true, "a request of VPC Lattice"
 	case rc.Has("connectionId"):
-		c.proxied, c.description = true, "a message of a WebSocket API"
+		c.proxied = true
+		c.description = "a message of a WebSocket API"
 	case rc.Has("http") && o.Has("httpMethod"):
-		c.proxied, c.description = true, "of payload 1.0 and 2.0 at once"
+		c.proxied = true
+		c.description = "of payload 1.0 and 2.0 at once"
 	case rc.Has("http"):
 		c = call{kind: kindHTTP, proxied: true}
 		c.readHTTP(o, rc)
@@ -118,11 +121,14 @@ func (d Direct) read(event json.RawMessage) (call, error) {
 // readREST reads payload 1.0.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
 func (c *call) readREST(o, rc exact.Object) {
-	c.method, c.body, c.isBase64 = o.Text("httpMethod"), o.Text("body"), o.Flag("isBase64Encoded")
+	c.method = o.Text("httpMethod")
+	c.body = o.Text("body")
+	c.isBase64 = o.Flag("isBase64Encoded")
 	c.route = c.method + " " + o.Text("resource")
 	c.paths = candidatePaths(o.Text("path"), rc.Text("stage"))
 	c.params = o.Texts("pathParameters")
-	single, multi := o.Texts("headers"), o.Lists("multiValueHeaders")
+	single := o.Texts("headers")
+	multi := o.Lists("multiValueHeaders")
 	c.readHeaders(single, multi)
 	c.query = map[string][]string{}
 	for name, v := range o.Texts("queryStringParameters") {
@@ -131,19 +137,25 @@ func (c *call) readREST(o, rc exact.Object) {
 	maps.Copy(c.query, o.Lists("multiValueQueryStringParameters"))
 
 	id := rc.Object("identity")
-	c.identity = identity{account: id.Text("accountId"), caller: id.Text("caller"), arn: id.Text("userArn"), fromIdentityPool: id.Has("cognitoIdentityId")}
+	c.identity = identity{
+		account:          id.Text("accountId"),
+		caller:           id.Text("caller"),
+		arn:              id.Text("userArn"),
+		fromIdentityPool: id.Has("cognitoIdentityId"),
+	}
 	auth := rc.Object("authorizer")
 	switch {
-	case auth.IsObject("claims"): // a Lambda authorizer can say a text by that name, no object
+	case auth.IsObject("claims"): // a Lambda authorizer's context may have claims too, but as a string
 		c.identity.claims = auth.Object("claims").Fields
 	case len(auth.Fields) > 0 && !allNull(auth):
 		c.identity.authorizer = auth.Fields
 	}
-	c.requestID, c.apiID = rc.Text("requestId"), rc.Text("apiId")
+	c.requestID = rc.Text("requestId")
+	c.apiID = rc.Text("apiId")
 }
 
-// allNull tells of an HTTP API without an authorizer, which says so with
-// {"claims": null, "scopes": null} in payload 1.0.
+// allNull tells whether all of an object's members are null. An HTTP API without an
+// authorizer sends {"claims": null, "scopes": null} in payload 1.0.
 func allNull(o exact.Object) bool {
 	for name := range o.Fields {
 		if o.Has(name) {
@@ -153,18 +165,19 @@ func allNull(o exact.Object) bool {
 	return true
 }
 
-// readHTTP reads payload 2.0. A header or a parameter that was sent twice is
-// joined by commas in it.
+// readHTTP reads payload 2.0, which joins a header's values with commas.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 // https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
 func (c *call) readHTTP(o, rc exact.Object) {
 	http := rc.Object("http")
-	c.method, c.body, c.isBase64 = http.Text("method"), o.Text("body"), o.Flag("isBase64Encoded")
+	c.method = http.Text("method")
+	c.body = o.Text("body")
+	c.isBase64 = o.Flag("isBase64Encoded")
 	c.route = o.Text("routeKey")
 	c.paths = candidatePaths(o.Text("rawPath"), rc.Text("stage"))
 	c.params = o.Texts("pathParameters")
 	c.readHeaders(o.Texts("headers"), nil)
-	// The raw query tells a parameter that was sent twice from one with a comma in it.
+	// queryStringParameters joins values with commas too; the raw query keeps them apart.
 	if q, err := url.ParseQuery(o.Text("rawQueryString")); err == nil {
 		c.query = q
 	} else {
@@ -173,18 +186,24 @@ func (c *call) readHTTP(o, rc exact.Object) {
 
 	auth := rc.Object("authorizer")
 	iam := auth.Object("iam")
-	c.identity = identity{account: iam.Text("accountId"), caller: iam.Text("callerId"), arn: iam.Text("userArn"), fromIdentityPool: iam.Has("cognitoIdentity")}
+	c.identity = identity{
+		account:          iam.Text("accountId"),
+		caller:           iam.Text("callerId"),
+		arn:              iam.Text("userArn"),
+		fromIdentityPool: iam.Has("cognitoIdentity"),
+	}
 	if auth.Has("jwt") {
 		c.identity.claims = auth.Object("jwt").Object("claims").Fields
 	}
 	if auth.Has("lambda") {
 		c.identity.authorizer = auth.Object("lambda").Fields
 	}
-	c.requestID, c.apiID = rc.Text("requestId"), rc.Text("apiId")
+	c.requestID = rc.Text("requestId")
+	c.apiID = rc.Text("apiId")
 }
 
-// readHeaders keeps the headers by lower-case name. Where a name is in both
-// fields, the many values count.
+// readHeaders sets the headers, by lower-case name. Where a name is in both fields, the
+// values of multi count.
 func (c *call) readHeaders(single map[string]string, multi map[string][]string) {
 	c.headers = map[string][]string{}
 	for _, name := range slices.Sorted(maps.Keys(multi)) {
@@ -204,8 +223,8 @@ func (c *call) readHeaders(single map[string]string, multi map[string][]string) 
 	c.tenantHeaders = append(c.tenantHeaders, many[tenantHeader]...)
 }
 
-// candidatePaths gives the paths that a request may mean: as it is, and without the
-// stage, which an HTTP API leaves in front.
+// candidatePaths returns the paths that a request may mean: its own and, since an HTTP
+// API begins the path with its stage, the one without the stage.
 func candidatePaths(path, stage string) []string {
 	if rest, ok := strings.CutPrefix(path, "/"+stage); ok && stage != "" && strings.HasPrefix(rest, "/") {
 		return []string{path, rest}
@@ -213,8 +232,8 @@ func candidatePaths(path, stage string) []string {
 	return []string{path}
 }
 
-// isWarmUp tells of events that only want the process to be there: EventBridge's
-// schedules, and the pings of serverless-plugin-warmup and lambda-warmer.
+// isWarmUp tells whether an event only keeps the process warm: an EventBridge schedule,
+// or a ping of serverless-plugin-warmup or lambda-warmer.
 func isWarmUp(o exact.Object) bool {
 	is := func(name, want string) bool { return string(o.Fields[name]) == `"`+want+`"` }
 	return is("detail-type", "Scheduled Event") && (is("source", "aws.events") || is("source", "aws.scheduler")) ||
@@ -224,16 +243,17 @@ func isWarmUp(o exact.Object) bool {
 
 var sourceName = regexp.MustCompile(`^aws[.:][a-z0-9.:-]{1,40}$`)
 
-// describeEvent says what an event seems to be that no function here takes, in words
-// that do not come from its sender.
+// describeEvent says what a foreign event seems to be. Nothing in it is the sender's own
+// text, since answers and logs show it.
 func describeEvent(o exact.Object) string {
 	var record struct {
-		A string `json:"eventSource"`
-		B string `json:"EventSource"` // SNS
+		Source    string `json:"eventSource"`
+		SNSSource string `json:"EventSource"`
 	}
 	var records []json.RawMessage
-	if json.Unmarshal(o.Fields["Records"], &records) == nil && len(records) > 0 && json.Unmarshal(records[0], &record) == nil {
-		for _, s := range []string{record.A, record.B} {
+	if json.Unmarshal(o.Fields["Records"], &records) == nil && len(records) > 0 &&
+		json.Unmarshal(records[0], &record) == nil {
+		for _, s := range []string{record.Source, record.SNSSource} {
 			if sourceName.MatchString(s) {
 				return "records of " + s
 			}
@@ -253,7 +273,7 @@ func describeEvent(o exact.Object) string {
 	return "an object of another kind"
 }
 
-// unexpectedEvent is the fault of an event that is no call.
+// unexpectedEvent is the fault for a foreign event.
 func (d Direct) unexpectedEvent(description string) error {
 	return fault.New(fault.Invalid, "the event is %s; this function takes requests of API Gateway (REST API, HTTP API) and of a function URL, "+
 		"EventBridge schedules and warm-up pings, and, invoked directly, %s", description, d.example())

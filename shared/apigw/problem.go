@@ -8,7 +8,7 @@ import (
 	"ragtime/shared/operation"
 )
 
-// Problem is the body of every answer that is no success (RFC 9457).
+// Problem is the body of every answer to a failed request (RFC 9457).
 type Problem struct {
 	Type      string          `json:"type"`
 	Title     string          `json:"title"`
@@ -25,16 +25,31 @@ type Problem struct {
 	TraceID   string          `json:"trace_id,omitempty"`
 }
 
-// problem makes the answer of an operation that failed; challenge is the
-// WWW-Authenticate of one that failed for want of an identity.
+// problem is the reply to an operation that failed. challenge is the WWW-Authenticate
+// header of a 401.
 func problem(op *operation.Operation, challenge string) Reply {
 	f := op.Fault
-	p := Problem{Type: "urn:ragtime:problem:" + f.Kind.String(), Title: f.Kind.Title(), Status: f.Kind.Status(),
-		Detail: f.Detail, Instance: op.ID, Operation: op.Name, Field: f.Field, Step: f.Step, Phase: f.Phase,
-		ElapsedMS: op.Elapsed.Milliseconds(), BudgetMS: op.Budget.Milliseconds(), Attempts: f.Attempts, TraceID: op.TraceID}
+	p := Problem{
+		Type:      "urn:ragtime:problem:" + f.Kind.String(),
+		Title:     f.Kind.Title(),
+		Status:    f.Kind.Status(),
+		Detail:    f.Detail,
+		Instance:  op.ID,
+		Operation: op.Name,
+		Field:     f.Field,
+		Step:      f.Step,
+		Phase:     f.Phase,
+		ElapsedMS: op.Elapsed.Milliseconds(),
+		BudgetMS:  op.Budget.Milliseconds(),
+		Attempts:  f.Attempts,
+		TraceID:   op.TraceID,
+	}
 	reply := Reply{StatusCode: p.Status, Headers: map[string]string{"Content-Type": "application/problem+json"}}
-	if f.Kind == fault.Internal { // nothing more: what it was is in the log
-		p.Detail, p.Step, p.Phase, p.Attempts = "internal error", "", "", nil
+	if f.Kind == fault.Internal { // the log has the rest
+		p.Detail = "internal error"
+		p.Step = ""
+		p.Phase = ""
+		p.Attempts = nil
 	}
 	if f.RetryAfter > 0 {
 		reply.Headers["Retry-After"] = strconv.Itoa(int(math.Ceil(f.RetryAfter.Seconds())))

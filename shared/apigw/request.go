@@ -13,7 +13,7 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Request is one request of a known tenant.
+// Request is one request, whose tenant is known.
 type Request struct {
 	Tenant      string
 	OperationID string
@@ -21,14 +21,14 @@ type Request struct {
 	events      *Events
 }
 
-// Prefers tells whether the client prefers what is named, such as "handling=strict"
+// Prefers tells whether the request has the preference, such as "handling=strict"
 // (RFC 7240).
 func (r *Request) Prefers(name, value string) bool {
 	return strings.EqualFold(r.call.preference(name), value)
 }
 
-// Accepts is the first of the media types on offer that the client takes best. The
-// fault is of kind NotAcceptable, where it takes none.
+// Accepts returns the offered media type that the Accept header prefers; of several, the
+// first. Where the header accepts none, the error is a fault of kind NotAcceptable.
 func (r *Request) Accepts(offered ...string) (string, error) {
 	accept := strings.Join(r.call.headers["accept"], ",")
 	if strings.TrimSpace(accept) == "" {
@@ -46,8 +46,8 @@ func (r *Request) Accepts(offered ...string) (string, error) {
 	return best, nil
 }
 
-// quality is how well an Accept header takes a media type, 0 to 1: what its most
-// specific range says (RFC 9110, section 12.5.1).
+// quality is the weight of a media type in an Accept header, 0 to 1: that of the most
+// specific range which matches it (RFC 9110, section 12.5.1).
 func quality(accept, media string) float64 {
 	group, _, _ := strings.Cut(media, "/")
 	found, specific := 0.0, -1
@@ -70,8 +70,8 @@ func quality(accept, media string) float64 {
 	return found
 }
 
-// Events is where the answer can be given event by event. The fault is of kind
-// NotAcceptable, where whoever sent the request takes whole answers only.
+// Events returns where to send the answer event by event. Where the request came through
+// a gateway that takes whole answers only, the error is a fault of kind NotAcceptable.
 func (r *Request) Events() (*Events, error) {
 	if r.events == nil {
 		return nil, fault.New(fault.NotAcceptable, "this way to the API cannot stream: ask for application/json in the Accept header")
@@ -79,7 +79,7 @@ func (r *Request) Events() (*Events, error) {
 	return r.events, nil
 }
 
-// Path gives a path parameter, decoded once: API Gateway hands it on encoded.
+// Path returns a path parameter, percent-decoded: API Gateway passes it on encoded.
 func (r *Request) Path(name string) (string, error) {
 	v, err := url.PathUnescape(r.call.params[name])
 	if err != nil || !utf8.ValidString(v) {
@@ -88,8 +88,8 @@ func (r *Request) Path(name string) (string, error) {
 	return v, nil
 }
 
-// Query gives the query's parameters, each of which may be there once. Parameters other than
-// those known are refused: a misspelt one would be ignored in silence.
+// Query returns the query's parameters. It refuses one that is given twice, and one that
+// is not known, since a misspelt parameter would be ignored in silence.
 func (r *Request) Query(known ...string) (map[string]string, error) {
 	out := map[string]string{}
 	for name, values := range r.call.query {
@@ -104,8 +104,8 @@ func (r *Request) Query(known ...string) (map[string]string, error) {
 	return out, nil
 }
 
-// Media is the body's media type, without parameters. A charset other than
-// UTF-8 is not taken.
+// Media returns the body's media type, without parameters. It refuses types that are not
+// accepted, and charsets other than UTF-8.
 func (r *Request) Media(accepted ...string) (string, error) {
 	v := strings.Join(r.call.headers["content-type"], ", ")
 	media, params, err := mime.ParseMediaType(v)
@@ -123,7 +123,7 @@ func (r *Request) Media(accepted ...string) (string, error) {
 	return "", fault.New(fault.UnsupportedMedia, "the Content-Type header must be one of: %s", strings.Join(accepted, ", "))
 }
 
-// Text is the body as it was sent.
+// Text returns the body, base64 decoded where the gateway encoded it.
 func (r *Request) Text() (string, error) {
 	body := r.call.body
 	if r.call.isBase64 {

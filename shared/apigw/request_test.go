@@ -89,7 +89,8 @@ func TestMedia(t *testing.T) {
 	for _, tt := range tests {
 		var got string
 		e := post("")
-		e.Headers, e.MultiValueHeaders = nil, map[string][]string{"CONTENT-type": tt.header}
+		e.Headers = nil
+		e.MultiValueHeaders = map[string][]string{"CONTENT-type": tt.header}
 		r := serve(t, t.Context(), e, func(_ context.Context, r *apigw.Request) (apigw.Response, error) {
 			var err error
 			got, err = r.Media("application/json", "text/plain")

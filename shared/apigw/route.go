@@ -7,14 +7,14 @@ import (
 	"ragtime/shared/fault"
 )
 
-// find gives the route of a call, with the call's path parameters set. Where the
-// gateway chose one of ours, that is it. A function URL and the route $default
-// choose none: the path decides then.
+// find returns the route of a call, and sets the call's path parameters. The gateway's
+// choice counts. A function URL and the route $default choose none: then method and path
+// decide.
 func (routes Routes) find(c *call) (Route, error) {
 	if r, ok := routes[c.route]; ok {
 		return r, nil
 	}
-	for _, path := range c.paths { // of a gateway's event there is one at least
+	for _, path := range c.paths { // a gateway's event has at least one
 		for key, r := range routes {
 			method, pattern, _ := strings.Cut(key, " ")
 			if params, ok := match(pattern, path); ok && method == c.method {
@@ -30,10 +30,11 @@ func (routes Routes) find(c *call) (Route, error) {
 	return nil, fault.New(fault.NotFound, "no route for %s", exact.Printable(where))
 }
 
-// match compares a path with a pattern, part by part. No two patterns of a
-// function match the same path. Parameters stay as they are in the path.
+// match compares a path with a pattern, part by part, and returns the parameters as they
+// are in the path. No two patterns of a function match the same path.
 func match(pattern, path string) (map[string]string, bool) {
-	want, got := strings.Split(pattern, "/"), strings.Split(strings.TrimSuffix(path, "/"), "/")
+	want := strings.Split(pattern, "/")
+	got := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	if len(want) != len(got) {
 		return nil, false
 	}
@@ -48,7 +49,7 @@ func match(pattern, path string) (map[string]string, bool) {
 	return params, true
 }
 
-// parameter gives the name of a pattern's part like {document_id}.
+// parameter returns the name in a pattern's part such as {document_id}.
 func parameter(part string) (string, bool) {
 	inner, ok := strings.CutPrefix(part, "{")
 	if !ok {

@@ -1,6 +1,6 @@
-// Package apigw serves operations to API Gateway, function URLs, and whoever
-// invokes a function directly: event to typed request, result to response, fault
-// to problem document (RFC 9457). It decides whose documents a request may see.
+// Package apigw serves operations to API Gateway, to function URLs, and to direct
+// invocations. It turns an event into a typed request, a result into a response, and a
+// fault into a problem document (RFC 9457). It decides whose documents a request may see.
 package apigw
 
 import (
@@ -22,12 +22,12 @@ import (
 )
 
 type (
-	// Func is a Lambda handler of any event. Its answer is a Reply to what a gateway
-	// or a load balancer sent, and to a warm-up; a JSON object to everything else.
-	// Where the API streams, a gateway gets an io.ReadCloser instead.
+	// Func is a Lambda handler of any event. It returns a Reply to a gateway, a load
+	// balancer and a warm-up, and a JSON object to every other event. Where the API
+	// streams, it returns an io.ReadCloser to a gateway instead.
 	Func = func(context.Context, json.RawMessage) (any, error)
 
-	// Reply answers a gateway. It has what payload 1.0 and payload 2.0 share.
+	// Reply is the answer to a gateway. It has the fields that payload 1.0 and 2.0 share.
 	Reply struct {
 		StatusCode      int               `json:"statusCode"`
 		Headers         map[string]string `json:"headers"`
@@ -41,33 +41,35 @@ type (
 	// Routes finds a Route by method and resource: "GET /documents/{document_id}".
 	Routes map[string]Route
 
-	// Response is an answer that is no fault. Body nil means an empty body.
+	// Response is the answer to a request that succeeded.
 	Response struct {
 		Status            int
-		Body              any    // marshalled to JSON
-		PreferenceApplied string // a preference of the request that was heeded, such as "handling=strict"
+		Body              any    // marshalled to JSON; nil for an empty body
+		PreferenceApplied string // the header Preference-Applied, such as "handling=strict"; "" for none
 	}
 
-	// API is what one function serves. Name names its operations. A nil Tracer traces none.
-	// Streams says that the gateway in front takes answers to payload 1.0 piece by piece:
-	// the response transfer mode of its integration is STREAM.
+	// API is what one function serves.
 	API struct {
-		Name    string
-		Tracer  *trace.Tracer
+		Name    string        // of its operations
+		Tracer  *trace.Tracer // nil traces nothing
 		Tenancy config.Tenancy
 		Routes  Routes
 		Direct  Direct
+
+		// Streams says that the gateway takes answers to payload 1.0 piece by piece: the
+		// response transfer mode of its integration is STREAM.
 		Streams bool
 	}
 )
 
 // Serve is the function's handler, a Func. Every event but a warm-up is one
-// operation. It never returns an error: every failure is an answer.
+// operation. Serve never returns an error: a failure is an answer too.
 func (a API) Serve(ctx context.Context, event json.RawMessage) (any, error) {
 	c, readErr := a.Direct.read(event)
 	if c.kind == kindWarmUp && readErr == nil {
 		slog.InfoContext(ctx, "warm", "operation", a.Name)
-		return Reply{StatusCode: 200, Headers: map[string]string{"Content-Type": "application/json"}, Body: `{"warm":true}`}, nil
+		headers := map[string]string{"Content-Type": "application/json"}
+		return Reply{StatusCode: 200, Headers: headers, Body: `{"warm":true}`}, nil
 	}
 	if a.Streams && c.kind == kindREST {
 		return a.stream(ctx, c, readErr), nil
@@ -82,8 +84,8 @@ func (a API) Serve(ctx context.Context, event json.RawMessage) (any, error) {
 	return reply, nil
 }
 
-// run runs the operation, and makes the whole answer of how it ended. events is
-// where it may answer event by event, nil where it cannot.
+// run runs the operation, and returns the reply to how it ended. The operation may
+// answer through events instead; nil events means that it cannot.
 func (a API) run(ctx context.Context, c call, readErr error, events *Events) (Reply, *operation.Operation) {
 	var reply Reply
 	wish := c.wish()
@@ -96,7 +98,7 @@ func (a API) run(ctx context.Context, c call, readErr error, events *Events) (Re
 		if err != nil {
 			return err
 		}
-		reply = success(out) // in here: a value that is no JSON is the operation's fault
+		reply = success(out) // here, so that a panic of marshal is the operation's fault
 		preference = out.PreferenceApplied
 		return nil
 	})
@@ -115,7 +117,7 @@ func (a API) run(ctx context.Context, c call, readErr error, events *Events) (Re
 	return reply, op
 }
 
-// waitApplied says that a wish was heeded.
+// waitApplied is the Preference-Applied of a wish.
 func waitApplied(wish time.Duration) string { return "wait=" + strconv.Itoa(int(wish/time.Second)) }
 
 func (a API) answer(ctx context.Context, c call, readErr error, events *Events) (Response, error) {
@@ -136,9 +138,9 @@ func (a API) answer(ctx context.Context, c call, readErr error, events *Events) 
 	return route(ctx, &Request{Tenant: tenant, OperationID: operation.ID(ctx), call: c, events: events})
 }
 
-// tenant applies the rule. The log tells of every refusal which identities were
-// there and which one the rule wants, but none of their values: who it was is in the
-// gateway's own log, under the request's id there.
+// tenant applies the tenancy rule. A refusal is logged, with the rule and the kinds of
+// identity that the request had. Their values are not: the gateway's own log has them,
+// under the request id.
 func (a API) tenant(ctx context.Context, c call) (tenant string, err error) {
 	r := rule{a.Tenancy}
 	if c.kind == kindDirect {
@@ -151,8 +153,15 @@ func (a API) tenant(ctx context.Context, c call) (tenant string, err error) {
 		tenant, err = r.tenant(c)
 	}
 	if err != nil {
-		slog.WarnContext(ctx, "identity refused", "operation", a.Name, "operation_id", operation.ID(ctx), "reason", fault.From(err).Detail,
-			"tenant_from", r.String(), "identities", c.identity.kinds(), "event", string(c.kind), "api_id", exact.Printable(c.apiID), "gateway_request_id", exact.Printable(c.requestID))
+		slog.WarnContext(ctx, "identity refused",
+			"operation", a.Name,
+			"operation_id", operation.ID(ctx),
+			"reason", fault.From(err).Detail,
+			"tenant_from", r.String(),
+			"identities", c.identity.kinds(),
+			"event", string(c.kind),
+			"api_id", exact.Printable(c.apiID),
+			"gateway_request_id", exact.Printable(c.requestID))
 	}
 	return tenant, err
 }
@@ -166,8 +175,8 @@ func success(r Response) Reply {
 	return reply
 }
 
-// marshal encodes our own response types, which cannot fail. Less-than signs stay
-// what they are: no answer of ours is put into HTML, and escaped they take six bytes.
+// marshal encodes one of our own types, and panics where that fails. It does not escape
+// less-than signs: answers are never part of HTML, and an escape takes six bytes.
 func marshal(v any) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
@@ -178,13 +187,13 @@ func marshal(v any) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// maxAnswer is what a function may return, in bytes: Lambda takes 6 MiB, of
-// which headers and the reply's own JSON get plenty.
+// maxAnswer is the most that a body may have in a function's answer, in bytes. Lambda
+// takes 6 MiB; 128 KiB of it are for the headers and the reply's own JSON.
 const maxAnswer = 6<<20 - 128<<10
 
-// Fits tells whether a response's body is within what Lambda lets a function
-// return. The body travels as a JSON string within JSON, where quotes, backslashes
-// and line ends take two bytes and other control characters six.
+// Fits tells whether a body is small enough for Lambda to return. The body is sent as
+// a JSON string within JSON, where quotes, backslashes and line ends take two bytes and
+// other control characters six.
 func Fits(body any) bool {
 	size := 0
 	for _, c := range []byte(marshal(body)) {
@@ -209,8 +218,9 @@ func serverTiming(op *operation.Operation) string {
 	return strings.Join(append(metrics, fmt.Sprintf("total;dur=%.1f", float64(op.Elapsed.Microseconds())/1000)), ", ")
 }
 
-// wish is the time that the client is ready to wait: "Prefer: wait=10" (RFC 7240),
-// in seconds. What is no positive number is no wish; a preference is never an error.
+// wish is the time that the client is ready to wait: "Prefer: wait=10" is 10 s (RFC
+// 7240). It is 0 where there is none, or one that is not 1 to 3600: a preference is
+// never an error.
 func (c call) wish() time.Duration {
 	if s, err := strconv.Atoi(c.preference("wait")); err == nil && s > 0 && s <= 3600 {
 		return time.Duration(s) * time.Second
@@ -218,7 +228,7 @@ func (c call) wish() time.Duration {
 	return 0
 }
 
-// preference is the value of the first preference of a name; empty where there is none.
+// preference is the value of the first preference of that name; empty where there is none.
 func (c call) preference(wanted string) string {
 	for _, v := range c.headers["prefer"] {
 		for p := range strings.SplitSeq(v, ",") {

@@ -18,7 +18,7 @@ import (
 // (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 const EventStream = "text/event-stream"
 
-// keepAlive is how long a client of an event stream hears nothing at the most.
+// keepAlive is the longest silence on an event stream.
 const keepAlive = 10 * time.Second
 
 // Events is an answer that is given event by event. Safe for concurrent use.
@@ -30,14 +30,15 @@ type Events struct {
 	timer *time.Timer // sends the next keep-alive; nil until the first event
 }
 
-// Send gives the client an event. The first one begins the answer, with status 200:
-// what fails after it becomes the event "error", and no status. It does not wait
-// for the client. The error is a fault of kind Canceled: the client has left.
+// Send sends the client an event, without waiting for the client to read it. The first
+// event begins the answer with status 200, so a later failure is told by an event
+// "error" instead of a status. Where the client has left, the error is a fault of kind
+// Canceled.
 func (e *Events) Send(name string, data any) error {
 	return e.send(frame(name, marshal(data)))
 }
 
-// frame is an event as it is sent; the data is on one line.
+// frame is an event as it is sent. The data must be on one line.
 func frame(name, data string) string { return "event: " + name + "\ndata: " + data + "\n\n" }
 
 func (e *Events) send(text string) error {
@@ -51,7 +52,6 @@ func (e *Events) send(text string) error {
 	return e.stream.write(text)
 }
 
-// stopKeepAlives sends no more keep-alives.
 func (e *Events) stopKeepAlives() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -67,25 +67,24 @@ func (e *Events) started() bool {
 	return e.timer != nil
 }
 
-// errClientLeft is told to the work when its client has left.
+// errClientLeft is the cause with which the work is cancelled when its client leaves.
 var errClientLeft = fault.New(fault.Canceled, "the client left")
 
-// stream is the answer to a gateway that takes it piece by piece, as API Gateway
-// does where an integration's response transfer mode is STREAM: a JSON object of
-// status and headers, eight zero bytes, and the body.
+// stream is the answer to a gateway whose integration has the response transfer mode
+// STREAM: a JSON object of status and headers, eight zero bytes, and the body.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
 //
-// What is written waits in memory until it is read: an answer has a few
-// megabytes at the most, and a slow reader must not slow down the work. One
-// goroutine reads; any may write.
+// What is written stays in memory until it is read, so that a slow reader does not slow
+// down the work; an answer has a few megabytes at the most. One goroutine reads, any may
+// write.
 type stream struct {
-	cancelWork context.CancelCauseFunc // ends the work
-	workDone   chan struct{}           // closed when the work has ended
+	cancelWork context.CancelCauseFunc
+	workDone   chan struct{} // closed when the work has ended
 
 	mu     sync.Mutex
-	wake   chan struct{} // has room for one; filled when there is something new to read
+	wake   chan struct{} // wakes Read; of capacity one
 	unread []byte
-	end    error // what Read gives after the last byte; nil while there may be more
+	end    error // what Read returns after the last byte; nil while there may be more
 	closed bool  // the reader has left
 }
 
@@ -115,7 +114,7 @@ func (s *stream) write(text string) error {
 	return nil
 }
 
-// finish says that nothing more comes. err is io.EOF, or why the answer is not whole.
+// finish ends the stream. err is io.EOF, or says why the answer is not whole.
 func (s *stream) finish(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -150,9 +149,9 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 }
 
-// Close is called by the Lambda runtime when it reads no more: at the end, or
-// because whoever it passed the answer to has left. Then it waits a moment for the work
-// to end: the process may be frozen afterwards, with the call of the model open.
+// Close implements io.Closer, for the Lambda runtime: it calls Close at the end, or early
+// when the client has left. Then Close cancels the work and waits a moment for it to end,
+// since the process may be frozen afterwards, with the call of the model still open.
 func (s *stream) Close() error {
 	s.mu.Lock()
 	s.closed = true
@@ -169,22 +168,22 @@ func (s *stream) Close() error {
 	return nil
 }
 
-// maxCloseWait is how long Close waits.
+// maxCloseWait is how long Close waits for the work at the most.
 const maxCloseWait = time.Second
 
 // ContentType tells the Lambda runtime that the answer has a prelude.
 func (s *stream) ContentType() string { return "application/vnd.awslambda.http-integration-response" }
 
-// MarshalJSON fails: aws-lambda-go passes a reader on as it is if it cannot be JSON.
+// MarshalJSON fails, since aws-lambda-go streams only a reader that cannot be marshalled.
 func (s *stream) MarshalJSON() ([]byte, error) { return nil, errors.New("apigw: a stream is no JSON") }
 
 var _ json.Marshaler = (*stream)(nil)
 
-// endMargin is how long before Lambda kills the process a stream is ended that is
-// still being read: its reader then learns that it is not whole.
+// endMargin is how long before Lambda's timeout a stream is ended that is not whole: the
+// reader would not learn it from a killed process.
 const endMargin = 300 * time.Millisecond
 
-// stream answers piece by piece, while the work goes on.
+// stream starts the work, and returns the answer while the work goes on.
 func (a API) stream(ctx context.Context, c call, readErr error) *stream {
 	workCtx, cancel := context.WithCancelCause(ctx)
 	s := newStream(cancel)
@@ -209,8 +208,8 @@ func (a API) stream(ctx context.Context, c call, readErr error) *stream {
 	return s
 }
 
-// setHeaders gives the events the headers of their answer, as far as they are known
-// while the work of ctx goes on.
+// setHeaders sets the headers of the answer, as far as they are known while the
+// operation of ctx goes on.
 func (e *Events) setHeaders(ctx context.Context, wish time.Duration) {
 	e.headers = map[string]string{
 		"Content-Type":         EventStream,

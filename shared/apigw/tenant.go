@@ -13,29 +13,29 @@ import (
 // tenantHeader is the header by which a trusted backend names a tenant, in lower case.
 const tenantHeader = "ragtime-tenant"
 
-// maxTenant is the longest name of a tenant, in characters. Names are ASCII, and
-// have no character that a key of the table uses.
+// maxTenant is the longest name of a tenant, in characters.
 const maxTenant = 128
 
 var (
+	// tenantName has no character that separates parts of the table's keys.
 	tenantName = regexp.MustCompile(`^[A-Za-z0-9._~@+=:/|-]+$`)
 	accountID  = regexp.MustCompile(`^[0-9]{12}$`)
 
-	// What IAM calls unique ids: of a user, and of a role with the name of the session,
-	// which whoever assumes the role chooses.
+	// IAM's unique ids: of a user, and of a role. A role's is followed by the name of the
+	// session, which whoever assumes the role chooses.
 	// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
 	userID     = regexp.MustCompile(`^AIDA[A-Z0-9]{8,60}$`)
 	roleID     = regexp.MustCompile(`^(AROA[A-Z0-9]{8,60}):.`)
 	authScheme = map[string]string{config.FromClaim: "Bearer", config.FromAuthorizer: "Bearer"}
 )
 
-// rule says whose documents a request may see. It fails closed: what it needs and
-// does not find is refused, and never taken from another place.
+// rule decides whose documents a request may see. It fails closed: where the identity
+// that it needs is missing, it refuses the request and looks nowhere else.
 type rule struct{ config.Tenancy }
 
 func (r rule) isAccount() bool { return r.From == "" || r.From == config.FromAccount }
 
-// challenge is the WWW-Authenticate of the rule's 401.
+// challenge is the WWW-Authenticate header of a 401 under the rule.
 func (r rule) challenge() string {
 	if s := authScheme[r.From]; s != "" {
 		return s + ` realm="ragtime"`
@@ -43,7 +43,7 @@ func (r rule) challenge() string {
 	return `AWS4-HMAC-SHA256 realm="ragtime"`
 }
 
-// tenant gives the tenant of a request that came through a gateway:
+// tenant returns the tenant of a request that came through a gateway:
 //
 //	account           account:<the caller's AWS account>
 //	caller            caller:<unique id of the caller's role or user>
@@ -88,8 +88,8 @@ func (r rule) tenant(c call) (string, error) {
 	return "", fault.New(fault.Forbidden, "no rule tells whose documents the request may see")
 }
 
-// callerTenant tells callers apart by IAM's unique ids, which a user or role of the
-// same name that is made later does not get. All sessions of a role are one tenant.
+// callerTenant tells callers apart by IAM's unique ids, since a name may be given to
+// another user or role later. All sessions of a role are one tenant.
 func (rule) callerTenant(who identity) (string, error) {
 	if who.fromIdentityPool {
 		return "", fault.New(fault.Forbidden, "the caller came through a Cognito identity pool, whose users share one role: RAGTIME_TENANT_FROM=caller cannot tell them apart")
@@ -103,14 +103,14 @@ func (rule) callerTenant(who identity) (string, error) {
 	return "", fault.New(fault.Forbidden, "the caller is neither an IAM user nor an assumed role")
 }
 
-// headerTenant takes the name that an IAM caller gives. It is the caller's to mend, so
-// a name that cannot be one is a bad request.
+// headerTenant takes the tenant that an IAM caller names. A name that cannot be a
+// tenant's is Invalid, since the caller can mend it.
 func (rule) headerTenant(c call) (string, error) {
 	const name = "Ragtime-Tenant"
 	if c.identity.caller == "" || c.identity.arn == "" {
 		return "", fault.New(fault.Forbidden, "the header %s is taken from callers with an IAM identity only", name)
 	}
-	if c.identity.fromIdentityPool { // an app's user, whom nobody trusts to name a tenant
+	if c.identity.fromIdentityPool { // an app's user, who must not choose a tenant
 		return "", fault.New(fault.Forbidden, "the header %s is not taken from users of a Cognito identity pool", name)
 	}
 	values := slices.Compact(slices.Sorted(slices.Values(c.tenantHeaders)))
@@ -126,8 +126,8 @@ func (rule) headerTenant(c call) (string, error) {
 	return "tenant:" + values[0], nil
 }
 
-// authorizerTenant takes a name that an authorizer gives. It is not the caller's to mend, so
-// one that cannot be a tenant is forbidden.
+// authorizerTenant takes the tenant that an authorizer names. A name that cannot be a
+// tenant's is Forbidden, since the caller cannot mend it.
 func authorizerTenant(what string, raw json.RawMessage) (string, error) {
 	var v string
 	switch {
@@ -142,7 +142,7 @@ func authorizerTenant(what string, raw json.RawMessage) (string, error) {
 	return "tenant:" + v, nil
 }
 
-// tenantProblem says what keeps a name from being a tenant's; "" for nothing.
+// tenantProblem says why a name cannot be a tenant's; "" where it can.
 func tenantProblem(name string) string {
 	switch {
 	case name == "":

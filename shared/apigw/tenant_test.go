@@ -41,7 +41,8 @@ func TestTenant(t *testing.T) {
 		{"user", "caller", func(_, c m) { c["identity"].(m)["caller"] = "AIDAEXAMPLEUSER12" },
 			func(_, c m) { c["authorizer"].(m)["iam"].(m)["callerId"] = "AIDAEXAMPLEUSER12" }, "caller:AIDAEXAMPLEUSER12"},
 		{"header", "header", func(e, _ m) {
-			e["headers"].(m)["RAGTIME-tenant"], e["multiValueHeaders"].(m)["RAGTIME-tenant"] = "acme", []any{"acme"}
+			e["headers"].(m)["RAGTIME-tenant"] = "acme"
+			e["multiValueHeaders"].(m)["RAGTIME-tenant"] = []any{"acme"}
 		}, func(e, _ m) { e["headers"].(m)["ragtime-tenant"] = "acme" }, "tenant:acme"},
 		{"sub", "claim", func(_, c m) { c["identity"], c["authorizer"] = m{}, m{"claims": m{"sub": "0d1f-77", "email": "a@b.c"}} },
 			func(_, c m) { c["authorizer"] = m{"jwt": m{"claims": m{"sub": "0d1f-77"}, "scopes": nil}} }, "tenant:0d1f-77"},
@@ -57,7 +58,8 @@ func TestTenant(t *testing.T) {
 			func(_, c m) { c["authorizer"] = m{"lambda": m{"org": strings.Repeat("a", 128)}} }, "tenant:" + strings.Repeat("a", 128)},
 	}
 	for _, tt := range tests {
-		rest, http := things.REST(session), things.HTTP(session)
+		rest := things.REST(session)
+		http := things.HTTP(session)
 		if tt.rest != nil {
 			tt.rest(rest, rest["requestContext"].(m))
 			tt.http(http, http["requestContext"].(m))
