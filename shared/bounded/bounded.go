@@ -67,7 +67,13 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 		readError(r.Context(), resp)
 		return resp, nil
 	}
-	resp.Body = &body{ReadCloser: resp.Body, ctx: r.Context(), left: c.limit, limit: c.limit, length: resp.ContentLength}
+	resp.Body = &body{
+		ReadCloser: resp.Body,
+		ctx:        r.Context(),
+		left:       c.limit,
+		limit:      c.limit,
+		length:     resp.ContentLength,
+	}
 	return resp, nil
 }
 

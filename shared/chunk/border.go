@@ -54,7 +54,9 @@ func (s *scanner) next() (border, bool) {
 		var stop bool
 		b.end, stop = s.skipWord()
 		if stop {
-			s.pos, b.start, b.level = b.end, b.end, sentence
+			s.pos = b.end
+			b.start = b.end
+			b.level = sentence
 			return s.markHeading(b), true
 		}
 	}

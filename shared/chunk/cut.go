@@ -34,7 +34,13 @@ func (s *splitter) cut(begin, at int) (Chunk, border) {
 		b := s.choose(begin, at, maxTokens)
 		text := s.text[begin:b.end]
 		if n := Count(WithContext(context, text)); n <= s.o.Limit || maxTokens == 0 {
-			return Chunk{Text: text, Context: context, Tokens: n, Start: begin, End: b.end}, b
+			return Chunk{
+				Text:    text,
+				Context: context,
+				Tokens:  n,
+				Start:   begin,
+				End:     b.end,
+			}, b
 		}
 	}
 }
@@ -50,7 +56,8 @@ func (s *splitter) choose(begin, at, maxTokens int) border {
 	s.load(maxEnd)
 
 	const none = level(-1)
-	good, early, late, poor := border{level: none}, border{level: none}, border{level: none}, border{level: none}
+	unset := border{level: none}
+	good, early, late, poor := unset, unset, unset, unset
 	last := border{start: at} // the last within reach
 	for _, b := range s.ahead {
 		if b.start <= at {

@@ -52,8 +52,13 @@ func (c Clients) Generator(chat config.Chat) *openai.Generator {
 	client := newHTTPClient(wire.Options{Resolver: c.config.Resolver, Limits: wire.Limits{Receive: deadline.Cap, Body: maxChatAnswer}})
 	var models []openai.Chat
 	for _, m := range chat.Models {
-		models = append(models, openai.Chat{API: m.API, Key: c.keys.get(m.Key, m.KeySecret), Model: m.Name,
-			Temperature: chat.Settings.Temperature, ReasoningEffort: chat.Settings.ReasoningEffort})
+		models = append(models, openai.Chat{
+			API:             m.API,
+			Key:             c.keys.get(m.Key, m.KeySecret),
+			Model:           m.Name,
+			Temperature:     chat.Settings.Temperature,
+			ReasoningEffort: chat.Settings.ReasoningEffort,
+		})
 	}
 	return openai.NewGenerator(client, chat.Settings.Window, models[0], models[1:]...)
 }

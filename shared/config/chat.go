@@ -84,7 +84,8 @@ func ReadChat(getenv func(string) string, c Config) (Chat, error) {
 func (m ChatModel) withEnv(getenv func(string) string, prefix string) (ChatModel, error) {
 	var mistakes []error
 	m.Name = cmp.Or(getenv(prefix+"MODEL"), m.Name)
-	name, url := getenv(prefix+"PROVIDER"), getenv(prefix+"BASE_URL")
+	name := getenv(prefix + "PROVIDER")
+	url := getenv(prefix + "BASE_URL")
 	if name != "" {
 		api, err := provider.Preset(name)
 		if err != nil {

@@ -8,7 +8,9 @@ import (
 
 // readProvider reads which API makes the embeddings, where it is, and what it takes.
 func readProvider(getenv func(string) string) (provider.API, []error) {
-	name, changes, baseURL := getenv("RAGTIME_PROVIDER"), getenv("RAGTIME_PROVIDER_SETTINGS"), getenv("OPENAI_BASE_URL")
+	name := getenv("RAGTIME_PROVIDER")
+	changes := getenv("RAGTIME_PROVIDER_SETTINGS")
+	baseURL := getenv("OPENAI_BASE_URL")
 	api, err := provider.Preset(name)
 	if err != nil {
 		return api, []error{fmt.Errorf("RAGTIME_PROVIDER: %w", err)}

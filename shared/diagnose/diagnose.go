@@ -72,8 +72,12 @@ type Options struct {
 // defaultLimits are as those of requests (package wire), where they have any. Their sum
 // fits an operation's budget.
 var defaultLimits = map[fault.Phase]time.Duration{
-	fault.PhaseDNS: 3 * time.Second, fault.PhaseConnect: 3 * time.Second, fault.PhaseTLS: 3 * time.Second,
-	fault.PhaseSend: 3 * time.Second, fault.PhaseWait: 5 * time.Second, fault.PhaseReceive: 5 * time.Second,
+	fault.PhaseDNS:     3 * time.Second,
+	fault.PhaseConnect: 3 * time.Second,
+	fault.PhaseTLS:     3 * time.Second,
+	fault.PhaseSend:    3 * time.Second,
+	fault.PhaseWait:    5 * time.Second,
+	fault.PhaseReceive: 5 * time.Second,
 }
 
 // keepForAnswer is what the walk leaves of the time that its context has.
@@ -114,7 +118,13 @@ func (o Options) probeService(ctx context.Context, s Service) (targets []Target)
 		return failed
 	})
 	if len(targets) == 0 { // too little time was left to begin
-		return []Target{{Name: s.Name, Step: s.Step, Host: s.URL.Host, Error: fault.From(err).Detail, Phases: []Phase{}}}
+		return []Target{{
+			Name:   s.Name,
+			Step:   s.Step,
+			Host:   s.URL.Host,
+			Error:  fault.From(err).Detail,
+			Phases: []Phase{},
+		}}
 	}
 	return targets
 }

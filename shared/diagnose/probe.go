@@ -36,8 +36,13 @@ type probe struct {
 
 func newProbe(o Options, s Service, a *evidence.Attempt) *probe {
 	p := &probe{options: o, service: s, attempt: a, target: Target{Name: s.Name, Step: s.Step, Host: s.URL.Host, Phases: []Phase{}}}
-	p.request = &http.Request{Method: http.MethodGet, URL: s.URL, Host: s.URL.Host, Close: true,
-		Header: http.Header{"User-Agent": {"ragtime-diagnose"}, "Accept": {"*/*"}}}
+	p.request = &http.Request{
+		Method: http.MethodGet,
+		URL:    s.URL,
+		Host:   s.URL.Host,
+		Close:  true,
+		Header: http.Header{"User-Agent": {"ragtime-diagnose"}, "Accept": {"*/*"}},
+	}
 	p.recordExchange()
 	return p
 }
@@ -45,7 +50,8 @@ func newProbe(o Options, s Service, a *evidence.Attempt) *probe {
 // fork is a walk to another address of the same name.
 func (p *probe) fork(a *evidence.Attempt) *probe {
 	f := *p
-	f.attempt, f.target.Phases = a, slices.Clone(p.target.Phases)
+	f.attempt = a
+	f.target.Phases = slices.Clone(p.target.Phases)
 	f.recordExchange()
 	return &f
 }
@@ -53,7 +59,8 @@ func (p *probe) fork(a *evidence.Attempt) *probe {
 func (p *probe) recordExchange() {
 	u := p.service.URL
 	p.attempt.Exchange(func(e *evidence.Exchange) {
-		e.Method, e.URL = p.request.Method, u.Scheme+"://"+u.Host+u.EscapedPath()
+		e.Method = p.request.Method
+		e.URL = u.Scheme + "://" + u.Host + u.EscapedPath()
 	})
 }
 
@@ -116,7 +123,13 @@ func timedOut(err error) bool {
 // fail ends the way in a phase.
 func (p *probe) fail(phase fault.Phase, k fault.Kind, text string, cause error) {
 	p.target.Phase, p.target.Error = phase, text
-	p.fault = &fault.Error{Kind: k, Detail: text, Step: p.service.Step, Phase: phase, Cause: cause}
+	p.fault = &fault.Error{
+		Kind:   k,
+		Detail: text,
+		Step:   p.service.Step,
+		Phase:  phase,
+		Cause:  cause,
+	}
 }
 
 // close hangs up. The socket goes without the polite end of TLS, which may wait

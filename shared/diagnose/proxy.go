@@ -27,7 +27,8 @@ func (p *probe) findProxy() error {
 	case proxy.Scheme != "http" && proxy.Scheme != "https":
 		return fmt.Errorf("requests go through a proxy of kind %s, and diagnose can walk through those of kind http and https only", proxy.Scheme)
 	}
-	p.proxy, p.target.Proxy = proxy, proxy.Scheme+"://"+proxy.Host
+	p.proxy = proxy
+	p.target.Proxy = proxy.Scheme + "://" + proxy.Host
 	if !p.overTLS() {
 		authorize(p.request.Header, proxy)
 	}

@@ -29,7 +29,10 @@ func TestServices(t *testing.T) {
 	if d := cmp.Diff(names(c, config.Chat{}), want); d != "" {
 		t.Errorf("a key in the environment (-got +want):\n%s", d)
 	}
-	c.OpenAIKey, c.OpenAIKeySecret, c.DynamoDBURL, c.SecretsURL = "", "arn", "https://dynamodb.test:1", "https://secretsmanager.test:1"
+	c.OpenAIKey = ""
+	c.OpenAIKeySecret = "arn"
+	c.DynamoDBURL = "https://dynamodb.test:1"
+	c.SecretsURL = "https://secretsmanager.test:1"
 	want = map[string]string{"openai": want["openai"], "dynamodb": c.DynamoDBURL, "secretsmanager": c.SecretsURL}
 	if d := cmp.Diff(names(c, config.Chat{}), want); d != "" {
 		t.Errorf("a key in a secret, and other endpoints (-got +want):\n%s", d)

@@ -164,7 +164,8 @@ func (a *Attempt) Hung() {
 func (a *Attempt) End(err error) fault.Attempt {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
-	a.end, a.err = time.Now(), err
+	a.end = time.Now()
+	a.err = err
 	return a.summary(a.end)
 }
 
@@ -190,7 +191,13 @@ func (a *Attempt) position(now time.Time) Position {
 		now = a.end
 	}
 	at := a.last()
-	return Position{Step: a.step.name, Phase: at.Name, Attempt: a.number, Elapsed: now.Sub(at.Start), Call: a.call}
+	return Position{
+		Step:    a.step.name,
+		Phase:   at.Name,
+		Attempt: a.number,
+		Elapsed: now.Sub(at.Start),
+		Call:    a.call,
+	}
 }
 
 // Longest picks, among attempts of one step, the position of the one that is, or
@@ -214,5 +221,11 @@ func Longest(attempts []*Attempt) Position {
 func (a *Attempt) Paused() Position {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
-	return Position{Step: a.step.name, Phase: fault.PhaseBackoff, Attempt: a.number, Elapsed: time.Since(a.end), Call: a.call}
+	return Position{
+		Step:    a.step.name,
+		Phase:   fault.PhaseBackoff,
+		Attempt: a.number,
+		Elapsed: time.Since(a.end),
+		Call:    a.call,
+	}
 }

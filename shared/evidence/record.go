@@ -64,7 +64,8 @@ func Enter(ctx context.Context, name fault.Step) (context.Context, *Step) {
 func (s *Step) End(err error) {
 	s.record.mu.Lock()
 	defer s.record.mu.Unlock()
-	s.end, s.err = time.Now(), err
+	s.end = time.Now()
+	s.err = err
 	s.resume()
 }
 

@@ -63,13 +63,27 @@ func (r *Record) Snapshot() Snapshot {
 	defer r.mu.Unlock()
 	out := Snapshot{Start: r.start, Steps: make([]StepView, len(r.steps))}
 	for i, s := range r.steps {
-		v := StepView{Name: s.name, Start: s.start, End: s.end, Err: s.err, Pauses: slices.Clone(s.pauses)}
+		v := StepView{
+			Name:   s.name,
+			Start:  s.start,
+			End:    s.end,
+			Err:    s.err,
+			Pauses: slices.Clone(s.pauses),
+		}
 		if !s.backoff.IsZero() {
 			v.Pauses = append(v.Pauses, Pause{Start: s.backoff})
 		}
 		for _, a := range s.attempts {
-			v.Attempts = append(v.Attempts, AttemptView{Number: a.number, Hung: a.hung, Start: a.start, End: a.end,
-				Phases: slices.Clone(a.phases), Connection: a.connection, Exchange: a.exchange, Err: a.err})
+			v.Attempts = append(v.Attempts, AttemptView{
+				Number:     a.number,
+				Hung:       a.hung,
+				Start:      a.start,
+				End:        a.end,
+				Phases:     slices.Clone(a.phases),
+				Connection: a.connection,
+				Exchange:   a.exchange,
+				Err:        a.err,
+			})
 		}
 		out.Steps[i] = v
 	}

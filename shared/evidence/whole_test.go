@@ -42,7 +42,9 @@ func TestWhole(t *testing.T) {
 			t.Errorf("outside of a step: %+v", w)
 		}
 		ctx, _ = evidence.Enter(ctx, fault.StepStore)
-		first, second, unused := evidence.Call(ctx), evidence.Call(ctx), evidence.Call(ctx)
+		first := evidence.Call(ctx)
+		second := evidence.Call(ctx)
+		unused := evidence.Call(ctx)
 		_, a := evidence.NewAttempt(first, 1)
 		time.Sleep(time.Second)
 		_, b := evidence.NewAttempt(second, 1)

@@ -34,9 +34,12 @@ type thing struct {
 }
 
 func TestDecode(t *testing.T) {
-	count, score, collection := 3, 0.5, "c"
+	count := 3
+	score := 0.5
+	collection := "c"
 	var nested thing
-	nested.Filter.Collection, nested.Filter.Metadata = &collection, tags{"filter.metadata", `{"k":""}`}
+	nested.Filter.Collection = &collection
+	nested.Filter.Metadata = tags{"filter.metadata", `{"k":""}`}
 	tests := []struct {
 		name, body string
 		want       thing

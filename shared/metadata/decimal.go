@@ -67,7 +67,8 @@ func (d decimal) String() string {
 	if d.negative {
 		sign = "-"
 	}
-	n, exp := len(d.digits), int(d.exp)
+	n := len(d.digits)
+	exp := int(d.exp)
 	switch {
 	case exp > 21 || exp < -5:
 		mantissa := d.digits[:1]

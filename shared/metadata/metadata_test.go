@@ -81,10 +81,12 @@ func randomNumber(r *rand.Rand) string {
 // exactly, judged by big.Rat.
 func TestNumbers(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	before, beforeRat := number(t, "0"), new(big.Rat)
+	before := number(t, "0")
+	beforeRat := new(big.Rat)
 	for range 20_000 {
 		s := randomNumber(r)
-		v, rat := number(t, s), new(big.Rat)
+		v := number(t, s)
+		rat := new(big.Rat)
 		if _, ok := rat.SetString(s); !ok {
 			t.Fatalf("the test's number %s is none", s)
 		}
@@ -105,7 +107,9 @@ func TestNumbers(t *testing.T) {
 }
 
 func TestCompareTypes(t *testing.T) {
-	one, text, yes := number(t, "1"), String("1"), Bool(true)
+	one := number(t, "1")
+	text := String("1")
+	yes := Bool(true)
 	for _, pair := range [][2]Value{{one, text}, {text, one}, {yes, text}, {one, yes}, {yes, yes}} {
 		if _, ok := pair[0].Compare(pair[1]); ok {
 			t.Errorf("%s and %s have an order", pair[0], pair[1])

@@ -63,7 +63,9 @@ func TestUsageThatSaysNothing(t *testing.T) {
 func TestAnswersRefused(t *testing.T) {
 	data := func(a, b string) string { return `{"data":[` + a + `,` + b + `]}` }
 	at := func(i int, v string) string { return fmt.Sprintf(`{"index":%d,"embedding":%s}`, i, v) }
-	ok, nan, inf := at(0, `[1,0,0]`), float32(math.NaN()), float32(math.Inf(1))
+	ok := at(0, `[1,0,0]`)
+	nan := float32(math.NaN())
+	inf := float32(math.Inf(1))
 	const (
 		format = "not what the embeddings API promises"
 		index  = "indexes are not 0 to 1, once each"

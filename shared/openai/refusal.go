@@ -95,7 +95,9 @@ func (r *refusal) read(body []byte) {
 			return
 		}
 	}
-	r.code, r.kind, r.param = string(found.Code), string(found.Type), string(found.Param)
+	r.code = string(found.Code)
+	r.kind = string(found.Type)
+	r.param = string(found.Param)
 	if r.kind == "" {
 		r.kind = string(found.Status)
 	}

@@ -90,7 +90,8 @@ type (
 // there are.
 func (op *Operation) metrics() []any {
 	var all emfDirective
-	all.Namespace, all.Dimensions = Namespace, [][]string{{"function"}}
+	all.Namespace = Namespace
+	all.Dimensions = [][]string{{"function"}}
 	attrs := []any{"function", functionName(op.Name)}
 	add := func(name, unit string, value any) {
 		all.Metrics = append(all.Metrics, emfMetric{name, unit})

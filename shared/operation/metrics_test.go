@@ -17,7 +17,8 @@ func TestTally(t *testing.T) {
 		a.Hung = true
 		return a
 	}
-	failed, slow := fault.New(fault.Unavailable, "refused"), fault.New(fault.Timeout, "too slow")
+	failed := fault.New(fault.Unavailable, "refused")
+	slow := fault.New(fault.Timeout, "too slow")
 	abandoned := fault.New(fault.Canceled, "abandoned")
 	tests := []struct {
 		name     string

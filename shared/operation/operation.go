@@ -55,7 +55,8 @@ func Run(ctx context.Context, tracer *trace.Tracer, name string, wish time.Durat
 	log := slog.With("operation", name, "operation_id", op.ID, "trace_id", op.TraceID)
 	bounded, cancel, budget, err := deadline.Begin(ctx, wish)
 	defer cancel()
-	op.Budget, op.wished = budget, deadline.Wished(bounded)
+	op.Budget = budget
+	op.wished = deadline.Wished(bounded)
 	log.InfoContext(ctx, "operation started", "budget_ms", budget.Milliseconds())
 	if err == nil {
 		stop := logWaiting(ctx, log, op.Record, traced)
@@ -65,7 +66,8 @@ func Run(ctx context.Context, tracer *trace.Tracer, name string, wish time.Durat
 			err = context.Cause(bounded)
 		}
 	}
-	op.Elapsed, op.Fault = time.Since(start), fault.From(err)
+	op.Elapsed = time.Since(start)
+	op.Fault = fault.From(err)
 	op.finish(ctx, log)
 	traced.Degraded(op.counts.degraded())
 	traced.End(op.Elapsed, op.Fault)
@@ -106,7 +108,8 @@ func (op *Operation) Outcome() fault.Outcome {
 
 // logWaiting tells log and trace where the operation waits until stop is called.
 func logWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record, traced *trace.Trace) (stop func()) {
-	quit, done := make(chan struct{}), make(chan struct{})
+	quit := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for after := firstWait; ; after *= 2 {

@@ -45,15 +45,41 @@ const (
 )
 
 var presets = map[string]API{
-	OpenAI: {BaseURL: "https://api.openai.com/v1", Dimensions: true, Encoding: "base64", Inputs: 2048, Tokens: 300_000,
-		MaxTokens: maxCompletionTokens, StreamUsage: true},
-	"azure": {KeyHeader: "api-key", Dimensions: true, Encoding: "base64", Inputs: 2048, Tokens: 300_000,
-		MaxTokens: maxCompletionTokens, StreamUsage: true},
-	"gemini":    {BaseURL: "https://generativelanguage.googleapis.com/v1beta/openai", Inputs: 100, MaxTokens: maxTokens, StreamUsage: true},
-	"dashscope": {BaseURL: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Dimensions: true, Encoding: "float", Inputs: 10, MaxTokens: maxTokens, StreamUsage: true},
-	"vllm":      {Encoding: "base64", MaxTokens: maxTokens, StreamUsage: true},
-	"ollama":    {Encoding: "base64", MaxTokens: maxTokens, StreamUsage: true},
-	"tei":       {Inputs: 32, MaxTokens: maxTokens},
+	OpenAI: {
+		BaseURL:     "https://api.openai.com/v1",
+		Dimensions:  true,
+		Encoding:    "base64",
+		Inputs:      2048,
+		Tokens:      300_000,
+		MaxTokens:   maxCompletionTokens,
+		StreamUsage: true,
+	},
+	"azure": {
+		KeyHeader:   "api-key",
+		Dimensions:  true,
+		Encoding:    "base64",
+		Inputs:      2048,
+		Tokens:      300_000,
+		MaxTokens:   maxCompletionTokens,
+		StreamUsage: true,
+	},
+	"gemini": {
+		BaseURL:     "https://generativelanguage.googleapis.com/v1beta/openai",
+		Inputs:      100,
+		MaxTokens:   maxTokens,
+		StreamUsage: true,
+	},
+	"dashscope": {
+		BaseURL:     "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+		Dimensions:  true,
+		Encoding:    "float",
+		Inputs:      10,
+		MaxTokens:   maxTokens,
+		StreamUsage: true,
+	},
+	"vllm":   {Encoding: "base64", MaxTokens: maxTokens, StreamUsage: true},
+	"ollama": {Encoding: "base64", MaxTokens: maxTokens, StreamUsage: true},
+	"tei":    {Inputs: 32, MaxTokens: maxTokens},
 }
 
 // Names are the presets' names, sorted.

@@ -20,7 +20,13 @@ type Fields struct {
 
 // Query is the query with the words. topK and merge are for what the request does not say.
 func (f Fields) Query(words string, topK int, merge bool) rag.Query {
-	q := rag.Query{Text: words, TopK: topK, Filter: f.Filter, MinScore: f.MinScore, Merge: merge}
+	q := rag.Query{
+		Text:     words,
+		TopK:     topK,
+		Filter:   f.Filter,
+		MinScore: f.MinScore,
+		Merge:    merge,
+	}
 	if f.TopK != nil {
 		q.TopK = *f.TopK
 	}

@@ -189,7 +189,8 @@ func (out *AnswerResult) generate(ctx context.Context, q Question, o AnswerOptio
 	if err == nil {
 		err = show(c.flush())
 	}
-	out.Text, out.Dropped = text.String(), c.dropped
+	out.Text = text.String()
+	out.Dropped = c.dropped
 	for _, n := range c.cited {
 		p := out.Passages[n-1]
 		out.Citations = append(out.Citations, Citation{Marker: n, DocumentID: p.DocumentID, Chunk: p.Chunk, Text: p.Text})

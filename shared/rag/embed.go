@@ -86,8 +86,16 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 	if err != nil {
 		return PutResult{}, err
 	}
-	d := Document{ID: in.ID, Version: out.Version, Title: in.Title, Collection: in.Collection, Metadata: in.Metadata,
-		Chunks: len(chunks), Hash: hash, UpdatedAt: time.Now().UTC()}
+	d := Document{
+		ID:         in.ID,
+		Version:    out.Version,
+		Title:      in.Title,
+		Collection: in.Collection,
+		Metadata:   in.Metadata,
+		Chunks:     len(chunks),
+		Hash:       hash,
+		UpdatedAt:  time.Now().UTC(),
+	}
 	err = step.Do(ctx, fault.StepStore, 0, func(ctx context.Context) error {
 		return w.Replace(ctx, tenant, d, chunks)
 	})
@@ -132,7 +140,13 @@ func (out *PutResult) embedChunks(ctx context.Context, pieces []chunk.Chunk, kno
 	for i, p := range pieces {
 		whole := chunk.WithContext(p.Context, p.Text)
 		h := chunkHash(e.Model(), whole)
-		chunks[i] = Chunk{N: i, Text: p.Text, Context: p.Context, Hash: h, Tokens: p.Tokens}
+		chunks[i] = Chunk{
+			N:       i,
+			Text:    p.Text,
+			Context: p.Context,
+			Hash:    h,
+			Tokens:  p.Tokens,
+		}
 		if _, seen := vectors[h]; seen {
 			out.Reused++
 		} else if v, ok := known[h]; ok {
@@ -140,7 +154,8 @@ func (out *PutResult) embedChunks(ctx context.Context, pieces []chunk.Chunk, kno
 			out.Reused++
 		} else {
 			vectors[h] = nil
-			texts, hashes = append(texts, whole), append(hashes, h)
+			texts = append(texts, whole)
+			hashes = append(hashes, h)
 		}
 	}
 	out.Embedded = len(texts)

@@ -26,7 +26,10 @@ func merge(passages []Passage) []Passage {
 			from = prior
 		}
 		joined := best
-		joined.Chunk, joined.Chunks, joined.Text, joined.Words = from.chunk, 0, "", nil
+		joined.Chunk = from.chunk
+		joined.Chunks = 0
+		joined.Text = ""
+		joined.Words = nil
 		for next := from; contains(at, next); next.chunk++ {
 			p := passages[at[next]]
 			taken[at[next]] = true

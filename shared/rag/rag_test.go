@@ -102,7 +102,10 @@ func (s *store) List(context.Context, string, int, string) ([]Document, string, 
 }
 
 func (s *store) Search(_ context.Context, tenant string, v []float32, k, _ int, f Filter) (Found, error) {
-	s.searched.tenant, s.searched.vector, s.searched.k, s.searched.filter = tenant, v, k, f
+	s.searched.tenant = tenant
+	s.searched.vector = v
+	s.searched.k = k
+	s.searched.filter = f
 	return Found{Passages: slices.Clone(s.found)}, s.call("search")
 }
 
@@ -164,7 +167,9 @@ func TestEmbed(t *testing.T) {
 			}
 		}
 	}
-	a, b, c := texts(sections("dentists"))[0], texts(sections("doctors"))[0], texts(sections("glasses"))[0]
+	a := texts(sections("dentists"))[0]
+	b := texts(sections("doctors"))[0]
+	c := texts(sections("glasses"))[0]
 	if diff := cmp.Diff([]string{a, b, a}, texts(sections("dentists", "doctors", "dentists"))); diff != "" {
 		t.Fatalf("a section is no chunk of its own; the test needs other texts (-want +got):\n%s", diff)
 	}

@@ -135,7 +135,8 @@ func (k *Key) getSecret(ctx context.Context) (string, error) {
 	if err != nil {
 		f := &fault.Error{Kind: fault.Upstream, Detail: "secretsmanager did not give the OpenAI key", Cause: err}
 		if awsfault.Retryable(err) {
-			f.Kind, f.RetryAfter = fault.Unavailable, awsfault.RetryAfter(err)
+			f.Kind = fault.Unavailable
+			f.RetryAfter = awsfault.RetryAfter(err)
 		} else if network := wire.Classify("secretsmanager", err); network != nil {
 			f = network
 		}

@@ -16,7 +16,8 @@ func Read(text string, known map[string]func(value string) error) error {
 	var mistakes []error
 	for entry := range strings.SplitSeq(text, ",") {
 		name, value, _ := strings.Cut(entry, "=")
-		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
+		name = strings.TrimSpace(name)
+		value = strings.TrimSpace(value)
 		if name == "" && value == "" {
 			continue
 		}

@@ -36,19 +36,30 @@ var services = map[string]string{
 
 func (v *spanBuilder) newCall(a *evidence.AttemptView) *call {
 	x := &a.Exchange
-	c := &call{name: "attempt", number: a.Number, connection: a.Connection, address: truncate(x.Address, maxValue), requestID: truncate(x.RequestID, maxValue)}
+	c := &call{
+		name:       "attempt",
+		number:     a.Number,
+		connection: a.Connection,
+		address:    truncate(x.Address, maxValue),
+		requestID:  truncate(x.RequestID, maxValue),
+	}
 	if x.URL == "" {
 		return c
 	}
-	c.method, c.url, c.status, c.bytes = truncate(x.Method, maxValue), truncate(x.URL, maxURL), x.Status, int(x.Bytes)
+	c.method = truncate(x.Method, maxValue)
+	c.url = truncate(x.URL, maxURL)
+	c.status = x.Status
+	c.bytes = int(x.Bytes)
 	target, operation, _ := strings.Cut(x.Target, ".")
 	service, ok := services[target]
 	if !ok {
-		c.name, c.namespace = host(x.URL), "remote"
+		c.name = host(x.URL)
+		c.namespace = "remote"
 		return c
 	}
 	c.name, c.namespace = service, "aws"
-	c.operation, c.region = truncate(operation, maxValue), v.tracer.aws.Region
+	c.operation = truncate(operation, maxValue)
+	c.region = v.tracer.aws.Region
 	if service == "DynamoDB" {
 		c.table = v.tracer.aws.Table
 	}

@@ -41,7 +41,13 @@ type spanBuilder struct {
 func (t *Trace) spanTree(e ending) *span {
 	s := t.record.Snapshot()
 	v := spanBuilder{t, e, s.Start, s.Start.UnixMicro()}
-	op := &span{id: t.spanID(0, 0, 0), parent: t.parent, name: t.name, fault: e.fault, annotations: &annotations{operationID: t.id}}
+	op := &span{
+		id:          t.spanID(0, 0, 0),
+		parent:      t.parent,
+		name:        t.name,
+		fault:       e.fault,
+		annotations: &annotations{operationID: t.id},
+	}
 	var end time.Time
 	if e.over {
 		end = s.Start.Add(e.after)
@@ -70,7 +76,9 @@ type annotations struct {
 }
 
 func (n *annotations) set(f, less *fault.Error, attempts int) {
-	n.isFinal, n.outcome, n.attempts = true, fault.OK, attempts
+	n.isFinal = true
+	n.outcome = fault.OK
+	n.attempts = attempts
 	switch {
 	case f != nil:
 		n.outcome = fault.OutcomeOf(f)

@@ -105,7 +105,15 @@ func (t *Tracer) Begin(ctx context.Context, name, id string, r *evidence.Record)
 	if h.SamplingDecision != header.Sampled || h.TraceID == "" || h.ParentID == "" {
 		return nil
 	}
-	return &Trace{tracer: t, name: cleanName(name), id: truncate(id, maxValue), root: h.TraceID, parent: h.ParentID, seed: rand.Uint64(), record: r}
+	return &Trace{
+		tracer: t,
+		name:   cleanName(name),
+		id:     truncate(id, maxValue),
+		root:   h.TraceID,
+		parent: h.ParentID,
+		seed:   rand.Uint64(),
+		record: r,
+	}
 }
 
 // Waiting sends what is under way, as in progress. What it has sent before it

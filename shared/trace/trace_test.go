@@ -301,7 +301,8 @@ func TestIDsAreUnique(t *testing.T) {
 	for i := range 20 {
 		for j := range 200 {
 			for k := range 10 {
-				id, path := tr.spanID(i, j, k), fmt.Sprint(i, j, k)
+				id := tr.spanID(i, j, k)
+				path := fmt.Sprint(i, j, k)
 				if other, ok := seen[id]; ok || len(id) != 16 {
 					t.Fatalf("%s has id %s, as %s", path, id, other)
 				}

@@ -74,7 +74,8 @@ var characterTable = sync.OnceValue(func() *characters {
 		t.joins[r] = norm.NFC.QuickSpan(f) < len(f)
 		if len(f) > 0 {
 			_, n := utf8.DecodeLastRune(f)
-			t.first[r], t.last[r] = norm.NFC.Properties(f).CCC(), norm.NFC.Properties(f[len(f)-n:]).CCC()
+			t.first[r] = norm.NFC.Properties(f).CCC()
+			t.last[r] = norm.NFC.Properties(f[len(f)-n:]).CCC()
 		}
 	}
 	return t

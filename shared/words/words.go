@@ -96,7 +96,8 @@ func nextCharacter(run []byte, i int) int {
 // findRun finds the first run from i on; start is end where there is none. plain
 // says that it is of ASCII alone.
 func findRun(text string, i int) (start, end int, dense, ascii bool) {
-	start, end = len(text), len(text)
+	start = len(text)
+	end = len(text)
 	ascii = true
 	for n := 0; i < len(text); i += n {
 		var k kind

@@ -174,7 +174,8 @@ func holds(op string, got any, there bool, operand any) bool {
 		}
 	case json.Number:
 		if b, ok := operand.(json.Number); ok {
-			n, comparable = rational(a).Cmp(rational(b)), true
+			n = rational(a).Cmp(rational(b))
+			comparable = true
 		}
 	case bool:
 		b, ok := operand.(bool)

@@ -169,7 +169,9 @@ func embeddings(t *testing.T, f fixture) {
 	f.wantWhole(d, chunks)
 	// A reused chunk keeps its embedding, wherever it is now.
 	again, fresh := fill(rag.Document{ID: "a", Version: rag.NewVersion(d.Version)}, "other text", 3)
-	fresh[1].Hash, fresh[1].Text, fresh[1].Embedding = chunks[59].Hash, chunks[59].Text, chunks[59].Embedding
+	fresh[1].Hash = chunks[59].Hash
+	fresh[1].Text = chunks[59].Text
+	fresh[1].Embedding = chunks[59].Embedding
 	f.replace(again, fresh)
 	f.wantWhole(again, fresh)
 }

@@ -173,7 +173,13 @@ func fill(d rag.Document, text string, n int) (rag.Document, []rag.Chunk) {
 	chunks := make([]rag.Chunk, n)
 	for i := range chunks {
 		said := fmt.Sprintf("%s, part %d of %s", text, i, d.ID)
-		chunks[i] = rag.Chunk{N: i, Text: said, Hash: "hash of " + said, Tokens: i + 1, Embedding: randomVector()}
+		chunks[i] = rag.Chunk{
+			N:         i,
+			Text:      said,
+			Hash:      "hash of " + said,
+			Tokens:    i + 1,
+			Embedding: randomVector(),
+		}
 		if i%2 > 0 {
 			chunks[i].Context = "# Heading\n| a | table's |"
 		}
@@ -201,15 +207,19 @@ func axis(i int) []float32 {
 // vectorAtCosine has the cosine c with axis 0.
 func vectorAtCosine(c float64) []float32 {
 	v := make([]float32, Dimensions)
-	v[0], v[1] = float32(c), float32(math.Sqrt(1-c*c))
+	v[0] = float32(c)
+	v[1] = float32(math.Sqrt(1 - c*c))
 	return v
 }
 
 func cosine(a, b []float32) float64 {
 	var dot, aa, bb float64
 	for i := range a {
-		x, y := float64(a[i]), float64(b[i])
-		dot, aa, bb = dot+x*y, aa+x*x, bb+y*y
+		x := float64(a[i])
+		y := float64(b[i])
+		dot += x * y
+		aa += x * x
+		bb += y * y
 	}
 	return dot / math.Sqrt(aa*bb)
 }

@@ -69,7 +69,15 @@ func searchScores(t *testing.T, f fixture) {
 	}
 	var want []rag.Passage
 	for _, c := range chunks {
-		want = append(want, rag.Passage{DocumentID: d.ID, Chunk: c.N, Text: c.Text, Context: c.Context, Score: cosine(query, c.Embedding), Title: d.Title, Metadata: d.Metadata})
+		want = append(want, rag.Passage{
+			DocumentID: d.ID,
+			Chunk:      c.N,
+			Text:       c.Text,
+			Context:    c.Context,
+			Score:      cosine(query, c.Embedding),
+			Title:      d.Title,
+			Metadata:   d.Metadata,
+		})
 	}
 	for _, k := range []int{1, 7, 20, 100} {
 		got := f.search(query, k, rag.Filter{})
