@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"shared/rag":       {"shared/chunk", "shared/fault", "shared/filter", "shared/metadata", "shared/step", "shared/words"},
 	"shared/trace":     {"shared/evidence", "shared/fault"},
 	"shared/operation": {"shared/deadline", "shared/evidence", "shared/fault", "shared/trace"},
-	"shared/diagnose":  {"shared/config", "shared/evidence", "shared/fault", "shared/step", "shared/wire"},
+	"shared/diagnose":  {"shared/config", "shared/evidence", "shared/fault", "shared/provider", "shared/step", "shared/wire"},
 	"shared/exact":     {"shared/fault"},
 	"shared/apigw":     {"shared/config", "shared/deadline", "shared/exact", "shared/fault", "shared/operation", "shared/trace"},
 	"shared/query":     {"shared/filter", "shared/metadata", "shared/rag"},
