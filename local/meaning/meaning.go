@@ -17,8 +17,8 @@ import (
 // Dimensions of a vector.
 const Dimensions = 256
 
-// row is a piece's place in the vectors: a factor, then a byte a dimension.
-const row = 2 + Dimensions
+// pieceBytes is a piece's place in the vectors: a factor, then a byte a dimension.
+const pieceBytes = 2 + Dimensions
 
 var (
 	//go:embed pieces.txt
@@ -40,34 +40,34 @@ func Of(text string) (mean []float64, known float64) {
 			for _, c := range string(run.Text) {
 				all++
 				if id, ok := v.starts[string(c)]; ok {
-					add(sums, id)
+					addVector(sums, id)
 				}
 			}
 			continue
 		}
 		all++
-		ids := v.cut(run.Text)
+		ids := v.split(run.Text)
 		for _, id := range ids {
-			add(sums, id)
+			addVector(sums, id)
 		}
 		if len(ids) == 1 && len(run.Text) > 1 {
 			whole++
 		}
 	}
 	mean = make([]float64, Dimensions)
-	shrink := shift(sums)
+	shrink := shiftBits(sums)
 	for i, x := range sums {
 		mean[i] = float64(x >> shrink)
 	}
 	return mean, float64(whole) / float64(max(1, all))
 }
 
-// add is the inner loop; it shares nothing, and takes the race detector's tests of
+// addVector is the inner loop; it shares nothing, and takes the race detector's tests of
 // servers that embed much text beyond their deadlines if it looks on.
 //
 //go:norace
-func add(sums []int64, id int32) {
-	v := vectors[int(id)*row:][:row]
+func addVector(sums []int64, id int32) {
+	v := vectors[int(id)*pieceBytes:][:pieceBytes]
 	factor := int64(binary.LittleEndian.Uint16([]byte(v[:2])))
 	v = v[2:]
 	for i := range sums {
@@ -75,9 +75,9 @@ func add(sums []int64, id int32) {
 	}
 }
 
-// shift is by how many bits sums are made smaller, so that sums of their squares
+// shiftBits is by how many bits sums are made smaller, so that sums of their squares
 // are exact in a float64.
-func shift(sums []int64) (bits int) {
+func shiftBits(sums []int64) (bits int) {
 	const most = 1 << 22 // its square, 256 times, is below 2^53
 	for _, x := range sums {
 		for x>>bits >= most || -(x>>bits) >= most {
@@ -89,18 +89,18 @@ func shift(sums []int64) (bits int) {
 
 // vocab has the pieces that a word starts with, and those that carry it on.
 type vocab struct {
-	starts, others map[string]int32
-	longest        int // bytes
+	starts, continuations map[string]int32
+	longest               int // bytes
 }
 
 var vocabulary = sync.OnceValue(func() vocab {
-	v := vocab{starts: map[string]int32{}, others: map[string]int32{}}
+	v := vocab{starts: map[string]int32{}, continuations: map[string]int32{}}
 	id := int32(0)
 	for line := range strings.Lines(pieces) {
 		piece := strings.TrimSuffix(line, "\n")
 		v.longest = max(v.longest, len(piece))
 		if rest, ok := strings.CutPrefix(piece, "##"); ok {
-			v.others[rest] = id
+			v.continuations[rest] = id
 		} else {
 			v.starts[piece] = id
 		}
@@ -109,9 +109,9 @@ var vocabulary = sync.OnceValue(func() vocab {
 	return v
 })
 
-// cut cuts a word into pieces, the longest first each time (WordPiece); a word
+// split cuts a word into pieces, the longest first each time (WordPiece); a word
 // that they cannot make has none.
-func (v vocab) cut(word []byte) (ids []int32) {
+func (v vocab) split(word []byte) (ids []int32) {
 	from := v.starts
 	for len(word) > 0 {
 		n := min(len(word), v.longest)
@@ -125,7 +125,7 @@ func (v vocab) cut(word []byte) (ids []int32) {
 		}
 		ids = append(ids, id)
 		word = word[n:]
-		from = v.others
+		from = v.continuations
 	}
 	return ids
 }

@@ -20,8 +20,8 @@ func cosine(a, b string) float64 {
 }
 
 func TestFiles(t *testing.T) {
-	if n := strings.Count(pieces, "\n"); n*row != len(vectors) || n < 29_000 {
-		t.Errorf("%d pieces, %d bytes of vectors: want %d a piece", n, len(vectors), row)
+	if n := strings.Count(pieces, "\n"); n*pieceBytes != len(vectors) || n < 29_000 {
+		t.Errorf("%d pieces, %d bytes of vectors: want %d a piece", n, len(vectors), pieceBytes)
 	}
 	if size := len(pieces) + len(vectors); size >= 8_000_000 {
 		t.Errorf("the model has %d bytes, want less than 8 MB", size)
@@ -59,7 +59,7 @@ func TestCut(t *testing.T) {
 	lines := strings.Split(pieces, "\n")
 	for word, want := range map[string][]string{"health": {"health"}, "deductibles": {"de", "##du", "##ct", "##ible", "##s"}, "\x01": nil, "": nil} {
 		var got []string
-		for _, id := range v.cut([]byte(word)) {
+		for _, id := range v.split([]byte(word)) {
 			got = append(got, lines[id])
 		}
 		if !slices.Equal(got, want) {

@@ -27,8 +27,8 @@ type api struct {
 }
 
 var (
-	pageURL = regexp.MustCompile(`(http://127\.0\.0\.1:\d+)` + system.ControlPath)
-	serving = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
+	pageURL    = regexp.MustCompile(`(http://127\.0\.0\.1:\d+)` + system.ControlPath)
+	servingURL = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
 )
 
 // serve starts it, and waits until sam says that it serves.
@@ -59,7 +59,7 @@ func serve(t *testing.T, p project) *api {
 			if m := pageURL.FindStringSubmatch(s.Text()); m != nil {
 				a.page = m[1]
 			}
-			if m := serving.FindStringSubmatch(s.Text()); m != nil && a.url == "" {
+			if m := servingURL.FindStringSubmatch(s.Text()); m != nil && a.url == "" {
 				a.url = m[1]
 				close(up)
 			}
@@ -105,8 +105,8 @@ func (a *api) send(t *testing.T, method, url, body string) (status int, answer s
 	return resp.StatusCode, string(raw), resp.Header
 }
 
-// exchanges has one or more for each route of the template, in their order.
-var exchanges = []struct {
+// routeTests has one or more for each route of the template, in their order.
+var routeTests = []struct {
 	route, path, body string
 	status            int
 	has               string // the answer's body
@@ -131,7 +131,7 @@ func testStartAPI(t *testing.T, p project) {
 	for _, r := range p.template.Routes {
 		left[r.Method+" "+r.Path] = true
 	}
-	for _, e := range exchanges {
+	for _, e := range routeTests {
 		method, _, _ := strings.Cut(e.route, " ")
 		status, answer, header := a.send(t, method, a.url+e.path, e.body)
 		if status != e.status || !strings.Contains(answer, e.has) {

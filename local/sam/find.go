@@ -38,14 +38,14 @@ func Find(ctx context.Context) (Tools, error) {
 	}
 	out, err := exec.CommandContext(ctx, "docker", "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}").Output()
 	if err != nil {
-		return t, fmt.Errorf("no Docker answers: start it, for example with systemctl start docker (%s)", reason(err))
+		return t, fmt.Errorf("no Docker answers: start it, for example with systemctl start docker (%s)", failureReason(err))
 	}
-	t.bridge = local(strings.Fields(string(out)))
+	t.bridge = ownAddress(strings.Fields(string(out)))
 	return t, nil
 }
 
-// reason is the last line that a command said of its failure.
-func reason(err error) string {
+// failureReason is the last line that a command said of its failure.
+func failureReason(err error) string {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
 		lines := strings.Split(strings.TrimSpace(string(exit.Stderr)), "\n")
 		return lines[len(lines)-1]
@@ -53,8 +53,8 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// local is the first IPv4 address that this machine has itself.
-func local(addresses []string) netip.Addr {
+// ownAddress is the first IPv4 address that this machine has itself.
+func ownAddress(addresses []string) netip.Addr {
 	own, _ := net.InterfaceAddrs() // without them Docker's name for this machine is tried
 	for _, text := range addresses {
 		address, err := netip.ParseAddr(text)

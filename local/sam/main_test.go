@@ -43,7 +43,7 @@ func build(t *testing.T) project {
 		}
 		t.Skip(err)
 	}
-	image(t)
+	ensureImage(t)
 	p := project{root: systemtest.Build(t), data: t.TempDir()}
 	p.program = filepath.Join(p.root, "build", "ragtime")
 	var err error
@@ -69,10 +69,10 @@ func (p project) command(t *testing.T, verb string, args ...string) *exec.Cmd {
 	return exec.CommandContext(t.Context(), p.program, args...)
 }
 
-// image gives Docker the image that `sam local` runs functions of this runtime in,
+// ensureImage gives Docker the image that `sam local` runs functions of this runtime in,
 // if it is not there: the public one cannot be had everywhere. It needs no more than
 // the emulator of Lambda's runtime API, which comes with sam.
-func image(t *testing.T) {
+func ensureImage(t *testing.T) {
 	t.Helper()
 	name := "public.ecr.aws/lambda/provided:al2023-rapid-" + sam.Architecture()
 	if exec.Command("docker", "image", "inspect", name).Run() == nil {

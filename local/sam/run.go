@@ -36,8 +36,8 @@ func (s *Stage) Invoke(ctx context.Context, function, event string, out, log io.
 	return c.Run()
 }
 
-// shutdown is how long sam may take to remove its containers.
-const shutdown = 20 * time.Second
+// shutdownDelay is how long sam may take to remove its containers.
+const shutdownDelay = 20 * time.Second
 
 func (s *Stage) command(ctx context.Context, verb string, args ...string) *exec.Cmd {
 	args = slices.Concat([]string{"local", verb}, args, []string{
@@ -47,20 +47,20 @@ func (s *Stage) command(ctx context.Context, verb string, args ...string) *exec.
 		"--parameter-overrides", "Architecture=" + Architecture() + " OpenAIKeySecretArn=arn:aws:secretsmanager:us-east-1:000000000000:secret:unused",
 	}, s.Args)
 	c := exec.CommandContext(ctx, s.tools.sam, args...)
-	c.Env = environment(os.Environ())
+	c.Env = samEnvironment(os.Environ())
 	// In a process group of its own: Ctrl-C would reach it beside us, and a second
 	// interrupt stops it from removing its containers.
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
-	c.WaitDelay = shutdown
+	c.WaitDelay = shutdownDelay
 	return c
 }
 
-// environment is sam's. It gives the functions the credentials that it finds: not
+// samEnvironment is sam's. It gives the functions the credentials that it finds: not
 // a person's own, whose requests would go to stand-ins, but ones that say so. With
 // credentials it asks STS for the account, and waits for that where there is no
 // internet: it asks where nobody listens, and takes an account of its own.
-func environment(own []string) []string {
+func samEnvironment(own []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(own), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
 	return append(kept, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"AWS_ENDPOINT_URL_STS=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1", "SAM_CLI_TELEMETRY=0")

@@ -25,8 +25,8 @@ type Stage struct {
 // root: Folder/<name>/bootstrap.
 const Folder = "build/sam"
 
-// trusted is the certificates' file, beside each bootstrap.
-const trusted = "trusted.pem"
+// certificateFile is the certificates' file, beside each bootstrap.
+const certificateFile = "trusted.pem"
 
 // Prepare writes what Folder needs beside the functions, for a running system.
 func (t Tools) Prepare(root string, s *system.System) (*Stage, error) {
@@ -44,7 +44,7 @@ func (t Tools) Prepare(root string, s *system.System) (*Stage, error) {
 		}
 		merged := maps.Clone(f.Environment)
 		maps.Copy(merged, s.Environment)
-		if merged, err = t.inContainer(merged, folder); err != nil {
+		if merged, err = t.containerEnvironment(merged, folder); err != nil {
 			return nil, err
 		}
 		variables[f.LogicalID], folders[f.LogicalID] = merged, f.Name
@@ -56,7 +56,7 @@ func (t Tools) Prepare(root string, s *system.System) (*Stage, error) {
 	if err := os.WriteFile(stage.file("env.json"), raw, 0o600); err != nil {
 		return nil, err
 	}
-	text, err := pointTo(string(template), folders)
+	text, err := setCodeURIs(string(template), folders)
 	if err != nil {
 		return nil, err
 	}
@@ -65,18 +65,18 @@ func (t Tools) Prepare(root string, s *system.System) (*Stage, error) {
 
 func (s *Stage) file(name string) string { return filepath.Join(s.dir, name) }
 
-// inContainer gives a function's variables as they hold in a container, and puts
+// containerEnvironment gives a function's variables as they hold in a container, and puts
 // the certificates into its folder, which the container sees as /var/task.
-func (t Tools) inContainer(env map[string]string, folder string) (map[string]string, error) {
+func (t Tools) containerEnvironment(env map[string]string, folder string) (map[string]string, error) {
 	if file := env["SSL_CERT_FILE"]; file != "" {
 		pem, err := os.ReadFile(file)
 		if err != nil {
 			return nil, err
 		}
-		if err := os.WriteFile(filepath.Join(folder, trusted), pem, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(folder, certificateFile), pem, 0o644); err != nil {
 			return nil, err
 		}
-		env["SSL_CERT_FILE"] = "/var/task/" + trusted
+		env["SSL_CERT_FILE"] = "/var/task/" + certificateFile
 	}
 	if t.bridge.IsValid() {
 		return env, nil
@@ -91,9 +91,9 @@ func (t Tools) inContainer(env map[string]string, folder string) (map[string]str
 	return env, nil
 }
 
-// pointTo says in a template where each function's code is, as `sam build` does.
+// setCodeURIs says in a template where each function's code is, as `sam build` does.
 // folders are by logical id.
-func pointTo(template string, folders map[string]string) (string, error) {
+func setCodeURIs(template string, folders map[string]string) (string, error) {
 	const here = "      CodeUri: .\n"
 	var out strings.Builder
 	resource, pointed := "", 0

@@ -20,7 +20,7 @@ func TestByName(t *testing.T) {
 	if !o.Plain || o.Address.IsValid() || !o.SecretKey {
 		t.Errorf("got %+v, want services without TLS on 127.0.0.1, and the key in a secret", o)
 	}
-	got, err := tools.inContainer(map[string]string{
+	got, err := tools.containerEnvironment(map[string]string{
 		"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb.test:1234", "OPENAI_BASE_URL": "http://openai.test:99/v1", "RAGTIME_RESOLVER": "127.0.0.1:53",
 		"RAGTIME_TABLE": "ragtime-Table", "SSL_CERT_FILE": "", "OPENAI_API_KEY_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:x.test",
 	}, t.TempDir())
@@ -48,7 +48,7 @@ func TestByAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.test:1234", "RAGTIME_RESOLVER": "172.17.0.1:53", "SSL_CERT_FILE": pem}
-	got, err := tools.inContainer(env, folder)
+	got, err := tools.containerEnvironment(env, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +68,7 @@ func TestPointTo(t *testing.T) {
 		t.Fatal(err)
 	}
 	folders := map[string]string{"EmbedFunction": "embed", "RetrieveFunction": "retrieve", "AnswerFunction": "answer", "DiagnoseFunction": "diagnose"}
-	text, err := pointTo(string(raw), folders)
+	text, err := setCodeURIs(string(raw), folders)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,14 +79,14 @@ func TestPointTo(t *testing.T) {
 		}
 	}
 	folders["OtherFunction"] = "other"
-	if _, err := pointTo(string(raw), folders); err == nil {
+	if _, err := setCodeURIs(string(raw), folders); err == nil {
 		t.Error("a function that the template does not have: got no error")
 	}
 }
 
 // sam gives its credentials to the functions, so it gets none of a person's.
 func TestEnvironment(t *testing.T) {
-	got := environment([]string{"PATH=/bin", "AWS_PROFILE=prod", "AWS_ACCESS_KEY_ID=AKIAREAL", "AWS_SESSION_TOKEN=real", "DOCKER_HOST=unix:///d"})
+	got := samEnvironment([]string{"PATH=/bin", "AWS_PROFILE=prod", "AWS_ACCESS_KEY_ID=AKIAREAL", "AWS_SESSION_TOKEN=real", "DOCKER_HOST=unix:///d"})
 	want := []string{"PATH=/bin", "DOCKER_HOST=unix:///d", "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
 		"AWS_ENDPOINT_URL_STS=http://127.0.0.1:1", "AWS_MAX_ATTEMPTS=1", "SAM_CLI_TELEMETRY=0"}
 	if diff := cmp.Diff(got, want); diff != "" {

@@ -19,8 +19,8 @@ const (
 	target  = "secretsmanager.GetSecretValue"
 	maxBody = 64 << 10
 	// The version of every secret; none is ever rotated.
-	version = "00000000-0000-4000-8000-000000000001"
-	current = "AWSCURRENT"
+	version      = "00000000-0000-4000-8000-000000000001"
+	currentStage = "AWSCURRENT"
 )
 
 // Handler serves GetSecretValue of secrets, by ARN or name, in AWS's JSON 1.1
@@ -28,36 +28,36 @@ const (
 func Handler(secrets map[string]string) http.Handler {
 	created := float64(time.Now().UnixMilli()) / 1000
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		arn, err := wanted(w, r, secrets)
+		arn, err := findSecret(w, r, secrets)
 		if err != nil {
-			refusal, ok := errors.AsType[*refusal](err)
+			refusal, ok := errors.AsType[*apiError](err)
 			if !ok {
-				refusal = refuse("SerializationException", "%v", err)
+				refusal = newError("SerializationException", "%v", err)
 			}
-			answer(w, http.StatusBadRequest, refusal)
+			writeJSON(w, http.StatusBadRequest, refusal)
 			return
 		}
-		answer(w, http.StatusOK, map[string]any{"ARN": arn, "Name": nameOf(arn), "SecretString": secrets[arn],
-			"VersionId": version, "VersionStages": []string{current}, "CreatedDate": created})
+		writeJSON(w, http.StatusOK, map[string]any{"ARN": arn, "Name": nameOf(arn), "SecretString": secrets[arn],
+			"VersionId": version, "VersionStages": []string{currentStage}, "CreatedDate": created})
 	})
 }
 
-// refusal is an error as AWS answers it, always with status 400.
-type refusal struct {
+// apiError is an error as AWS answers it, always with status 400.
+type apiError struct {
 	Type    string `json:"__type"`
 	Message string `json:"Message"`
 }
 
-func (r *refusal) Error() string { return r.Type + ": " + r.Message }
+func (r *apiError) Error() string { return r.Type + ": " + r.Message }
 
-func refuse(kind, format string, args ...any) *refusal {
-	return &refusal{kind, fmt.Sprintf(format, args...)}
+func newError(kind, format string, args ...any) *apiError {
+	return &apiError{kind, fmt.Sprintf(format, args...)}
 }
 
-// wanted is the ARN of the secret that a request asks for.
-func wanted(w http.ResponseWriter, r *http.Request, secrets map[string]string) (string, error) {
+// findSecret is the ARN of the secret that a request asks for.
+func findSecret(w http.ResponseWriter, r *http.Request, secrets map[string]string) (string, error) {
 	if r.Method != http.MethodPost || r.Header.Get("X-Amz-Target") != target {
-		return "", refuse("UnknownOperationException", "this endpoint knows %s only, not %s %q", target, r.Method, r.Header.Get("X-Amz-Target"))
+		return "", newError("UnknownOperationException", "this endpoint knows %s only, not %s %q", target, r.Method, r.Header.Get("X-Amz-Target"))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -68,7 +68,7 @@ func wanted(w http.ResponseWriter, r *http.Request, secrets map[string]string) (
 		return "", err
 	}
 	if in.SecretId == "" {
-		return "", refuse("ValidationException", "1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null")
+		return "", newError("ValidationException", "1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null")
 	}
 	for arn := range secrets {
 		if in.SecretId != arn && in.SecretId != nameOf(arn) {
@@ -76,23 +76,23 @@ func wanted(w http.ResponseWriter, r *http.Request, secrets map[string]string) (
 		}
 		switch {
 		case in.VersionId != "" && in.VersionId != version:
-			return "", refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", in.VersionId)
-		case in.VersionStage != "" && in.VersionStage != current:
-			return "", refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", in.VersionStage)
+			return "", newError("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", in.VersionId)
+		case in.VersionStage != "" && in.VersionStage != currentStage:
+			return "", newError("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", in.VersionStage)
 		}
 		return arn, nil
 	}
-	return "", refuse("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
+	return "", newError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
-// suffix is what Secrets Manager adds to a name in its ARN.
-var suffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
+// arnSuffix is what Secrets Manager adds to a name in its ARN.
+var arnSuffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
 
 func nameOf(arn string) string {
-	return suffix.ReplaceAllString(arn[strings.LastIndexByte(arn, ':')+1:], "")
+	return arnSuffix.ReplaceAllString(arn[strings.LastIndexByte(arn, ':')+1:], "")
 }
 
-func answer(w http.ResponseWriter, status int, v any) {
+func writeJSON(w http.ResponseWriter, status int, v any) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		panic(err) // strings and numbers

@@ -8,17 +8,17 @@ import (
 
 var methods = []string{"get", "put", "post", "delete", "patch", "head", "x-amazon-apigateway-any-method"}
 
-// aliasOf finds the function in an integration's URI of its alias; SAM names the
+// aliasURI finds the function in an integration's URI of its alias; SAM names the
 // alias by both.
-var aliasOf = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}:live/(?:response-streaming-)?invocations$`)
+var aliasURI = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}:live/(?:response-streaming-)?invocations$`)
 
-// openings are the ways in which callers could get past the authorizer.
+// findOpenings are the ways in which callers could get past the authorizer.
 // authtype is what each method must have; shared says that a resource policy is
 // to name accounts.
-func openings(r resources, authtype string, shared bool) []string {
+func findOpenings(r resources, authtype string, shared bool) []string {
 	var found []string
 	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	allowed := permissions(r, add)
+	allowed := readPermissions(r, add)
 	operations := 0
 	for name, resource := range r {
 		switch resource.Type {
@@ -27,7 +27,7 @@ func openings(r resources, authtype string, shared bool) []string {
 		case "AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Api":
 			add("%s: an API beside the body", name)
 		case "AWS::ApiGateway::RestApi":
-			operations += api(resource.Properties["Body"], authtype, shared, allowed, add)
+			operations += checkAPI(resource.Properties["Body"], authtype, shared, allowed, add)
 		}
 	}
 	if operations < 8 {
@@ -39,8 +39,8 @@ func openings(r resources, authtype string, shared bool) []string {
 	return found
 }
 
-// permissions gives whom API Gateway may invoke: aliases by logical id, others by ARN.
-func permissions(r resources, add func(string, ...any)) map[string]bool {
+// readPermissions gives whom API Gateway may invoke: aliases by logical id, others by ARN.
+func readPermissions(r resources, add func(string, ...any)) map[string]bool {
 	allowed := map[string]bool{}
 	for name, p := range r {
 		if p.Type != "AWS::Lambda::Permission" {
@@ -49,10 +49,10 @@ func permissions(r resources, add func(string, ...any)) map[string]bool {
 		if p.Properties["Principal"] != "apigateway.amazonaws.com" {
 			add("%s: not for API Gateway alone", name)
 		}
-		if source := fmt.Sprint(at(p.Properties, "SourceArn", "Fn::Sub")); !strings.Contains(source, ":${Api}/") {
+		if source := fmt.Sprint(lookup(p.Properties, "SourceArn", "Fn::Sub")); !strings.Contains(source, ":${Api}/") {
 			add("%s: not for this API alone", name)
 		}
-		if alias, ok := at(p.Properties, "FunctionName", "Ref").(string); ok {
+		if alias, ok := lookup(p.Properties, "FunctionName", "Ref").(string); ok {
 			allowed[alias] = true
 		} else {
 			allowed[fmt.Sprint(p.Properties["FunctionName"])] = true
@@ -61,19 +61,19 @@ func permissions(r resources, add func(string, ...any)) map[string]bool {
 	return allowed
 }
 
-// api judges an API's body and gives the number of its operations.
-func api(body any, authtype string, shared bool, allowed map[string]bool, add func(string, ...any)) int {
+// checkAPI judges an API's body and gives the number of its operations.
+func checkAPI(body any, authtype string, shared bool, allowed map[string]bool, add func(string, ...any)) int {
 	operations := 0
-	paths, _ := at(body, "paths").(map[string]any)
+	paths, _ := lookup(body, "paths").(map[string]any)
 	for path := range paths {
 		for _, method := range methods {
-			operation := at(paths, path, method)
+			operation := lookup(paths, path, method)
 			if operation == nil {
 				continue
 			}
 			operations++
 			what := method + " " + path
-			requirements, _ := at(operation, "security").([]any)
+			requirements, _ := lookup(operation, "security").([]any)
 			if len(requirements) == 0 {
 				add("%s: nobody is asked for", what)
 			}
@@ -83,14 +83,14 @@ func api(body any, authtype string, shared bool, allowed map[string]bool, add fu
 					add("%s: nobody is asked for", what)
 				}
 				for name := range names {
-					scheme(what, at(body, "components", "securitySchemes", name), authtype, add)
+					checkScheme(what, lookup(body, "components", "securitySchemes", name), authtype, add)
 				}
 			}
-			integration := at(operation, "x-amazon-apigateway-integration")
-			if at(integration, "credentials") != nil {
+			integration := lookup(operation, "x-amazon-apigateway-integration")
+			if lookup(integration, "credentials") != nil {
 				add("%s: the integration has credentials", what)
 			}
-			alias := aliasOf.FindStringSubmatch(fmt.Sprint(at(integration, "uri", "Fn::Sub")))
+			alias := aliasURI.FindStringSubmatch(fmt.Sprint(lookup(integration, "uri", "Fn::Sub")))
 			if alias == nil {
 				add("%s: the integration invokes no alias", what)
 			} else if name := alias[1] + "Aliaslive"; !allowed[name] {
@@ -98,39 +98,39 @@ func api(body any, authtype string, shared bool, allowed map[string]bool, add fu
 			}
 		}
 	}
-	policy := at(body, "x-amazon-apigateway-policy")
+	policy := lookup(body, "x-amazon-apigateway-policy")
 	if (policy != nil) != shared {
 		add("a policy: %v, want one: %v", policy, shared)
 	}
-	statements, _ := at(policy, "Statement").([]any)
+	statements, _ := lookup(policy, "Statement").([]any)
 	for _, s := range statements {
-		if principal := at(s, "Principal", "AWS"); principal != "111122223333,444455556666" {
+		if principal := lookup(s, "Principal", "AWS"); principal != "111122223333,444455556666" {
 			add("the policy's principal is %v", principal)
 		}
 	}
 	return operations
 }
 
-// scheme judges who verifies the callers.
-func scheme(what string, scheme any, authtype string, add func(string, ...any)) {
-	if got := at(scheme, "x-amazon-apigateway-authtype"); got != authtype {
+// checkScheme judges who verifies the callers.
+func checkScheme(what string, scheme any, authtype string, add func(string, ...any)) {
+	if got := lookup(scheme, "x-amazon-apigateway-authtype"); got != authtype {
 		add("%s: authtype is %v, want %s", what, got, authtype)
 	}
-	authorizer := at(scheme, "x-amazon-apigateway-authorizer")
+	authorizer := lookup(scheme, "x-amazon-apigateway-authorizer")
 	switch authtype {
 	case "cognito_user_pools":
-		if pools, _ := at(authorizer, "providerARNs").([]any); len(pools) != 1 {
+		if pools, _ := lookup(authorizer, "providerARNs").([]any); len(pools) != 1 {
 			add("%s: no user pool", what)
 		}
 	case "custom":
-		if uri := fmt.Sprint(at(authorizer, "authorizerUri", "Fn::Sub")); !strings.Contains(uri, "/functions/") {
+		if uri := fmt.Sprint(lookup(authorizer, "authorizerUri", "Fn::Sub")); !strings.Contains(uri, "/functions/") {
 			add("%s: no authorizer function", what)
 		}
 	}
 }
 
-// at walks into nested objects; nil where there is nothing.
-func at(node any, keys ...string) any {
+// lookup walks into nested objects; nil where there is nothing.
+func lookup(node any, keys ...string) any {
 	for _, k := range keys {
 		m, _ := node.(map[string]any)
 		node = m[k]

@@ -30,7 +30,7 @@ func readRules(text string) (rules, error) {
 func (rs rules) refusals(parameters map[string]string) (refused []string, err error) {
 	for name, rule := range rs {
 		if !rule.RuleCondition.IsZero() {
-			applies, err := holds(&rule.RuleCondition, parameters)
+			applies, err := evalRule(&rule.RuleCondition, parameters)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -39,7 +39,7 @@ func (rs rules) refusals(parameters map[string]string) (refused []string, err er
 			}
 		}
 		for _, a := range rule.Assertions {
-			ok, err := holds(&a.Assert, parameters)
+			ok, err := evalRule(&a.Assert, parameters)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
@@ -51,20 +51,20 @@ func (rs rules) refusals(parameters map[string]string) (refused []string, err er
 	return refused, nil
 }
 
-// call splits a function, in its short or its long form, into name and argument.
-func call(n *yaml.Node) (function string, argument *yaml.Node) {
+// splitFunction splits a function, in its short or its long form, into name and argument.
+func splitFunction(n *yaml.Node) (function string, argument *yaml.Node) {
 	if n.Kind == yaml.MappingNode && len(n.Content) == 2 {
 		return strings.TrimPrefix(n.Content[0].Value, "Fn::"), n.Content[1]
 	}
 	return strings.TrimPrefix(n.Tag, "!"), n
 }
 
-func holds(n *yaml.Node, parameters map[string]string) (bool, error) {
-	function, argument := call(n)
+func evalRule(n *yaml.Node, parameters map[string]string) (bool, error) {
+	function, argument := splitFunction(n)
 	switch function {
 	case "And", "Or", "Not":
 		for _, part := range argument.Content {
-			ok, err := holds(part, parameters)
+			ok, err := evalRule(part, parameters)
 			if err != nil {
 				return false, err
 			}
@@ -77,11 +77,11 @@ func holds(n *yaml.Node, parameters map[string]string) (bool, error) {
 		if len(argument.Content) != 2 {
 			return false, fmt.Errorf("line %d: %s needs two arguments", n.Line, function)
 		}
-		left, err := values(argument.Content[0], parameters)
+		left, err := ruleValues(argument.Content[0], parameters)
 		if err != nil {
 			return false, err
 		}
-		right, err := values(argument.Content[1], parameters)
+		right, err := ruleValues(argument.Content[1], parameters)
 		if err != nil {
 			return false, err
 		}
@@ -99,9 +99,9 @@ func holds(n *yaml.Node, parameters map[string]string) (bool, error) {
 	return false, fmt.Errorf("line %d: a rule cannot have %s", n.Line, function)
 }
 
-// values are a literal's, a list's or a parameter's.
-func values(n *yaml.Node, parameters map[string]string) ([]string, error) {
-	function, argument := call(n)
+// ruleValues are a literal's, a list's or a parameter's.
+func ruleValues(n *yaml.Node, parameters map[string]string) ([]string, error) {
+	function, argument := splitFunction(n)
 	if function == "Ref" {
 		v, ok := parameters[argument.Value]
 		if !ok {

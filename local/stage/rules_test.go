@@ -11,16 +11,16 @@ import (
 )
 
 const (
-	pool  = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_pool"
-	judge = "arn:aws:lambda:us-east-1:000000000000:function:judge"
+	poolARN  = "arn:aws:cognito-idp:us-east-1:000000000000:userpool/us-east-1_pool"
+	judgeARN = "arn:aws:lambda:us-east-1:000000000000:function:judge"
 )
 
 // combinations are all choices of who may call and whose documents they see.
 func combinations() (all []map[string]string) {
 	for _, from := range []string{"account", "caller", "header", "claim", "authorizer"} {
 		for _, key := range []string{"", "tenant"} {
-			for _, users := range []string{"", pool} {
-				for _, function := range []string{"", judge} {
+			for _, users := range []string{"", poolARN} {
+				for _, function := range []string{"", judgeARN} {
 					for _, accounts := range []string{"", "111122223333", "111122223333,444455556666"} {
 						all = append(all, map[string]string{"TenantFrom": from, "TenantKey": key, "UserPoolArn": users,
 							"AuthorizerFunctionArn": function, "CallerAccounts": accounts})
@@ -32,8 +32,8 @@ func combinations() (all []map[string]string) {
 	return all
 }
 
-// fits is docs/deploy.md's table of callers.
-func fits(p map[string]string) bool {
+// isAllowed is docs/deploy.md's table of callers.
+func isAllowed(p map[string]string) bool {
 	users, function, accounts := p["UserPoolArn"] != "", p["AuthorizerFunctionArn"] != "", p["CallerAccounts"] != ""
 	switch p["TenantFrom"] {
 	case "claim":
@@ -44,8 +44,8 @@ func fits(p map[string]string) bool {
 	return !users && !function && p["TenantKey"] == ""
 }
 
-// wrong are the combinations that the rules of a template judge otherwise than fits.
-func wrong(t *testing.T, text string) (found []string) {
+// findMisjudged are the combinations that the rules of a template judge otherwise than fits.
+func findMisjudged(t *testing.T, text string) (found []string) {
 	t.Helper()
 	rules, err := readRules(text)
 	if err != nil {
@@ -56,8 +56,8 @@ func wrong(t *testing.T, text string) (found []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if (len(refused) == 0) != fits(p) {
-			found = append(found, fmt.Sprintf("%v: refused for %q, fits: %v", p, refused, fits(p)))
+		if (len(refused) == 0) != isAllowed(p) {
+			found = append(found, fmt.Sprintf("%v: refused for %q, fits: %v", p, refused, isAllowed(p)))
 		}
 	}
 	return found
@@ -71,7 +71,7 @@ func TestRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := string(raw)
-	if found := wrong(t, text); len(found) > 0 {
+	if found := findMisjudged(t, text); len(found) > 0 {
 		t.Errorf("%d of %d combinations:\n%s", len(found), len(combinations()), strings.Join(found, "\n"))
 	}
 	begin, end := strings.Index(text, "\nRules:\n"), strings.Index(text, "\nConditions:\n")
@@ -90,7 +90,7 @@ func TestRules(t *testing.T) {
 		mutated++
 		mutation := slices.Clone(lines)
 		mutation[i] = changed
-		if len(wrong(t, text[:begin]+strings.Join(mutation, "")+text[end:])) == 0 {
+		if len(findMisjudged(t, text[:begin]+strings.Join(mutation, "")+text[end:])) == 0 {
 			t.Errorf("without %q nothing is missed", strings.TrimSpace(line))
 		}
 	}

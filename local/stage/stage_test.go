@@ -52,13 +52,13 @@ func expand(t *testing.T, templates []string, parameters []map[string]string) []
 	return expanded
 }
 
-// kinds are the parameters that change who may call, each with the
+// authorizerParameters are the parameters that change who may call, each with the
 // x-amazon-apigateway-authtype that every method must have then.
-func kinds() (parameters []map[string]string, authtypes []string) {
+func authorizerParameters() (parameters []map[string]string, authtypes []string) {
 	for _, k := range []struct{ name, value, from, authtype string }{
 		{"", "", "account", "awsSigv4"},
-		{"UserPoolArn", pool, "claim", "cognito_user_pools"},
-		{"AuthorizerFunctionArn", judge, "authorizer", "custom"},
+		{"UserPoolArn", poolARN, "claim", "cognito_user_pools"},
+		{"AuthorizerFunctionArn", judgeARN, "authorizer", "custom"},
 	} {
 		for _, accounts := range []string{"", "111122223333,444455556666"} {
 			p := map[string]string{
@@ -94,11 +94,11 @@ func TestNoMethodIsOpen(t *testing.T) {
 		}
 		templates = append(templates, mutated)
 	}
-	parameters, authtypes := kinds()
+	parameters, authtypes := authorizerParameters()
 	for i, sets := range expand(t, templates, parameters) {
 		var found []string
 		for j, r := range sets {
-			for _, problem := range openings(r, authtypes[j], parameters[j]["CallerAccounts"] != "") {
+			for _, problem := range findOpenings(r, authtypes[j], parameters[j]["CallerAccounts"] != "") {
 				found = append(found, fmt.Sprintf("%v: %s", parameters[j], problem))
 			}
 		}

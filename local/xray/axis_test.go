@@ -22,8 +22,8 @@ func TestTicks(t *testing.T) {
 		{1300 * time.Microsecond, 6, 500 * time.Microsecond, "1 ms"},
 		{0, 6, time.Microsecond, "0"},
 	} {
-		got := tick(tt.total, tt.most)
-		if last := round(tt.total / got * got); got != tt.want || last != tt.last {
+		got := tickInterval(tt.total, tt.most)
+		if last := formatTick(tt.total / got * got); got != tt.want || last != tt.last {
 			t.Errorf("%v: a tick each %v, the last at %s; want %v, %s", tt.total, got, last, tt.want, tt.last)
 		}
 	}

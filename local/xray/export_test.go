@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// NewDaemonOf is a daemon that received the documents without a network, at no
+// NewDaemonWith is a daemon that received the documents without a network, at no
 // known time.
-func NewDaemonOf(t *testing.T, documents []string) *Daemon {
+func NewDaemonWith(t *testing.T, documents []string) *Daemon {
 	t.Helper()
-	d := &Daemon{traces: map[string][]received{}}
+	d := &Daemon{traces: map[string][]storedDocument{}}
 	for _, doc := range documents {
-		d.take([]byte("{\"format\":\"json\",\"version\":1}\n"+doc), time.Time{})
+		d.store([]byte("{\"format\":\"json\",\"version\":1}\n"+doc), time.Time{})
 	}
 	return d
 }

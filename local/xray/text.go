@@ -22,24 +22,24 @@ var notes = map[State]string{Hung: "HUNG", Abandoned: "abandoned", Failed: "FAIL
 // left, and when it was on the right.
 func Text(w io.Writer, nodes []*Node) error {
 	out := bufio.NewWriter(w)
-	t := &texter{w: out}
+	t := &textDrawing{w: out}
 	t.start, t.end = span(nodes)
 	for _, n := range nodes {
 		t.measure(n, 0)
 	}
 	for _, n := range nodes {
-		t.node(n, "", "")
+		t.drawNode(n, "", "")
 	}
 	return out.Flush()
 }
 
-type texter struct {
+type textDrawing struct {
 	w          io.Writer
 	start, end time.Time
 	width      int // of the tree
 }
 
-func (t *texter) measure(n *Node, depth int) {
+func (t *textDrawing) measure(n *Node, depth int) {
 	t.width = max(t.width, 3*depth+utf8.RuneCountInString(title(n)))
 	for _, c := range n.Children {
 		t.measure(c, depth+1)
@@ -58,10 +58,10 @@ func title(n *Node) string {
 	return n.Name
 }
 
-func (t *texter) node(n *Node, first, rest string) {
+func (t *textDrawing) drawNode(n *Node, first, rest string) {
 	label := first + title(n)
 	pad := strings.Repeat(" ", max(0, t.width-utf8.RuneCountInString(label)))
-	fmt.Fprintf(t.w, "%s%s  %8s  %s", label, pad, show(n.Duration()), t.bar(n))
+	fmt.Fprintf(t.w, "%s%s  %8s  %s", label, pad, formatDuration(n.Duration()), t.bar(n))
 	if note := notes[n.State]; note != "" {
 		fmt.Fprintf(t.w, "  %s", note)
 		if n.Reason != "" && (n.Kind == Operation || n.Kind == Phase) {
@@ -72,15 +72,15 @@ func (t *texter) node(n *Node, first, rest string) {
 	fmt.Fprintln(t.w)
 	for i, c := range n.Children {
 		if i == len(n.Children)-1 {
-			t.node(c, rest+"└─ ", rest+"   ")
+			t.drawNode(c, rest+"└─ ", rest+"   ")
 		} else {
-			t.node(c, rest+"├─ ", rest+"│  ")
+			t.drawNode(c, rest+"├─ ", rest+"│  ")
 		}
 	}
 }
 
 // bar is when a node was, within the trace; at least a thin mark.
-func (t *texter) bar(n *Node) string {
+func (t *textDrawing) bar(n *Node) string {
 	total := max(t.end.Sub(t.start), 1)
 	column := func(at time.Time) int { return int(barWidth * at.Sub(t.start) / total) }
 	from, to := min(column(n.Start), barWidth-1), column(n.End)

@@ -84,7 +84,7 @@ func (d *Daemon) Tree(traceID string) ([]*Node, error) {
 	documents := slices.Clone(d.traces[traceID])
 	d.mu.Unlock()
 	if len(documents) == 0 {
-		return nil, fmt.Errorf("no trace %s: it was not sampled, or is not among the last %d", traceID, keep)
+		return nil, fmt.Errorf("no trace %s: it was not sampled, or is not among the last %d", traceID, maxTraces)
 	}
 	m := merger{byID: map[string]*Node{}, announced: map[string]bool{}}
 	all := make([]document, len(documents))
@@ -149,30 +149,30 @@ func (m *merger) tree() []*Node {
 			n.End = m.latest
 		}
 	}
-	byStart(roots)
+	sortByStart(roots)
 	for _, r := range roots {
-		r.settle(Operation)
+		r.setKinds(Operation)
 	}
 	return roots
 }
 
-// below is what the children of a node are.
-var below = map[Kind]Kind{Operation: Step, Step: Attempt, Attempt: Phase, Phase: Phase}
+// childKind is what the children of a node are.
+var childKind = map[Kind]Kind{Operation: Step, Step: Attempt, Attempt: Phase, Phase: Phase}
 
-// settle names the kinds of a node and of all below it. A phase is known by its
+// setKinds names the kinds of a node and of all below it. A phase is known by its
 // name, so that a step's backoff is one.
-func (n *Node) settle(k Kind) {
+func (n *Node) setKinds(k Kind) {
 	n.Kind = k
 	if len(n.Children) == 0 && fault.Phase(n.Name).Meaning() != "" {
 		n.Kind = Phase
 	}
-	byStart(n.Children)
+	sortByStart(n.Children)
 	for _, c := range n.Children {
-		c.settle(below[k])
+		c.setKinds(childKind[k])
 	}
 }
 
-func byStart(nodes []*Node) {
+func sortByStart(nodes []*Node) {
 	slices.SortStableFunc(nodes, func(a, b *Node) int {
 		return cmp.Or(a.Start.Compare(b.Start), a.End.Compare(b.End))
 	})
@@ -235,8 +235,8 @@ func span(nodes []*Node) (start, end time.Time) {
 	return start, end
 }
 
-// show writes a duration with as many digits as it deserves.
-func show(d time.Duration) string {
+// formatDuration writes a duration with as many digits as it deserves.
+func formatDuration(d time.Duration) string {
 	ms := float64(d.Microseconds()) / 1000
 	switch {
 	case ms >= 1000:

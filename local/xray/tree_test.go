@@ -32,9 +32,9 @@ const (
 // headerKey is the key, a string, under which aws-lambda-go hands on the trace header.
 var headerKey any = "x-amzn-trace-id"
 
-// play runs work as a sampled operation that sends its trace to a daemon, waits
+// traceOf runs work as a sampled operation that sends its trace to a daemon, waits
 // until all of its documents are there, and checks each against X-Ray's schema.
-func play(t *testing.T, documents int, work func(context.Context) error) []*xray.Node {
+func traceOf(t *testing.T, documents int, work func(context.Context) error) []*xray.Node {
 	t.Helper()
 	old := slog.Default()
 	slog.SetDefault(slog.New(slog.DiscardHandler))
@@ -77,8 +77,8 @@ func outline(nodes []*xray.Node) string {
 	return strings.Join(parts, ", ")
 }
 
-// survived is work whose first attempt is abandoned in phase tls, and whose second succeeds.
-func survived(ctx context.Context) error {
+// surviveHang is work whose first attempt is abandoned in phase tls, and whose second succeeds.
+func surviveHang(ctx context.Context) error {
 	ctx, step := evidence.Enter(ctx, fault.StepSearch)
 	_, a := evidence.NewAttempt(ctx, 1)
 	a.Phase(fault.PhaseConnect)
@@ -96,8 +96,8 @@ func survived(ctx context.Context) error {
 	return nil
 }
 
-// hung is work that waits for all its time in a phase, of an attempt to api.openai.com.
-func hung(ctx context.Context) error {
+// hang is work that waits for all its time in a phase, of an attempt to api.openai.com.
+func hang(ctx context.Context) error {
 	ctx, step := evidence.Enter(ctx, fault.StepEmbed)
 	_, a := evidence.NewAttempt(ctx, 1)
 	a.Exchange(func(x *evidence.Exchange) {
@@ -120,9 +120,9 @@ func TestTree(t *testing.T) {
 	}{
 		{"nothing outside", 1, func(context.Context) error { return nil }, "operation embed ok"},
 		{"caller's mistake", 1, func(context.Context) error { return fault.InvalidField("text", "must not be empty") }, "operation embed failed"},
-		{"survived", 1, survived, "operation embed ok (step search ok (attempt attempt abandoned (phase blocked ok, phase connect ok, phase tls abandoned), " +
+		{"survived", 1, surviveHang, "operation embed ok (step search ok (attempt attempt abandoned (phase blocked ok, phase connect ok, phase tls abandoned), " +
 			"phase backoff ok, attempt DynamoDB ok (phase blocked ok, phase wait ok)))"},
-		{"hung", 2, hung, "operation embed hung (step embed hung (attempt api.openai.com hung (phase blocked ok, phase wait hung)))"},
+		{"hung", 2, hang, "operation embed hung (step embed hung (attempt api.openai.com hung (phase blocked ok, phase wait hung)))"},
 		{"left open", 1, func(ctx context.Context) error {
 			_, _ = evidence.Enter(ctx, fault.StepStore)
 			return nil
@@ -130,7 +130,7 @@ func TestTree(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			roots := play(t, tt.documents, tt.work)
+			roots := traceOf(t, tt.documents, tt.work)
 			if got := outline(roots); got != tt.want {
 				t.Errorf("got  %s\nwant %s", got, tt.want)
 			}
@@ -184,10 +184,10 @@ func TestTreeOfManyDocuments(t *testing.T) {
 	}
 }
 
-// send gives the daemon's tree of documents that were written by hand.
-func send(t *testing.T, documents ...string) []*xray.Node {
+// treeOf gives the daemon's tree of documents that were written by hand.
+func treeOf(t *testing.T, documents ...string) []*xray.Node {
 	t.Helper()
-	d := xray.NewDaemonOf(t, documents)
+	d := xray.NewDaemonWith(t, documents)
 	roots, err := d.Tree("t")
 	if err != nil {
 		t.Fatal(err)
@@ -226,15 +226,15 @@ func TestMerges(t *testing.T) {
 		{"a lost parent", []string{done, late}, "operation retrieve ok (step embed ok), operation attempt in-progress"},
 	}
 	for _, tt := range tests {
-		if got := outline(send(t, tt.documents...)); got != tt.want {
+		if got := outline(treeOf(t, tt.documents...)); got != tt.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", tt.name, got, tt.want)
 		}
 	}
-	killed := send(t, waiting)[0]
+	killed := treeOf(t, waiting)[0]
 	if got := killed.Duration(); got != time.Second {
 		t.Errorf("a killed operation lasted %v, want the second that is known", got)
 	}
-	d := xray.NewDaemonOf(t, nil)
+	d := xray.NewDaemonWith(t, nil)
 	if _, err := d.Tree("t"); err == nil {
 		t.Error("a trace that nobody sent has a tree")
 	}
@@ -275,7 +275,7 @@ func TestKilled(t *testing.T) {
 
 func TestText(t *testing.T) {
 	var out bytes.Buffer
-	if err := xray.Text(&out, play(t, 2, hung)); err != nil {
+	if err := xray.Text(&out, traceOf(t, 2, hang)); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -302,9 +302,9 @@ func TestSVG(t *testing.T) {
 		nodes []*xray.Node
 		want  []string
 	}{
-		{"hung", play(t, 2, hung), []string{`class="bar phase phase-wait hung"`, `class="note hung"`, "HUNG in wait ", "step embed &lt;did&gt; not finish", `role="img"`, "<desc"}},
-		{"survived", play(t, 1, survived), []string{`class="bar phase phase-tls abandoned"`, `phase-backoff ok`, "operation SearchVectors", "request id A1"}},
-		{"killed", send(t, `{"trace_id":"t","id":"a","parent_id":"f","name":"retrieve","start_time":1.0,"in_progress":true,"subsegments":[`+
+		{"hung", traceOf(t, 2, hang), []string{`class="bar phase phase-wait hung"`, `class="note hung"`, "HUNG in wait ", "step embed &lt;did&gt; not finish", `role="img"`, "<desc"}},
+		{"survived", traceOf(t, 1, surviveHang), []string{`class="bar phase phase-tls abandoned"`, `phase-backoff ok`, "operation SearchVectors", "request id A1"}},
+		{"killed", treeOf(t, `{"trace_id":"t","id":"a","parent_id":"f","name":"retrieve","start_time":1.0,"in_progress":true,"subsegments":[`+
 			`{"id":"b","name":"embed","start_time":1.5,"in_progress":true,"subsegments":[{"id":"c","name":"attempt","start_time":2.0,"in_progress":true,`+
 			`"subsegments":[{"id":"d","name":"dns","start_time":2.0,"in_progress":true}]}]}]}`), []string{`class="bar phase phase-dns in-progress"`, "in progress in dns"}},
 	}

@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// keep is how many traces are kept; the oldest goes first.
-const keep = 1000
+// maxTraces is how many traces are kept; the oldest goes first.
+const maxTraces = 1000
 
 // Daemon receives segment documents. Safe for concurrent use.
 type Daemon struct {
@@ -23,11 +23,11 @@ type Daemon struct {
 	done chan struct{}
 
 	mu     sync.Mutex
-	traces map[string][]received
+	traces map[string][]storedDocument
 	order  []string // trace ids, oldest first
 }
 
-type received struct {
+type storedDocument struct {
 	document json.RawMessage
 	at       time.Time
 }
@@ -43,7 +43,7 @@ func Listen(address string) (*Daemon, error) {
 	if err := conn.(*net.UDPConn).SetReadBuffer(4 << 20); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	d := &Daemon{conn: conn, done: make(chan struct{}), traces: map[string][]received{}}
+	d := &Daemon{conn: conn, done: make(chan struct{}), traces: map[string][]storedDocument{}}
 	go d.receive()
 	return d, nil
 }
@@ -87,14 +87,14 @@ func (d *Daemon) receive() {
 			return
 		}
 		if err == nil {
-			d.take(buf[:n], time.Now())
+			d.store(buf[:n], time.Now())
 		}
 	}
 }
 
-// take keeps a datagram: a header line {"format":"json","version":1}, then one
+// store keeps a datagram: a header line {"format":"json","version":1}, then one
 // document. What is neither is dropped, as the real daemon does.
-func (d *Daemon) take(datagram []byte, at time.Time) {
+func (d *Daemon) store(datagram []byte, at time.Time) {
 	header, document, ok := bytes.Cut(datagram, []byte("\n"))
 	var h struct {
 		Format  string
@@ -110,11 +110,11 @@ func (d *Daemon) take(datagram []byte, at time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if _, seen := d.traces[doc.TraceID]; !seen {
-		if len(d.order) == keep {
+		if len(d.order) == maxTraces {
 			delete(d.traces, d.order[0])
 			d.order = d.order[1:]
 		}
 		d.order = append(d.order, doc.TraceID)
 	}
-	d.traces[doc.TraceID] = append(d.traces[doc.TraceID], received{bytes.Clone(document), at})
+	d.traces[doc.TraceID] = append(d.traces[doc.TraceID], storedDocument{bytes.Clone(document), at})
 }

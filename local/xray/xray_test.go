@@ -42,11 +42,11 @@ func TestKeepsDocumentsByTrace(t *testing.T) {
 
 func TestForgetsTheOldestTrace(t *testing.T) {
 	d := new(Daemon)
-	d.traces = map[string][]received{}
-	for i := range keep + 1 {
-		d.take(fmt.Appendf(nil, "{\"format\":\"json\",\"version\":1}\n{\"trace_id\":\"%d\"}", i), time.Now())
+	d.traces = map[string][]storedDocument{}
+	for i := range maxTraces + 1 {
+		d.store(fmt.Appendf(nil, "{\"format\":\"json\",\"version\":1}\n{\"trace_id\":\"%d\"}", i), time.Now())
 	}
-	if len(d.order) != keep || d.Trace("0") != nil || d.Trace("1") == nil {
-		t.Errorf("%d traces, want %d without the first", len(d.order), keep)
+	if len(d.order) != maxTraces || d.Trace("0") != nil || d.Trace("1") == nil {
+		t.Errorf("%d traces, want %d without the first", len(d.order), maxTraces)
 	}
 }

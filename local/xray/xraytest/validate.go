@@ -12,17 +12,17 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// source is version 1.0.0 of the schema that the X-Ray developer guide links to
+// schemaJSON is version 1.0.0 of the schema that the X-Ray developer guide links to
 // ("X-Ray segment documents"), unchanged: its rule for cause, said to ask for more
 // than X-Ray does, is met by what Ragtime sends.
 //
 //go:embed xray-segmentdocument-schema-v1.0.0.json
-var source []byte
+var schemaJSON []byte
 
 // Validate checks a document that is sent on its own: a segment, or a subsegment with
 // a trace_id and a parent_id.
 func Validate(document []byte) error {
-	schema, err := compiled()
+	schema, err := loadSchema()
 	if err != nil {
 		return err
 	}
@@ -39,21 +39,21 @@ func Validate(document []byte) error {
 // maxDocument is X-Ray's limit of a document, in bytes.
 const maxDocument = 64 << 10
 
-var compiled = sync.OnceValues(func() (*jsonschema.Schema, error) {
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(source))
+var loadSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaJSON))
 	if err != nil {
 		return nil, err
 	}
 	c := jsonschema.NewCompiler()
-	c.UseRegexpEngine(ecma)
+	c.UseRegexpEngine(compileECMA)
 	if err := c.AddResource("xray.json", v); err != nil {
 		return nil, err
 	}
 	return c.Compile("xray.json")
 })
 
-// ecma compiles the schema's patterns, which write characters as ECMA-262 does.
-func ecma(pattern string) (jsonschema.Regexp, error) {
+// compileECMA compiles the schema's patterns, which write characters as ECMA-262 does.
+func compileECMA(pattern string) (jsonschema.Regexp, error) {
 	r, err := regexp.Compile(unicodeEscape.ReplaceAllString(pattern, `\x{$1}`))
 	if err != nil {
 		return nil, err
