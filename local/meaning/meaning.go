@@ -1,8 +1,8 @@
-// Package meaning knows what English words mean: which are near one another,
-// though they share no letters. It is a static embedding model, a vector a
-// piece of a word, distilled from a sentence transformer (distil.py, NOTICE).
+// Package meaning is a static embedding model of English: it finds words near one
+// another that share no letters. It has a vector for each piece of a word, distilled
+// from a sentence transformer (distil.py, NOTICE).
 //
-// It is for the stand-ins of this machine; nothing that is deployed imports it.
+// Only the stand-ins on this machine use it. Nothing that is deployed imports it.
 package meaning
 
 import (
@@ -14,10 +14,10 @@ import (
 	"ragtime/shared/words"
 )
 
-// Dimensions of a vector.
+// Dimensions is the length of a vector.
 const Dimensions = 256
 
-// pieceBytes is a piece's place in the vectors: a factor, then a byte a dimension.
+// pieceBytes is the size of a piece's vector: a factor of two bytes, then a byte for each dimension.
 const pieceBytes = 2 + Dimensions
 
 var (
@@ -27,10 +27,12 @@ var (
 	vectors string
 )
 
-// Of gives the mean of a text's pieces, not normalised (whole numbers, the same
-// on every machine; zeros where no piece is known), and the share of the text's
-// words that are pieces as a whole: near 1 in English, much less in any other
-// language.
+// Of returns the vector of a text, which is the sum of its pieces' vectors, shifted
+// right. It is not normalised. Its components are whole numbers, the same on every
+// machine; all are zero where no piece is known.
+//
+// known is the share, from 0 to 1, of the text's words that are a piece as a whole.
+// It is near 1 in English and much less in any other language.
 func Of(text string) (mean []float64, known float64) {
 	sums := make([]int64, Dimensions)
 	v := vocabulary()
@@ -62,8 +64,9 @@ func Of(text string) (mean []float64, known float64) {
 	return mean, float64(whole) / float64(max(1, all))
 }
 
-// addVector is the inner loop; it shares nothing, and takes the race detector's tests of
-// servers that embed much text beyond their deadlines if it looks on.
+// addVector adds the vector of a piece to sums. It is the inner loop: under the race
+// detector it would make tests of servers that embed much text miss their deadlines.
+// It shares no memory with other goroutines.
 //
 //go:norace
 func addVector(sums []int64, id int32) {
@@ -75,10 +78,10 @@ func addVector(sums []int64, id int32) {
 	}
 }
 
-// shiftBits is by how many bits sums are made smaller, so that sums of their squares
-// are exact in a float64.
+// shiftBits returns by how many bits to shift sums to the right, so that the sum of
+// their squares is exact in a float64.
 func shiftBits(sums []int64) (bits int) {
-	const most = 1 << 22 // its square, 256 times, is below 2^53
+	const most = 1 << 22 // 256 times its square is below 2^53
 	for _, x := range sums {
 		for x>>bits >= most || -(x>>bits) >= most {
 			bits++
@@ -87,10 +90,12 @@ func shiftBits(sums []int64) (bits int) {
 	return bits
 }
 
-// vocab has the pieces that a word starts with, and those that carry it on.
+// vocab maps pieces to their ids: those that a word starts with, and those that
+// continue it.
 type vocab struct {
-	starts, continuations map[string]int32
-	longest               int // bytes
+	starts        map[string]int32
+	continuations map[string]int32
+	longest       int // length of the longest piece, in bytes
 }
 
 var vocabulary = sync.OnceValue(func() vocab {
@@ -109,8 +114,8 @@ var vocabulary = sync.OnceValue(func() vocab {
 	return v
 })
 
-// split cuts a word into pieces, the longest first each time (WordPiece); a word
-// that they cannot make has none.
+// split returns the ids of a word's pieces. It takes the longest piece that fits, each
+// time (WordPiece). It returns nil for a word that the pieces cannot make up.
 func (v vocab) split(word []byte) (ids []int32) {
 	from := v.starts
 	for len(word) > 0 {

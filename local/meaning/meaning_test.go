@@ -44,7 +44,12 @@ func TestMeanings(t *testing.T) {
 }
 
 func TestKnown(t *testing.T) {
-	for text, most := range map[string]float64{"": 0, "健康保险": 0, "स्वास्थ्य बीमा योजना": 0.01, "Wie hoch ist die Selbstbeteiligung der Versicherten?": 0.6} {
+	for text, most := range map[string]float64{
+		"":     0,
+		"健康保险": 0,
+		"स्वास्थ्य बीमा योजना":                                 0.01,
+		"Wie hoch ist die Selbstbeteiligung der Versicherten?": 0.6,
+	} {
 		if _, known := Of(text); known > most {
 			t.Errorf("%q: %.2f of its words are known, want at most %.2f", text, known, most)
 		}
@@ -57,7 +62,12 @@ func TestKnown(t *testing.T) {
 func TestCut(t *testing.T) {
 	v := vocabulary()
 	lines := strings.Split(pieces, "\n")
-	for word, want := range map[string][]string{"health": {"health"}, "deductibles": {"de", "##du", "##ct", "##ible", "##s"}, "\x01": nil, "": nil} {
+	for word, want := range map[string][]string{
+		"health":      {"health"},
+		"deductibles": {"de", "##du", "##ct", "##ible", "##s"},
+		"\x01":        nil,
+		"":            nil,
+	} {
 		var got []string
 		for _, id := range v.split([]byte(word)) {
 			got = append(got, lines[id])

@@ -1,5 +1,5 @@
 // Package mutation breaks the project's code on purpose, one edit at a time, to see
-// which test notices. The tree stays as it is: go test gets the broken file as an
+// which test notices. It does not change the tree: go test gets the broken file as an
 // overlay.
 package mutation
 
@@ -12,12 +12,12 @@ import (
 	"strings"
 )
 
-// Broken is the code with an edit. Close it.
+// Broken is an edit of the code. Close it.
 type Broken struct{ dir string }
 
-// Break puts one piece of code in another's place, which the file has exactly once:
-// else it is an error, since the code to break is not there any more. The file is
-// relative to the working directory, the folder of go.mod.
+// Break replaces old by with in the file called name. It returns an error unless the
+// file has old exactly once, since else the code to break has changed. name is
+// relative to the working directory, which is the folder of go.mod.
 func Break(name, old, with string) (*Broken, error) {
 	file, err := filepath.Abs(name)
 	if err != nil {
@@ -55,10 +55,10 @@ func (b *Broken) overlay() string { return filepath.Join(b.dir, "overlay.json") 
 // Close removes what Break has written.
 func (b *Broken) Close() { os.RemoveAll(b.dir) }
 
-// Test runs go test over the broken code, and gives what it printed and whether it
-// failed: with ok false the tests have noticed, or it does not build.
+// Test runs go test on the broken code and returns its output. ok is false when the
+// tests failed, which means that they noticed, or the code does not build.
 func (b *Broken) Test(pkg string, args ...string) (output string, ok bool) {
-	c := exec.Command("go", append([]string{"test", "-count=1", "-timeout=300s", "-vet=off", "-overlay", b.overlay(), pkg}, args...)...)
-	out, err := c.CombinedOutput()
+	command := []string{"test", "-count=1", "-timeout=300s", "-vet=off", "-overlay", b.overlay(), pkg}
+	out, err := exec.Command("go", append(command, args...)...).CombinedOutput()
 	return string(out), err == nil
 }

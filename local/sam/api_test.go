@@ -23,7 +23,7 @@ type api struct {
 	url, page string // of sam's API, and of the page and the faults
 	command   *exec.Cmd
 	log       *tail
-	ended     chan struct{} // closed when it said its last
+	ended     chan struct{} // closed after its last output
 }
 
 var (
@@ -31,7 +31,7 @@ var (
 	servingURL = regexp.MustCompile(`Running on (http://127\.0\.0\.1:\d+)`)
 )
 
-// serve starts it, and waits until sam says that it serves.
+// serve starts `ragtime sam-local` and waits until sam serves.
 func serve(t *testing.T, p project) *api {
 	t.Helper()
 	free, err := net.Listen("tcp", "127.0.0.1:0")
@@ -44,8 +44,13 @@ func serve(t *testing.T, p project) *api {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &api{command: p.command(t, "sam-local", "--no-samples", "--page", "0", "--port", strconv.Itoa(port)), log: new(tail), ended: make(chan struct{})}
-	a.command.Stdout, a.command.Stderr = write, write
+	a := &api{
+		command: p.command(t, "sam-local", "--no-samples", "--page", "0", "--port", strconv.Itoa(port)),
+		log:     new(tail),
+		ended:   make(chan struct{}),
+	}
+	a.command.Stdout = write
+	a.command.Stderr = write
 	if err := a.command.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +79,7 @@ func serve(t *testing.T, p project) *api {
 	return a
 }
 
-// stop is Ctrl-C.
+// stop interrupts the command as Ctrl-C does, and waits for its end.
 func (a *api) stop(t *testing.T) {
 	t.Helper()
 	a.command.Process.Signal(os.Interrupt)
@@ -105,7 +110,7 @@ func (a *api) send(t *testing.T, method, url, body string) (status int, answer s
 	return resp.StatusCode, string(raw), resp.Header
 }
 
-// routeTests has one or more for each route of the template, in their order.
+// routeTests has one or more requests for each route of the template. Their order matters.
 var routeTests = []struct {
 	route, path, body string
 	status            int
@@ -157,7 +162,8 @@ func testStartAPI(t *testing.T, p project) {
 		}
 		status, answer, _ := a.send(t, "POST", a.url+"/retrieve", `{"query": "When does the front desk open?"}`)
 		var problem struct{ Step, Phase string }
-		if err := json.Unmarshal([]byte(answer), &problem); err != nil || status != 504 || problem.Step != hang.step || problem.Phase != hang.phase {
+		err := json.Unmarshal([]byte(answer), &problem)
+		if err != nil || status != 504 || problem.Step != hang.step || problem.Phase != hang.phase {
 			t.Errorf("%v: got %d %s, want a 504 that names step and phase", hang, status, answer)
 		}
 		a.send(t, "DELETE", control, "")

@@ -1,5 +1,5 @@
 // Package sam runs the functions in containers, with `sam local`, against the
-// services of a local/system.
+// services of a local system (package system).
 package sam
 
 import (
@@ -15,11 +15,11 @@ import (
 	"ragtime/local/system"
 )
 
-// Tools are what is needed beside this repository.
+// Tools are the programs that sam needs beside this repository: sam itself and Docker.
 type Tools struct {
-	sam string
-	// bridge is this machine's address on Docker's network. Invalid where Docker
-	// runs in a virtual machine, which has a name for this one: hostName.
+	sam string // path of the program
+	// bridge is this machine's address on Docker's network. It is invalid where
+	// Docker runs in a virtual machine, which knows this machine as hostName.
 	bridge netip.Addr
 }
 
@@ -36,7 +36,8 @@ func Find(ctx context.Context) (Tools, error) {
 	if _, err := exec.LookPath("docker"); err != nil {
 		return t, errors.New("docker is not installed: install Docker, for example with apt-get install docker.io, or Docker Desktop")
 	}
-	out, err := exec.CommandContext(ctx, "docker", "network", "inspect", "bridge", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}").Output()
+	out, err := exec.CommandContext(ctx, "docker", "network", "inspect", "bridge",
+		"--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}").Output()
 	if err != nil {
 		return t, fmt.Errorf("no Docker answers: start it, for example with systemctl start docker (%s)", failureReason(err))
 	}
@@ -44,7 +45,7 @@ func Find(ctx context.Context) (Tools, error) {
 	return t, nil
 }
 
-// failureReason is the last line that a command said of its failure.
+// failureReason returns the last line that a failed command wrote to stderr.
 func failureReason(err error) string {
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && len(exit.Stderr) > 0 {
 		lines := strings.Split(strings.TrimSpace(string(exit.Stderr)), "\n")
@@ -53,9 +54,9 @@ func failureReason(err error) string {
 	return err.Error()
 }
 
-// ownAddress is the first IPv4 address that this machine has itself.
+// ownAddress returns the first of addresses that is an IPv4 address of this machine; else an invalid one.
 func ownAddress(addresses []string) netip.Addr {
-	own, _ := net.InterfaceAddrs() // without them Docker's name for this machine is tried
+	own, _ := net.InterfaceAddrs() // after an error, containers try hostName
 	for _, text := range addresses {
 		address, err := netip.ParseAddr(text)
 		if err != nil || !address.Is4() {
@@ -70,11 +71,11 @@ func ownAddress(addresses []string) netip.Addr {
 	return netip.Addr{}
 }
 
-// System makes a system's services ones that containers reach. Where they reach
-// this machine by a name, that is none of the services' certificates: there is no
-// TLS then.
+// System returns the options of a system whose services containers can reach. Where
+// they reach this machine by a name, no service has a certificate for it, so the
+// services speak without TLS.
 func (t Tools) System(o system.Options) system.Options {
-	o.SecretKey = true // as deployed
+	o.SecretKey = true // as in the deployed stack
 	if t.bridge.IsValid() {
 		o.Address = t.bridge
 	} else {
@@ -83,7 +84,7 @@ func (t Tools) System(o system.Options) system.Options {
 	return o
 }
 
-// Architecture is the template's word for this machine's.
+// Architecture returns this machine's architecture in the template's words.
 func Architecture() string {
 	if runtime.GOARCH == "arm64" {
 		return "arm64"

@@ -9,7 +9,7 @@ import (
 	"ragtime/local/sam"
 )
 
-// What is missing is said in one line, with what to do about it.
+// The error for a missing tool is one line, and says what to do.
 func TestMissing(t *testing.T) {
 	program := func(names ...string) string {
 		dir := t.TempDir()

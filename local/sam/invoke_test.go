@@ -8,8 +8,8 @@ import (
 	"ragtime/local/gateway"
 )
 
-// Every file in events/ goes through `sam local invoke`, in an order in which what
-// is read was put, and is answered as it is by the functions' processes.
+// `sam local invoke` answers every file in events/ as the functions' processes do. The
+// order is that of the samples: what is read was put before.
 func testInvoke(t *testing.T, p project) {
 	samples, err := gateway.Samples(p.template)
 	if err != nil {
@@ -40,7 +40,7 @@ func testInvoke(t *testing.T, p project) {
 	}
 }
 
-// An event of another name needs to be told whose it is.
+// A file that is not named for its function needs --function.
 func testNeedsAFunction(t *testing.T, p project) {
 	file := filepath.Join(t.TempDir(), "question.json")
 	if err := os.WriteFile(file, []byte(`{"source": "serverless-plugin-warmup"}`), 0o600); err != nil {

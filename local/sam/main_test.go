@@ -17,8 +17,10 @@ import (
 
 // project is what `make sam-local` builds, in a folder of its own.
 type project struct {
-	root, data, program string
-	template            *gateway.Template
+	root     string
+	data     string // the data folder
+	program  string // build/ragtime
+	template *gateway.Template
 }
 
 func TestMain(m *testing.M) { systemtest.Clean(m.Run()) }
@@ -30,8 +32,8 @@ func TestContainers(t *testing.T) {
 	t.Run("start-api", func(t *testing.T) { testStartAPI(t, p) })
 }
 
-// build builds it, where RAGTIME_TEST_SAM asks for that: containers, and half a
-// minute or more, are not for every run. On CI what is missing is a failure.
+// build builds the project if RAGTIME_TEST_SAM is set; else it skips the test, which
+// needs containers and half a minute or more. On CI a missing tool is a failure.
 func build(t *testing.T) project {
 	t.Helper()
 	if os.Getenv("RAGTIME_TEST_SAM") == "" {
@@ -47,7 +49,9 @@ func build(t *testing.T) project {
 	p := project{root: systemtest.Build(t), data: t.TempDir()}
 	p.program = filepath.Join(p.root, "build", "ragtime")
 	var err error
-	p.template, err = gateway.Load(filepath.Join(p.root, "template.yaml"), map[string]string{"OpenAIKeySecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:openai"})
+	p.template, err = gateway.Load(filepath.Join(p.root, "template.yaml"), map[string]string{
+		"OpenAIKeySecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:openai",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,15 +67,15 @@ func build(t *testing.T) project {
 	return p
 }
 
-// command is one of ragtime's sam commands, on the project.
+// command returns one of ragtime's sam commands, on the project.
 func (p project) command(t *testing.T, verb string, args ...string) *exec.Cmd {
 	args = append([]string{verb, "--root", p.root, "--data", p.data, "--sam=--skip-pull-image"}, args...)
 	return exec.CommandContext(t.Context(), p.program, args...)
 }
 
-// ensureImage gives Docker the image that `sam local` runs functions of this runtime in,
-// if it is not there: the public one cannot be had everywhere. It needs no more than
-// the emulator of Lambda's runtime API, which comes with sam.
+// ensureImage imports the image in which `sam local` runs functions, if Docker does not
+// have it, since the public one is not available everywhere. The image needs only the
+// emulator of Lambda's runtime API, which comes with sam.
 func ensureImage(t *testing.T) {
 	t.Helper()
 	name := "public.ecr.aws/lambda/provided:al2023-rapid-" + sam.Architecture()
@@ -103,7 +107,7 @@ func ensureImage(t *testing.T) {
 	}
 }
 
-// emulator is the one that sam has in its Python package.
+// emulator reads the emulator from sam's Python package.
 func emulator(t *testing.T) []byte {
 	t.Helper()
 	script, err := exec.LookPath("sam")
@@ -127,7 +131,7 @@ func emulator(t *testing.T) []byte {
 	return rie
 }
 
-// containers are those whose functions are the project's.
+// containers lists the containers that run the project's functions; "" if none.
 func (p project) containers(t *testing.T) string {
 	t.Helper()
 	var all strings.Builder
@@ -141,7 +145,7 @@ func (p project) containers(t *testing.T) string {
 	return all.String()
 }
 
-// tail keeps what was written last, for messages.
+// tail keeps output, and shows its end in messages.
 type tail struct{ bytes.Buffer }
 
 func (b *tail) String() string {

@@ -13,14 +13,15 @@ import (
 	"time"
 )
 
-// StartAPI serves the API at a port of 127.0.0.1 until ctx ends. What sam and the
-// functions say goes to log.
+// StartAPI serves the API at a port of 127.0.0.1 until ctx ends, and returns nil then.
+// The output of sam and of the functions goes to log.
 func (s *Stage) StartAPI(ctx context.Context, port int, log io.Writer) error {
 	c := s.command(ctx, "start-api", "--port", strconv.Itoa(port))
-	c.Stdout, c.Stderr = log, log
+	c.Stdout = log
+	c.Stderr = log
 	err := c.Run()
 	if ctx.Err() != nil {
-		return nil // it was told to end, whatever it says of that
+		return nil // sam was told to end, so its error does not matter
 	}
 	if err == nil {
 		err = errors.New("sam local start-api ended by itself")
@@ -28,11 +29,12 @@ func (s *Stage) StartAPI(ctx context.Context, port int, log io.Writer) error {
 	return err
 }
 
-// Invoke gives a function, by its logical id, the event in a file. The answer goes
-// to out, what sam and the function say to log.
+// Invoke invokes a function, by its logical id, with the event in a file. The answer
+// goes to out, the other output of sam and the function to log.
 func (s *Stage) Invoke(ctx context.Context, function, event string, out, log io.Writer) error {
 	c := s.command(ctx, "invoke", function, "--event", event)
-	c.Stdout, c.Stderr = out, log
+	c.Stdout = out
+	c.Stderr = log
 	return c.Run()
 }
 
@@ -48,18 +50,20 @@ func (s *Stage) command(ctx context.Context, verb string, args ...string) *exec.
 	}, s.Args)
 	c := exec.CommandContext(ctx, s.tools.sam, args...)
 	c.Env = samEnvironment(os.Environ())
-	// In a process group of its own: Ctrl-C would reach it beside us, and a second
-	// interrupt stops it from removing its containers.
+	// sam gets a process group of its own. Else Ctrl-C would reach both sam and this
+	// process, and the second interrupt would stop sam from removing its containers.
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
 	c.WaitDelay = shutdownDelay
 	return c
 }
 
-// samEnvironment is sam's. It gives the functions the credentials that it finds: not
-// a person's own, whose requests would go to stand-ins, but ones that say so. With
-// credentials it asks STS for the account, and waits for that where there is no
-// internet: it asks where nobody listens, and takes an account of its own.
+// samEnvironment returns sam's environment, made from this process's own.
+//
+// sam hands the credentials in its environment to the functions, whose requests go to
+// stand-ins. So a person's own are removed, and made-up ones added. With credentials,
+// sam asks STS for the account, and waits long for an answer where there is no
+// internet. Here it asks at an address where nobody listens, and then makes up one.
 func samEnvironment(own []string) []string {
 	kept := slices.DeleteFunc(slices.Clone(own), func(v string) bool { return strings.HasPrefix(v, "AWS_") })
 	return append(kept, "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",

@@ -12,31 +12,32 @@ import (
 	"ragtime/local/system"
 )
 
-// Stage is a folder that `sam local` runs: the template, the functions, what they
-// trust, and their environment.
+// Stage is a folder that `sam local` runs: the template, the functions, their
+// certificates, and their environment.
 type Stage struct {
+	Args []string // further arguments of `sam local`
+
 	tools Tools
-	// Args are further arguments of `sam local`.
-	Args []string
-	dir  string
+	dir   string
 }
 
-// Folder is where the functions are built for containers, below the project's
-// root: Folder/<name>/bootstrap.
+// Folder is where the functions for containers are, below the project's root:
+// Folder/<name>/bootstrap.
 const Folder = "build/sam"
 
-// certificateFile is the certificates' file, beside each bootstrap.
+// certificateFile is the name of the certificates' file beside each bootstrap.
 const certificateFile = "trusted.pem"
 
-// Prepare writes what Folder needs beside the functions, for a running system.
+// Prepare writes the files that Folder needs beside the functions, for a running
+// system. root is the project's root.
 func (t Tools) Prepare(root string, s *system.System) (*Stage, error) {
 	stage := &Stage{tools: t, dir: filepath.Join(root, Folder)}
 	template, err := os.ReadFile(filepath.Join(root, "template.yaml"))
 	if err != nil {
 		return nil, err
 	}
-	variables := map[string]map[string]string{} // by logical id, as sam has them
-	folders := map[string]string{}
+	variables := map[string]map[string]string{} // by logical id: the format of --env-vars
+	folders := map[string]string{}              // by logical id
 	for _, f := range s.Template.Functions {
 		folder := filepath.Join(stage.dir, f.Name)
 		if _, err := os.Stat(filepath.Join(folder, "bootstrap")); err != nil {
@@ -47,7 +48,8 @@ func (t Tools) Prepare(root string, s *system.System) (*Stage, error) {
 		if merged, err = t.containerEnvironment(merged, folder); err != nil {
 			return nil, err
 		}
-		variables[f.LogicalID], folders[f.LogicalID] = merged, f.Name
+		variables[f.LogicalID] = merged
+		folders[f.LogicalID] = f.Name
 	}
 	raw, err := json.MarshalIndent(variables, "", "  ")
 	if err != nil {
@@ -65,8 +67,9 @@ func (t Tools) Prepare(root string, s *system.System) (*Stage, error) {
 
 func (s *Stage) file(name string) string { return filepath.Join(s.dir, name) }
 
-// containerEnvironment gives a function's variables as they hold in a container, and puts
-// the certificates into its folder, which the container sees as /var/task.
+// containerEnvironment changes a function's variables to those for a container, and
+// copies the certificates into the function's folder, which is /var/task there. It
+// changes and returns env.
 func (t Tools) containerEnvironment(env map[string]string, folder string) (map[string]string, error) {
 	if file := env["SSL_CERT_FILE"]; file != "" {
 		pem, err := os.ReadFile(file)
@@ -81,7 +84,7 @@ func (t Tools) containerEnvironment(env map[string]string, folder string) (map[s
 	if t.bridge.IsValid() {
 		return env, nil
 	}
-	env["RAGTIME_RESOLVER"] = "" // Docker's own knows this machine's name
+	env["RAGTIME_RESOLVER"] = "" // only Docker's own resolver knows hostName
 	for name, value := range env {
 		if u, err := url.Parse(value); err == nil && strings.HasSuffix(u.Hostname(), ".test") {
 			u.Host = hostName + ":" + u.Port()
@@ -91,24 +94,25 @@ func (t Tools) containerEnvironment(env map[string]string, folder string) (map[s
 	return env, nil
 }
 
-// setCodeURIs says in a template where each function's code is, as `sam build` does.
-// folders are by logical id.
+// setCodeURIs sets the CodeUri of each function in a template's text, as `sam build`
+// does. folders maps logical ids to folders.
 func setCodeURIs(template string, folders map[string]string) (string, error) {
 	const here = "      CodeUri: .\n"
 	var out strings.Builder
-	resource, pointed := "", 0
+	resource := ""
+	replaced := 0
 	for line := range strings.Lines(template) {
 		if key, ok := strings.CutPrefix(line, "  "); ok && key[0] != ' ' && key[0] != '#' {
 			resource, _, _ = strings.Cut(key, ":")
 		}
 		if folder, ok := folders[resource]; ok && line == here {
 			line = strings.Replace(here, ".", folder, 1)
-			pointed++
+			replaced++
 		}
 		out.WriteString(line)
 	}
-	if pointed != len(folders) {
-		return "", fmt.Errorf("template.yaml has %q in %d functions, want it in %d", strings.TrimSpace(here), pointed, len(folders))
+	if replaced != len(folders) {
+		return "", fmt.Errorf("template.yaml has %q in %d functions, want it in %d", strings.TrimSpace(here), replaced, len(folders))
 	}
 	return out.String(), nil
 }

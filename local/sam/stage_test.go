@@ -12,8 +12,8 @@ import (
 	"ragtime/local/system"
 )
 
-// Where Docker runs in a virtual machine, containers reach this machine by name:
-// the services speak no TLS, and no DNS server of ours is asked.
+// Where Docker runs in a virtual machine, containers reach this machine by name. The
+// services speak without TLS then, and containers do not use the network's DNS server.
 func TestByName(t *testing.T) {
 	var tools Tools
 	o := tools.System(system.Options{})
@@ -21,12 +21,20 @@ func TestByName(t *testing.T) {
 		t.Errorf("got %+v, want services without TLS on 127.0.0.1, and the key in a secret", o)
 	}
 	got, err := tools.containerEnvironment(map[string]string{
-		"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb.test:1234", "OPENAI_BASE_URL": "http://openai.test:99/v1", "RAGTIME_RESOLVER": "127.0.0.1:53",
-		"RAGTIME_TABLE": "ragtime-Table", "SSL_CERT_FILE": "", "OPENAI_API_KEY_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:x.test",
+		"AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb.test:1234",
+		"OPENAI_BASE_URL":           "http://openai.test:99/v1",
+		"OPENAI_API_KEY_SECRET":     "arn:aws:secretsmanager:us-east-1:000000000000:secret:x.test",
+		"RAGTIME_RESOLVER":          "127.0.0.1:53",
+		"RAGTIME_TABLE":             "ragtime-Table",
+		"SSL_CERT_FILE":             "",
 	}, t.TempDir())
 	want := map[string]string{
-		"AWS_ENDPOINT_URL_DYNAMODB": "http://host.docker.internal:1234", "OPENAI_BASE_URL": "http://host.docker.internal:99/v1", "RAGTIME_RESOLVER": "",
-		"RAGTIME_TABLE": "ragtime-Table", "SSL_CERT_FILE": "", "OPENAI_API_KEY_SECRET": "arn:aws:secretsmanager:us-east-1:000000000000:secret:x.test",
+		"AWS_ENDPOINT_URL_DYNAMODB": "http://host.docker.internal:1234",
+		"OPENAI_BASE_URL":           "http://host.docker.internal:99/v1",
+		"OPENAI_API_KEY_SECRET":     "arn:aws:secretsmanager:us-east-1:000000000000:secret:x.test",
+		"RAGTIME_RESOLVER":          "",
+		"RAGTIME_TABLE":             "ragtime-Table",
+		"SSL_CERT_FILE":             "",
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -36,23 +44,32 @@ func TestByName(t *testing.T) {
 	}
 }
 
-// On Docker's bridge they reach it by address; the certificates lie beside the function.
+// On Docker's bridge, containers reach this machine by address. The certificates lie beside the function.
 func TestByAddress(t *testing.T) {
 	bridge := netip.MustParseAddr("172.17.0.1")
 	tools := Tools{bridge: bridge}
 	if o := tools.System(system.Options{}); o.Plain || o.Address != bridge {
 		t.Errorf("got %+v, want the services at %v, with TLS", o, bridge)
 	}
-	folder, pem := t.TempDir(), filepath.Join(t.TempDir(), "ca.pem")
+	folder := t.TempDir()
+	pem := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(pem, []byte("a certificate"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.test:1234", "RAGTIME_RESOLVER": "172.17.0.1:53", "SSL_CERT_FILE": pem}
+	env := map[string]string{
+		"AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.test:1234",
+		"RAGTIME_RESOLVER":          "172.17.0.1:53",
+		"SSL_CERT_FILE":             pem,
+	}
 	got, err := tools.containerEnvironment(env, folder)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.test:1234", "RAGTIME_RESOLVER": "172.17.0.1:53", "SSL_CERT_FILE": "/var/task/trusted.pem"}
+	want := map[string]string{
+		"AWS_ENDPOINT_URL_DYNAMODB": "https://dynamodb.test:1234",
+		"RAGTIME_RESOLVER":          "172.17.0.1:53",
+		"SSL_CERT_FILE":             "/var/task/trusted.pem",
+	}
 	if diff := cmp.Diff(got, want); diff != "" {
 		t.Errorf("the variables (-got +want):\n%s", diff)
 	}

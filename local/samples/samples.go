@@ -3,11 +3,12 @@
 // its plans, claims, appeals, medicines and the rest. They were written for
 // this project; the company, its prices and its telephone numbers are invented.
 //
-// With them come questions as a member would ask them, each with the one
-// document that answers it best, to measure how well retrieval finds it, and the
-// fact in it, to measure whether an answer rests on it.
-// Documents that give the same figure give it alike: a plan's deductible is
-// the same everywhere, so an answer does not hang on which one was retrieved.
+// The package also has questions that a member might ask. Each names the document
+// that answers it best, to measure whether retrieval finds it, and the fact in it, to
+// measure whether an answer rests on it.
+//
+// A figure is the same in all documents, such as a plan's deductible, so that an
+// answer does not depend on which document was retrieved.
 package samples
 
 import (
@@ -41,8 +42,8 @@ type Question struct {
 
 // Documents returns every document, sorted by ID. The slice is the caller's.
 func Documents() []Document {
-	// The files are part of the program: a failure here is a broken build,
-	// which the tests catch, so callers are spared an error.
+	// The files are part of the program, so a failure is a broken build, which the
+	// tests catch. Therefore Documents returns no error.
 	names, err := fs.Glob(documents, "*.md")
 	if err != nil {
 		panic(fmt.Sprintf("samples: list the embedded documents: %v", err))
@@ -73,7 +74,7 @@ func Questions() []Question {
 	return qs
 }
 
-// title returns the first line's heading, or "" if that line is none.
+// title returns the heading on the first line, or "" if there is none.
 func title(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	heading, ok := strings.CutPrefix(line, "# ")

@@ -1,5 +1,5 @@
-// Package secrets is a Secrets Manager for one machine: it gives the values of
-// secrets that it was made with, and refuses the rest as AWS does.
+// Package secrets is a Secrets Manager for one machine. It returns the values of the
+// secrets that it was made with, and AWS's errors for all other requests.
 package secrets
 
 import (
@@ -18,46 +18,53 @@ import (
 const (
 	target  = "secretsmanager.GetSecretValue"
 	maxBody = 64 << 10
-	// The version of every secret; none is ever rotated.
+	// version is that of every secret, since none is ever rotated.
 	version      = "00000000-0000-4000-8000-000000000001"
 	currentStage = "AWSCURRENT"
 )
 
 // Handler serves GetSecretValue of secrets, by ARN or name, in AWS's JSON 1.1
-// protocol. Secrets maps ARNs to values, and is not to be changed afterwards.
+// protocol. secrets maps ARNs to values; the caller must not change it afterwards.
 func Handler(secrets map[string]string) http.Handler {
 	created := float64(time.Now().UnixMilli()) / 1000
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arn, err := findSecret(w, r, secrets)
 		if err != nil {
-			refusal, ok := errors.AsType[*apiError](err)
+			known, ok := errors.AsType[*apiError](err)
 			if !ok {
-				refusal = newError("SerializationException", "%v", err)
+				known = newError("SerializationException", "%v", err)
 			}
-			writeJSON(w, http.StatusBadRequest, refusal)
+			writeJSON(w, http.StatusBadRequest, known)
 			return
 		}
-		writeJSON(w, http.StatusOK, map[string]any{"ARN": arn, "Name": nameOf(arn), "SecretString": secrets[arn],
-			"VersionId": version, "VersionStages": []string{currentStage}, "CreatedDate": created})
+		writeJSON(w, http.StatusOK, map[string]any{
+			"ARN":           arn,
+			"Name":          nameOf(arn),
+			"SecretString":  secrets[arn],
+			"VersionId":     version,
+			"VersionStages": []string{currentStage},
+			"CreatedDate":   created,
+		})
 	})
 }
 
-// apiError is an error as AWS answers it, always with status 400.
+// apiError is an error in AWS's form. Its status is always 400.
 type apiError struct {
 	Type    string `json:"__type"`
 	Message string `json:"Message"`
 }
 
-func (r *apiError) Error() string { return r.Type + ": " + r.Message }
+func (e *apiError) Error() string { return e.Type + ": " + e.Message }
 
 func newError(kind, format string, args ...any) *apiError {
 	return &apiError{kind, fmt.Sprintf(format, args...)}
 }
 
-// findSecret is the ARN of the secret that a request asks for.
+// findSecret returns the ARN of the secret that a request asks for. The error is an *apiError, or one of reading JSON.
 func findSecret(w http.ResponseWriter, r *http.Request, secrets map[string]string) (string, error) {
 	if r.Method != http.MethodPost || r.Header.Get("X-Amz-Target") != target {
-		return "", newError("UnknownOperationException", "this endpoint knows %s only, not %s %q", target, r.Method, r.Header.Get("X-Amz-Target"))
+		return "", newError("UnknownOperationException", "this endpoint knows %s only, not %s %q",
+			target, r.Method, r.Header.Get("X-Amz-Target"))
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
@@ -68,7 +75,8 @@ func findSecret(w http.ResponseWriter, r *http.Request, secrets map[string]strin
 		return "", err
 	}
 	if in.SecretId == "" {
-		return "", newError("ValidationException", "1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null")
+		return "", newError("ValidationException",
+			"1 validation error detected: Value null at 'secretId' failed to satisfy constraint: Member must not be null")
 	}
 	for arn := range secrets {
 		if in.SecretId != arn && in.SecretId != nameOf(arn) {
@@ -76,16 +84,18 @@ func findSecret(w http.ResponseWriter, r *http.Request, secrets map[string]strin
 		}
 		switch {
 		case in.VersionId != "" && in.VersionId != version:
-			return "", newError("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for VersionId: %s", in.VersionId)
+			return "", newError("ResourceNotFoundException",
+				"Secrets Manager can't find the specified secret value for VersionId: %s", in.VersionId)
 		case in.VersionStage != "" && in.VersionStage != currentStage:
-			return "", newError("ResourceNotFoundException", "Secrets Manager can't find the specified secret value for staging label: %s", in.VersionStage)
+			return "", newError("ResourceNotFoundException",
+				"Secrets Manager can't find the specified secret value for staging label: %s", in.VersionStage)
 		}
 		return arn, nil
 	}
 	return "", newError("ResourceNotFoundException", "Secrets Manager can't find the specified secret.")
 }
 
-// arnSuffix is what Secrets Manager adds to a name in its ARN.
+// arnSuffix matches what Secrets Manager appends to a secret's name in its ARN.
 var arnSuffix = regexp.MustCompile(`-[A-Za-z0-9]{6}$`)
 
 func nameOf(arn string) string {

@@ -20,18 +20,26 @@ const arn = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ragtime/openai
 func client(t *testing.T) *secretsmanager.Client {
 	s := httptest.NewServer(secrets.Handler(map[string]string{arn: "sk-1"}))
 	t.Cleanup(s.Close)
-	return secretsmanager.New(secretsmanager.Options{Region: "us-east-1", BaseEndpoint: &s.URL, Retryer: aws.NopRetryer{},
-		HTTPClient: s.Client(),
+	return secretsmanager.New(secretsmanager.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: &s.URL,
+		Retryer:      aws.NopRetryer{},
+		HTTPClient:   s.Client(),
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "key"}, nil
-		})})
+		}),
+	})
 }
 
 func TestGet(t *testing.T) {
 	c := client(t)
 	for _, id := range []string{arn, "ragtime/openai"} {
-		got, err := c.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{SecretId: &id, VersionStage: aws.String("AWSCURRENT")})
-		if err != nil || aws.ToString(got.SecretString) != "sk-1" || aws.ToString(got.ARN) != arn || aws.ToString(got.Name) != "ragtime/openai" || got.CreatedDate == nil {
+		got, err := c.GetSecretValue(t.Context(), &secretsmanager.GetSecretValueInput{
+			SecretId:     &id,
+			VersionStage: aws.String("AWSCURRENT"),
+		})
+		if err != nil || aws.ToString(got.SecretString) != "sk-1" || aws.ToString(got.ARN) != arn ||
+			aws.ToString(got.Name) != "ragtime/openai" || got.CreatedDate == nil {
 			t.Errorf("%s gave %+v, %v", id, got, err)
 		}
 	}
@@ -39,7 +47,8 @@ func TestGet(t *testing.T) {
 
 func TestRefusals(t *testing.T) {
 	c := client(t)
-	get := func(in secretsmanager.GetSecretValueInput) error {
+	type input = secretsmanager.GetSecretValueInput
+	get := func(in input) error {
 		_, err := c.GetSecretValue(t.Context(), &in)
 		return err
 	}
@@ -48,10 +57,22 @@ func TestRefusals(t *testing.T) {
 		err           error
 		code, message string
 	}{
-		"unknown":        {get(secretsmanager.GetSecretValueInput{SecretId: aws.String("nothing")}), "ResourceNotFoundException", "can't find the specified secret."},
-		"empty":          {get(secretsmanager.GetSecretValueInput{SecretId: aws.String("")}), "ValidationException", "secretId"},
-		"version":        {get(secretsmanager.GetSecretValueInput{SecretId: aws.String(arn), VersionId: aws.String("x")}), "ResourceNotFoundException", "VersionId: x"},
-		"stage":          {get(secretsmanager.GetSecretValueInput{SecretId: aws.String(arn), VersionStage: aws.String("AWSPREVIOUS")}), "ResourceNotFoundException", "AWSPREVIOUS"},
+		"unknown": {
+			get(input{SecretId: aws.String("nothing")}),
+			"ResourceNotFoundException", "can't find the specified secret.",
+		},
+		"empty": {
+			get(input{SecretId: aws.String("")}),
+			"ValidationException", "secretId",
+		},
+		"version": {
+			get(input{SecretId: aws.String(arn), VersionId: aws.String("x")}),
+			"ResourceNotFoundException", "VersionId: x",
+		},
+		"stage": {
+			get(input{SecretId: aws.String(arn), VersionStage: aws.String("AWSPREVIOUS")}),
+			"ResourceNotFoundException", "AWSPREVIOUS",
+		},
 		"another action": {list, "UnknownOperationException", "ListSecrets"},
 	} {
 		api, ok := errors.AsType[smithy.APIError](tt.err)

@@ -8,13 +8,12 @@ import (
 
 var methods = []string{"get", "put", "post", "delete", "patch", "head", "x-amazon-apigateway-any-method"}
 
-// aliasURI finds the function in an integration's URI of its alias; SAM names the
-// alias by both.
+// aliasURI matches an integration's URI of a function's alias. Its group is the function.
 var aliasURI = regexp.MustCompile(`/functions/\$\{([A-Za-z0-9]+)\.Arn\}:live/(?:response-streaming-)?invocations$`)
 
-// findOpenings are the ways in which callers could get past the authorizer.
-// authtype is what each method must have; shared says that a resource policy is
-// to name accounts.
+// findOpenings returns the ways in which callers could get past the authorizer.
+// authtype is the x-amazon-apigateway-authtype that each method must have. shared says
+// that there must be a resource policy, which names accounts.
 func findOpenings(r resources, authtype string, shared bool) []string {
 	var found []string
 	add := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
@@ -39,7 +38,7 @@ func findOpenings(r resources, authtype string, shared bool) []string {
 	return found
 }
 
-// readPermissions gives whom API Gateway may invoke: aliases by logical id, others by ARN.
+// readPermissions returns what API Gateway may invoke: aliases by logical id, other functions by ARN.
 func readPermissions(r resources, add func(string, ...any)) map[string]bool {
 	allowed := map[string]bool{}
 	for name, p := range r {
@@ -61,7 +60,7 @@ func readPermissions(r resources, add func(string, ...any)) map[string]bool {
 	return allowed
 }
 
-// checkAPI judges an API's body and gives the number of its operations.
+// checkAPI reports the openings in an API's body to add. It returns the number of operations.
 func checkAPI(body any, authtype string, shared bool, allowed map[string]bool, add func(string, ...any)) int {
 	operations := 0
 	paths, _ := lookup(body, "paths").(map[string]any)
@@ -111,7 +110,7 @@ func checkAPI(body any, authtype string, shared bool, allowed map[string]bool, a
 	return operations
 }
 
-// checkScheme judges who verifies the callers.
+// checkScheme reports to add what is wrong with a security scheme.
 func checkScheme(what string, scheme any, authtype string, add func(string, ...any)) {
 	if got := lookup(scheme, "x-amazon-apigateway-authtype"); got != authtype {
 		add("%s: authtype is %v, want %s", what, got, authtype)
@@ -129,7 +128,7 @@ func checkScheme(what string, scheme any, authtype string, add func(string, ...a
 	}
 }
 
-// lookup walks into nested objects; nil where there is nothing.
+// lookup returns a value in nested objects; nil where there is none.
 func lookup(node any, keys ...string) any {
 	for _, k := range keys {
 		m, _ := node.(map[string]any)

@@ -24,8 +24,8 @@ func readRules(text string) (rules, error) {
 	return t.Rules, err
 }
 
-// refusals are the descriptions of the assertions that do not hold: CloudFormation
-// refuses the parameters if there is one. Parameters of a list type hold it with commas.
+// refusals returns the descriptions of the assertions that do not hold. CloudFormation
+// refuses the parameters if there is one. The value of a list parameter has commas.
 // https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/intrinsic-function-reference-rules.html
 func (rs rules) refusals(parameters map[string]string) (refused []string, err error) {
 	for name, rule := range rs {
@@ -59,6 +59,7 @@ func splitFunction(n *yaml.Node) (function string, argument *yaml.Node) {
 	return strings.TrimPrefix(n.Tag, "!"), n
 }
 
+// evalRule evaluates a rule's condition or assertion.
 func evalRule(n *yaml.Node, parameters map[string]string) (bool, error) {
 	function, argument := splitFunction(n)
 	switch function {
@@ -99,7 +100,7 @@ func evalRule(n *yaml.Node, parameters map[string]string) (bool, error) {
 	return false, fmt.Errorf("line %d: a rule cannot have %s", n.Line, function)
 }
 
-// ruleValues are a literal's, a list's or a parameter's.
+// ruleValues returns the values of a literal, a list or a parameter.
 func ruleValues(n *yaml.Node, parameters map[string]string) ([]string, error) {
 	function, argument := splitFunction(n)
 	if function == "Ref" {

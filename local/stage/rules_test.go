@@ -15,15 +15,20 @@ const (
 	judgeARN = "arn:aws:lambda:us-east-1:000000000000:function:judge"
 )
 
-// combinations are all choices of who may call and whose documents they see.
+// combinations returns all choices of who may call and whose documents they see.
 func combinations() (all []map[string]string) {
 	for _, from := range []string{"account", "caller", "header", "claim", "authorizer"} {
 		for _, key := range []string{"", "tenant"} {
 			for _, users := range []string{"", poolARN} {
 				for _, function := range []string{"", judgeARN} {
 					for _, accounts := range []string{"", "111122223333", "111122223333,444455556666"} {
-						all = append(all, map[string]string{"TenantFrom": from, "TenantKey": key, "UserPoolArn": users,
-							"AuthorizerFunctionArn": function, "CallerAccounts": accounts})
+						all = append(all, map[string]string{
+							"TenantFrom":            from,
+							"TenantKey":             key,
+							"UserPoolArn":           users,
+							"AuthorizerFunctionArn": function,
+							"CallerAccounts":        accounts,
+						})
 					}
 				}
 			}
@@ -32,9 +37,11 @@ func combinations() (all []map[string]string) {
 	return all
 }
 
-// isAllowed is docs/deploy.md's table of callers.
+// isAllowed says whether parameters go together, by the table of callers in docs/deploy.md.
 func isAllowed(p map[string]string) bool {
-	users, function, accounts := p["UserPoolArn"] != "", p["AuthorizerFunctionArn"] != "", p["CallerAccounts"] != ""
+	users := p["UserPoolArn"] != ""
+	function := p["AuthorizerFunctionArn"] != ""
+	accounts := p["CallerAccounts"] != ""
 	switch p["TenantFrom"] {
 	case "claim":
 		return users && !function && !accounts
@@ -44,7 +51,7 @@ func isAllowed(p map[string]string) bool {
 	return !users && !function && p["TenantKey"] == ""
 }
 
-// findMisjudged are the combinations that the rules of a template judge otherwise than fits.
+// findMisjudged returns the combinations for which a template's rules and isAllowed disagree.
 func findMisjudged(t *testing.T, text string) (found []string) {
 	t.Helper()
 	rules, err := readRules(text)
@@ -64,7 +71,7 @@ func findMisjudged(t *testing.T, text string) (found []string) {
 }
 
 // CloudFormation refuses every choice of authorizer, tenants and accounts in which
-// everybody would be turned away, and no other; each assertion is needed.
+// nobody could call, and no other choice. Each assertion is needed for that.
 func TestRules(t *testing.T) {
 	raw, err := os.ReadFile("../../template.yaml")
 	if err != nil {
@@ -74,7 +81,8 @@ func TestRules(t *testing.T) {
 	if found := findMisjudged(t, text); len(found) > 0 {
 		t.Errorf("%d of %d combinations:\n%s", len(found), len(combinations()), strings.Join(found, "\n"))
 	}
-	begin, end := strings.Index(text, "\nRules:\n"), strings.Index(text, "\nConditions:\n")
+	begin := strings.Index(text, "\nRules:\n")
+	end := strings.Index(text, "\nConditions:\n")
 	lines := strings.SplitAfter(text[begin:end], "\n")
 	mutated := 0
 	for i, line := range lines {
@@ -99,19 +107,26 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// What is there for `sam local` is empty where deployed, whatever the parameters.
+// The variables for `sam local` are empty in a deployed stack.
 func TestDeployedWithoutStandIns(t *testing.T) {
-	template, err := gateway.Load("../../template.yaml", map[string]string{"OpenAIKeySecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:openai"})
+	template, err := gateway.Load("../../template.yaml", map[string]string{
+		"OpenAIKeySecretArn": "arn:aws:secretsmanager:us-east-1:000000000000:secret:openai",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range template.Functions {
-		for _, name := range []string{"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER", "RAGTIME_RESOLVER", "SSL_CERT_FILE"} {
+		for _, name := range []string{
+			"AWS_ENDPOINT_URL_DYNAMODB",
+			"AWS_ENDPOINT_URL_SECRETS_MANAGER",
+			"RAGTIME_RESOLVER",
+			"SSL_CERT_FILE",
+		} {
 			if v, declared := f.Environment[name]; !declared || v != "" {
 				t.Errorf("%s of %s: got %q, declared: %v; want it empty and declared", name, f.Name, v, declared)
 			}
 		}
-		// X-Ray's daemon is Lambda's to name: an empty address would take its place.
+		// Lambda sets the address of X-Ray's daemon. An empty one here would override that.
 		if v, declared := f.Environment["AWS_XRAY_DAEMON_ADDRESS"]; declared {
 			t.Errorf("AWS_XRAY_DAEMON_ADDRESS of %s is %q, want it not declared", f.Name, v)
 		}

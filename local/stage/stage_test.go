@@ -17,7 +17,7 @@ type resources map[string]struct {
 	Properties map[string]any
 }
 
-// expand gives what each template comes to with each set of parameters.
+// expand returns the resources of each template with each set of parameters: a slice a template, an element a set.
 func expand(t *testing.T, templates []string, parameters []map[string]string) [][]resources {
 	t.Helper()
 	python := os.Getenv("RAGTIME_TEST_PYTHON")
@@ -52,8 +52,8 @@ func expand(t *testing.T, templates []string, parameters []map[string]string) []
 	return expanded
 }
 
-// authorizerParameters are the parameters that change who may call, each with the
-// x-amazon-apigateway-authtype that every method must have then.
+// authorizerParameters returns the sets of parameters that change who may call. Beside
+// each is the x-amazon-apigateway-authtype that every method must have with it.
 func authorizerParameters() (parameters []map[string]string, authtypes []string) {
 	for _, k := range []struct{ name, value, from, authtype string }{
 		{"", "", "account", "awsSigv4"},
@@ -72,14 +72,15 @@ func authorizerParameters() (parameters []map[string]string, authtypes []string)
 				}
 				p[k.name] = k.value
 			}
-			parameters, authtypes = append(parameters, p), append(authtypes, k.authtype)
+			parameters = append(parameters, p)
+			authtypes = append(authtypes, k.authtype)
 		}
 	}
 	return parameters, authtypes
 }
 
-// With every choice of authorizer, no method is open, none lends the caller's or
-// anybody's credentials, and each function takes requests of this API alone.
+// With every choice of authorizer, no method is open, no integration has credentials,
+// and only this API may invoke the functions.
 func TestNoMethodIsOpen(t *testing.T) {
 	raw, err := os.ReadFile("../../template.yaml")
 	if err != nil {
@@ -111,25 +112,108 @@ func TestNoMethodIsOpen(t *testing.T) {
 	}
 }
 
-// mutations open the API in one place each. Each is found.
+// mutations each open the API in one place. findOpenings finds each.
 var mutations = []struct{ name, old, new, want string }{
-	{"an operation without security", "              operationId: retrieve\n              summary: The passages that fit a query, best first.\n              security: [{ caller: [] }]\n",
-		"              operationId: retrieve\n", "post /retrieve: nobody is asked for"},
-	{"an operation whose security is empty", "security: [{ caller: [] }]", "security: []", "put /documents/{document_id}: nobody is asked for"},
-	{"an alternative that asks for nobody", "security: [{ caller: [] }]", "security: [{ caller: [] }, {}]", "put /documents/{document_id}: nobody is asked for"},
-	{"a scheme that verifies nothing", "                  x-amazon-apigateway-authtype: awsSigv4\n", "", `authtype is <nil>, want awsSigv4`},
-	{"a scheme that is not there", "            caller: !If\n", "            called: !If\n", "authtype is <nil>"},
-	{"a user pool that is none", "                  providerARNs: [!Ref UserPoolArn]\n", "                  providerARNs: []\n", "no user pool"},
-	{"the caller's credentials", "                type: aws_proxy\n", "                type: aws_proxy\n                credentials: arn:aws:iam::*:user/*\n", "has credentials"},
-	{"a function without a permission", "FunctionName: !Ref EmbedFunction.Alias", "FunctionName: !Ref RetrieveFunction.Alias", "EmbedFunctionAliaslive: this API has no permission"},
-	{"a permission for every API", "      SourceArn: !Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/*\n", "", "EmbedPermission: not for this API alone"},
-	{"a permission for everybody", "      Principal: apigateway.amazonaws.com\n", "      Principal: \"*\"\n", "EmbedPermission: not for API Gateway alone"},
-	{"an authorizer that may not be asked", "    Condition: HasAuthorizerFunction\n", "    Condition: HasUserPool\n", "may not ask the authorizer"},
-	{"a policy for everybody", "                  AWS: !Ref CallerAccounts\n", "                  AWS: \"*\"\n", "the policy's principal is *"},
-	{"a policy in place of the accounts", "          - HasCallerAccounts\n", "          - HasAccessLogs\n", "a policy"},
-	{"a route beside the body", "      Description: Walks", "      Events: { Open: { Type: Api, Properties: { Path: /open, Method: get } } }\n      Description: Walks",
-		"get /open: nobody is asked for"},
-	{"a function past its alias", "${EmbedFunction.Arn}:live", "${EmbedFunction.Arn}", "the integration invokes no alias"},
-	{"a streaming function past its alias", "${AnswerFunction.Arn}:live", "${AnswerFunction.Arn}", "post /answer: the integration invokes no alias"},
-	{"a function URL", "      Description: Finds the passages", "      FunctionUrlConfig: { AuthType: NONE }\n      Description: Finds the passages", "a function URL"},
+	{
+		name: "an operation without security",
+		old:  "              operationId: retrieve\n              summary: The passages that fit a query, best first.\n              security: [{ caller: [] }]\n",
+		new:  "              operationId: retrieve\n",
+		want: "post /retrieve: nobody is asked for",
+	},
+	{
+		name: "an operation whose security is empty",
+		old:  "security: [{ caller: [] }]",
+		new:  "security: []",
+		want: "put /documents/{document_id}: nobody is asked for",
+	},
+	{
+		name: "an alternative that asks for nobody",
+		old:  "security: [{ caller: [] }]",
+		new:  "security: [{ caller: [] }, {}]",
+		want: "put /documents/{document_id}: nobody is asked for",
+	},
+	{
+		name: "a scheme that verifies nothing",
+		old:  "                  x-amazon-apigateway-authtype: awsSigv4\n",
+		new:  "",
+		want: `authtype is <nil>, want awsSigv4`,
+	},
+	{
+		name: "a scheme that is not there",
+		old:  "            caller: !If\n",
+		new:  "            called: !If\n",
+		want: "authtype is <nil>",
+	},
+	{
+		name: "a user pool that is none",
+		old:  "                  providerARNs: [!Ref UserPoolArn]\n",
+		new:  "                  providerARNs: []\n",
+		want: "no user pool",
+	},
+	{
+		name: "the caller's credentials",
+		old:  "                type: aws_proxy\n",
+		new:  "                type: aws_proxy\n                credentials: arn:aws:iam::*:user/*\n",
+		want: "has credentials",
+	},
+	{
+		name: "a function without a permission",
+		old:  "FunctionName: !Ref EmbedFunction.Alias",
+		new:  "FunctionName: !Ref RetrieveFunction.Alias",
+		want: "EmbedFunctionAliaslive: this API has no permission",
+	},
+	{
+		name: "a permission for every API",
+		old:  "      SourceArn: !Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/${StageName}/*\n",
+		new:  "",
+		want: "EmbedPermission: not for this API alone",
+	},
+	{
+		name: "a permission for everybody",
+		old:  "      Principal: apigateway.amazonaws.com\n",
+		new:  "      Principal: \"*\"\n",
+		want: "EmbedPermission: not for API Gateway alone",
+	},
+	{
+		name: "an authorizer that may not be asked",
+		old:  "    Condition: HasAuthorizerFunction\n",
+		new:  "    Condition: HasUserPool\n",
+		want: "may not ask the authorizer",
+	},
+	{
+		name: "a policy for everybody",
+		old:  "                  AWS: !Ref CallerAccounts\n",
+		new:  "                  AWS: \"*\"\n",
+		want: "the policy's principal is *",
+	},
+	{
+		name: "a policy in place of the accounts",
+		old:  "          - HasCallerAccounts\n",
+		new:  "          - HasAccessLogs\n",
+		want: "a policy",
+	},
+	{
+		name: "a route beside the body",
+		old:  "      Description: Walks",
+		new:  "      Events: { Open: { Type: Api, Properties: { Path: /open, Method: get } } }\n      Description: Walks",
+		want: "get /open: nobody is asked for",
+	},
+	{
+		name: "a function past its alias",
+		old:  "${EmbedFunction.Arn}:live",
+		new:  "${EmbedFunction.Arn}",
+		want: "the integration invokes no alias",
+	},
+	{
+		name: "a streaming function past its alias",
+		old:  "${AnswerFunction.Arn}:live",
+		new:  "${AnswerFunction.Arn}",
+		want: "post /answer: the integration invokes no alias",
+	},
+	{
+		name: "a function URL",
+		old:  "      Description: Finds the passages",
+		new:  "      FunctionUrlConfig: { AuthType: NONE }\n      Description: Finds the passages",
+		want: "a function URL",
+	},
 }

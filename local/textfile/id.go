@@ -1,5 +1,5 @@
-// Package textfile says what becomes of a person's file: which files are put, under
-// which id, and with which title. The command line and the page go by it alike.
+// Package textfile decides which of a person's files are put, and with which id and
+// title. The command line and the page share it.
 package textfile
 
 import (
@@ -12,17 +12,19 @@ import (
 // maxID is the longest id that a document may have, in bytes.
 const maxID = 128
 
-// ID makes a document's id of a path whose parts are separated by slashes. No two
-// paths share one, and a path can be read from it: what an id may have stays, a
-// slash becomes ~, and any other byte ~~ and two hex digits. Of a path for which
-// that is too long it keeps the beginning, and ~~~~ and a hash tell it from others.
+// ID returns the document id for a path whose parts are separated by slashes. No two
+// paths share an id, and PathOf gives the path of an id.
+//
+// Letters, digits and ._- stay, a slash becomes ~, and any other byte becomes ~~ and
+// two hex digits. An id that would be longer than maxID is cut and ends in ~~~~ and a
+// hash of the path; it cannot be read back.
 func ID(path string) string {
 	var id strings.Builder
 	for _, b := range []byte(path) {
 		switch {
 		case b == '/':
 			id.WriteByte('~')
-		case b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' || b >= '0' && b <= '9' || strings.IndexByte("._-", b) >= 0:
+		case b >= 'a' && b <= 'z', b >= 'A' && b <= 'Z', b >= '0' && b <= '9', strings.IndexByte("._-", b) >= 0:
 			id.WriteByte(b)
 		default:
 			fmt.Fprintf(&id, "~~%02X", b)
@@ -36,8 +38,8 @@ func ID(path string) string {
 	return strings.TrimRight(id.String()[:maxID-len(mark)], "~") + mark
 }
 
-// PathOf is the path that an id was made of; false if it was not made of one, or
-// of one too long to be kept.
+// PathOf returns the path that ID made an id of. It reports false if id was not made
+// by ID, or was cut.
 func PathOf(id string) (string, bool) {
 	var path strings.Builder
 	for i := 0; i < len(id); {
@@ -46,7 +48,7 @@ func PathOf(id string) (string, bool) {
 		case tildes == 0:
 			path.WriteByte(id[i])
 			i++
-		case tildes == 1 || tildes == 3: // before an escape a slash has two more
+		case tildes == 1 || tildes == 3: // a slash, alone or before an escape
 			path.WriteByte('/')
 			i++
 		case tildes == 2 && len(id) >= i+4:

@@ -10,8 +10,8 @@ import (
 	"ragtime/shared/rag"
 )
 
-// Paths that differ have ids that differ, whatever is in their names, and those
-// that are not too long can be read from their ids.
+// Different paths have different ids, whatever is in their names. A path can be read
+// from its id unless it is too long.
 func TestDocumentIDs(t *testing.T) {
 	for path, want := range map[string]string{
 		"README.md":       "README.md",

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// NewDaemonWith is a daemon that received the documents without a network, at no
-// known time.
+// NewDaemonWith returns a daemon that has the documents, received at the zero time. It
+// has no network.
 func NewDaemonWith(t *testing.T, documents []string) *Daemon {
 	t.Helper()
 	d := &Daemon{traces: map[string][]storedDocument{}}

@@ -9,17 +9,28 @@ import (
 	"unicode/utf8"
 )
 
-// barWidth is how many columns the time of a whole trace takes.
+// barWidth is the number of columns for the time of a whole trace.
 const barWidth = 40
 
-// bars draw a node's time by its state, to be told apart without colour.
-var bars = map[State]string{OK: "█", Hung: "▓", Abandoned: "▒", Failed: "▓", InProgress: "░"}
+// bars are the characters of a bar by its node's state: they differ without colour.
+var bars = map[State]string{
+	OK:         "█",
+	Hung:       "▓",
+	Abandoned:  "▒",
+	Failed:     "▓",
+	InProgress: "░",
+}
 
-// notes say what is wrong with a node.
-var notes = map[State]string{Hung: "HUNG", Abandoned: "abandoned", Failed: "FAILED", InProgress: "in progress"}
+// notes say what is wrong with a node, by its state.
+var notes = map[State]string{
+	Hung:       "HUNG",
+	Abandoned:  "abandoned",
+	Failed:     "FAILED",
+	InProgress: "in progress",
+}
 
-// Text draws the nodes of a trace for a terminal: a line each, as a tree on the
-// left, and when it was on the right.
+// Text draws the nodes of a trace for a terminal, a line each: the tree on the left,
+// its times as bars on the right.
 func Text(w io.Writer, nodes []*Node) error {
 	out := bufio.NewWriter(w)
 	t := &textDrawing{w: out}
@@ -46,7 +57,7 @@ func (t *textDrawing) measure(n *Node, depth int) {
 	}
 }
 
-// title is a node's name; an attempt's has its number before it.
+// title returns a node's name, with an attempt's number before it.
 func title(n *Node) string {
 	if n.Kind == Attempt && len(n.Detail) > 0 {
 		for _, d := range n.Detail {
@@ -58,6 +69,8 @@ func title(n *Node) string {
 	return n.Name
 }
 
+// drawNode writes a node and those below it. first is the tree before its own line,
+// rest the tree before the lines of its children.
 func (t *textDrawing) drawNode(n *Node, first, rest string) {
 	label := first + title(n)
 	pad := strings.Repeat(" ", max(0, t.width-utf8.RuneCountInString(label)))
@@ -79,14 +92,16 @@ func (t *textDrawing) drawNode(n *Node, first, rest string) {
 	}
 }
 
-// bar is when a node was, within the trace; at least a thin mark.
+// bar returns the bar of a node, at least a thin mark, padded to barWidth columns.
 func (t *textDrawing) bar(n *Node) string {
 	total := max(t.end.Sub(t.start), 1)
 	column := func(at time.Time) int { return int(barWidth * at.Sub(t.start) / total) }
-	from, to := min(column(n.Start), barWidth-1), column(n.End)
+	from := min(column(n.Start), barWidth-1)
+	to := column(n.End)
 	mark := bars[n.State]
 	if to <= from {
-		to, mark = from+1, "▏"
+		to = from + 1
+		mark = "▏"
 		if n.State != OK {
 			mark = "!"
 		}

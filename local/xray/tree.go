@@ -11,7 +11,7 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Kind is what a node of a trace is.
+// Kind is the kind of a node.
 type Kind string
 
 // The kinds, each below the one before it.
@@ -22,16 +22,16 @@ const (
 	Phase     Kind = "phase"
 )
 
-// State is how a node ended, or that it has not.
+// State is how a node ended, or InProgress.
 type State string
 
 // The states.
 const (
 	OK         State = "ok"
-	Hung       State = "hung"      // its time was spent
-	Abandoned  State = "abandoned" // given up: another attempt answered first
+	Hung       State = "hung"      // its time ran out
+	Abandoned  State = "abandoned" // another attempt answered first
 	Failed     State = "failed"
-	InProgress State = "in-progress" // as far as anyone has said
+	InProgress State = "in-progress" // no document has said that it ended
 )
 
 // Node is a subsegment of a trace, with those below it.
@@ -40,14 +40,14 @@ type Node struct {
 	Kind         Kind
 	State        State
 	Name         string
-	Start, End   time.Time // of what is in progress, End is when the last was heard of the trace
+	Start, End   time.Time // for a node in progress, End is the latest time in the trace
 	Reason       string    // why it did not end well: the kind of the fault and its detail
-	Detail       []string  // what else is known of it, for people: URL, status, request id, connection
+	Detail       []string  // more about it, for people: URL, status, request id, connection
 	Annotations  map[string]any
 	Children     []*Node // by their start
 }
 
-// Duration is how long the node lasted, as far as is known.
+// Duration returns how long the node lasted, as far as is known.
 func (n *Node) Duration() time.Duration { return n.End.Sub(n.Start) }
 
 // document is a segment document, or a subsegment in one.
@@ -72,13 +72,16 @@ type document struct {
 	Subsegments []document                `json:"subsegments"`
 }
 
-// Tree puts the documents of a trace together, as X-Ray does: of an id's
-// documents the complete one counts, whatever the order they came in, and a
-// document sent on its own belongs where its parent_id says. What was announced in
-// a document of its own is complete once such a document says so: of one that comes
-// as part of another document X-Ray promises nothing. It returns the
-// nodes whose parent nobody sent, which are the operations unless datagrams were
-// lost.
+// Tree merges the documents of a trace into a tree, as X-Ray does, in whatever order
+// they came:
+//   - Of several documents with one id, the complete one counts.
+//   - A document that was sent on its own belongs below its parent_id.
+//   - A subsegment that was in progress in a document of its own is complete only once
+//     another document of its own says so. X-Ray promises nothing about a completion
+//     that comes as part of another document.
+//
+// Tree returns the nodes whose parent nobody sent. These are the operations, unless
+// datagrams were lost.
 func (d *Daemon) Tree(traceID string) ([]*Node, error) {
 	d.mu.Lock()
 	documents := slices.Clone(d.traces[traceID])
@@ -95,7 +98,7 @@ func (d *Daemon) Tree(traceID string) ([]*Node, error) {
 		if all[i].InProgress {
 			m.announced[all[i].ID] = true
 		}
-		m.latest = r.at // if nothing else is known of what is in progress, it was then
+		m.latest = r.at // the end of what is in progress, unless a node has a later time
 	}
 	for i := range all {
 		m.add(&all[i], all[i].ParentID, true)
@@ -106,13 +109,13 @@ func (d *Daemon) Tree(traceID string) ([]*Node, error) {
 type merger struct {
 	byID map[string]*Node
 	all  []*Node // in the order of their first arrival
-	// announced are the ids of which a document of their own said that they are in progress.
+	// announced has the ids that were in progress in a document of their own.
 	announced map[string]bool
-	// latest is the last time that the trace tells of.
+	// latest is the latest time in the trace.
 	latest time.Time
 }
 
-// add adds a document; own if it is not part of another one.
+// add adds a document and its subsegments. own says that it is not part of another document.
 func (m *merger) add(d *document, parent string, own bool) {
 	n := m.byID[d.ID]
 	if n == nil {
@@ -121,9 +124,13 @@ func (m *merger) add(d *document, parent string, own bool) {
 		m.all = append(m.all, n)
 	}
 	if n.State == InProgress && (own || !m.announced[d.ID]) {
-		n.ParentID, n.Name, n.Start, n.End = parent, d.Name, seconds(d.Start), seconds(d.End)
+		n.ParentID = parent
+		n.Name = d.Name
+		n.Start = seconds(d.Start)
+		n.End = seconds(d.End)
 		n.State, n.Reason = state(d)
-		n.Detail, n.Annotations = detail(d), d.Annotations
+		n.Detail = detail(d)
+		n.Annotations = d.Annotations
 	}
 	for i := range d.Subsegments {
 		m.add(&d.Subsegments[i], d.ID, false)
@@ -156,11 +163,16 @@ func (m *merger) tree() []*Node {
 	return roots
 }
 
-// childKind is what the children of a node are.
-var childKind = map[Kind]Kind{Operation: Step, Step: Attempt, Attempt: Phase, Phase: Phase}
+// childKind is the kind of a node's children, by the node's own.
+var childKind = map[Kind]Kind{
+	Operation: Step,
+	Step:      Attempt,
+	Attempt:   Phase,
+	Phase:     Phase,
+}
 
-// setKinds names the kinds of a node and of all below it. A phase is known by its
-// name, so that a step's backoff is one.
+// setKinds sets the kinds of a node and of all below it. A leaf with the name of a
+// phase is a phase at any level, such as a step's backoff.
 func (n *Node) setKinds(k Kind) {
 	n.Kind = k
 	if len(n.Children) == 0 && fault.Phase(n.Name).Meaning() != "" {
@@ -178,7 +190,7 @@ func sortByStart(nodes []*Node) {
 	})
 }
 
-// state tells how a document ended, from the kind of fault that its cause names.
+// state returns how a document ended, and why. It goes by the kind of fault that the cause names.
 func state(d *document) (State, string) {
 	reason := ""
 	if e := d.Cause.Exceptions; len(e) > 0 {
@@ -197,7 +209,7 @@ func state(d *document) (State, string) {
 	return Failed, reason
 }
 
-// detail lists what a document tells beside its times.
+// detail lists what a document says beside its times.
 func detail(d *document) (out []string) {
 	if d.HTTP.Request.URL != "" {
 		out = append(out, d.HTTP.Request.Method+" "+d.HTTP.Request.URL)
@@ -205,8 +217,14 @@ func detail(d *document) (out []string) {
 	if d.HTTP.Response.Status != 0 {
 		out = append(out, fmt.Sprintf("status %d", d.HTTP.Response.Status))
 	}
-	known := []struct{ label, key string }{{"attempt", "attempt"}, {"operation", "operation"}, {"table", "table_name"},
-		{"request id", "request_id"}, {"connection", "connection"}, {"address", "address"}}
+	known := []struct{ label, key string }{
+		{"attempt", "attempt"},
+		{"operation", "operation"},
+		{"table", "table_name"},
+		{"request id", "request_id"},
+		{"connection", "connection"},
+		{"address", "address"},
+	}
 	for _, k := range known {
 		for _, from := range []map[string]any{d.AWS, d.Metadata["ragtime"]} {
 			if v, ok := from[k.key]; ok {
@@ -217,7 +235,7 @@ func detail(d *document) (out []string) {
 	return out
 }
 
-// seconds is a time of X-Ray's, which are exact to the microsecond at best.
+// seconds converts a time of X-Ray's, in seconds since 1970. A float64 holds it to the microsecond at best.
 func seconds(s float64) time.Time {
 	if s == 0 {
 		return time.Time{}
@@ -225,7 +243,7 @@ func seconds(s float64) time.Time {
 	return time.UnixMicro(int64(math.Round(s * 1e6)))
 }
 
-// span is the time that nodes take together.
+// span returns the first start and the last end of nodes.
 func span(nodes []*Node) (start, end time.Time) {
 	if len(nodes) == 0 {
 		return start, end
@@ -235,7 +253,7 @@ func span(nodes []*Node) (start, end time.Time) {
 	return start, end
 }
 
-// formatDuration writes a duration with as many digits as it deserves.
+// formatDuration formats a duration with about three significant digits.
 func formatDuration(d time.Duration) string {
 	ms := float64(d.Microseconds()) / 1000
 	switch {

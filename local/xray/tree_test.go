@@ -29,7 +29,7 @@ const (
 	sampled = "Root=" + traceID + ";Parent=53995c3f42cd8ad8;Sampled=1"
 )
 
-// headerKey is the key, a string, under which aws-lambda-go hands on the trace header.
+// headerKey is the context key of aws-lambda-go for the trace header, a string.
 var headerKey any = "x-amzn-trace-id"
 
 // traceOf runs work as a sampled operation that sends its trace to a daemon, waits
@@ -46,7 +46,8 @@ func traceOf(t *testing.T, documents int, work func(context.Context) error) []*x
 	defer d.Close()
 	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
 	ctx = context.WithValue(ctx, headerKey, sampled)
-	operation.Run(ctx, trace.New(netip.MustParseAddrPort(d.Addr()), trace.AWS{Region: "eu-west-1", Table: "documents"}), "embed", 2*time.Second, work)
+	tracer := trace.New(netip.MustParseAddrPort(d.Addr()), trace.AWS{Region: "eu-west-1", Table: "documents"})
+	operation.Run(ctx, tracer, "embed", 2*time.Second, work)
 	for deadline := time.Now().Add(10 * time.Second); len(d.Trace(traceID)) < documents; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d documents, want %d", len(d.Trace(traceID)), documents)
@@ -87,7 +88,13 @@ func surviveHang(ctx context.Context) error {
 	time.Sleep(time.Millisecond) // so that the pause begins before the attempt, as X-Ray counts
 	_, b := evidence.NewAttempt(ctx, 2)
 	b.Exchange(func(x *evidence.Exchange) {
-		*x = evidence.Exchange{Method: "POST", URL: "https://dynamodb.eu-west-1.amazonaws.com/", Target: "DynamoDB_20120810.SearchVectors", Status: 200, RequestID: "A1"}
+		*x = evidence.Exchange{
+			Method:    "POST",
+			URL:       "https://dynamodb.eu-west-1.amazonaws.com/",
+			Target:    "DynamoDB_20120810.SearchVectors",
+			Status:    200,
+			RequestID: "A1",
+		}
 	})
 	b.Phase(fault.PhaseWait)
 	b.End(nil)
@@ -105,7 +112,13 @@ func hang(ctx context.Context) error {
 	})
 	a.Phase(fault.PhaseWait)
 	<-ctx.Done()
-	f := &fault.Error{Kind: fault.Timeout, Detail: "step embed <did> not finish", Step: fault.StepEmbed, Phase: fault.PhaseWait, Cause: errors.New("private")}
+	f := &fault.Error{
+		Kind:   fault.Timeout,
+		Detail: "step embed <did> not finish",
+		Step:   fault.StepEmbed,
+		Phase:  fault.PhaseWait,
+		Cause:  errors.New("private"),
+	}
 	a.End(f)
 	step.End(f)
 	return f
@@ -184,7 +197,7 @@ func TestTreeOfManyDocuments(t *testing.T) {
 	}
 }
 
-// treeOf gives the daemon's tree of documents that were written by hand.
+// treeOf returns the daemon's tree of documents.
 func treeOf(t *testing.T, documents ...string) []*xray.Node {
 	t.Helper()
 	d := xray.NewDaemonWith(t, documents)
@@ -240,8 +253,8 @@ func TestMerges(t *testing.T) {
 	}
 }
 
-// Of an operation whose process was killed, there is what it sent in progress: it
-// lasted at least until then.
+// An operation whose process was killed has left what it sent in progress. It lasted
+// at least until then.
 func TestKilled(t *testing.T) {
 	d, err := xray.Listen("127.0.0.1:0")
 	if err != nil {
@@ -253,7 +266,7 @@ func TestKilled(t *testing.T) {
 	ctx, _ = evidence.Enter(ctx, fault.StepEmbed)
 	_, a := evidence.NewAttempt(ctx, 1)
 	a.Phase(fault.PhaseDNS)
-	time.Sleep(50 * time.Millisecond) // it waits: this is what the test is about
+	time.Sleep(50 * time.Millisecond) // the phase has to last
 	tr.Waiting()
 	var roots []*xray.Node
 	for deadline := time.Now().Add(10 * time.Second); len(roots) == 0; time.Sleep(time.Millisecond) {

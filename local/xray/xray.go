@@ -1,7 +1,7 @@
-// Package xray is X-Ray on a developer's machine: a daemon that receives segment
-// documents over UDP, as the SDK sends them, and keeps them in memory by trace;
-// the tree that X-Ray makes of a trace's documents; and drawings of it, for a
-// terminal and for a page.
+// Package xray is X-Ray on a developer's machine. Its daemon receives segment
+// documents over UDP, in the SDK's format, and keeps them in memory by trace. Tree
+// merges a trace's documents as X-Ray does; Text and SVG draw the tree for a terminal
+// and for a page.
 package xray
 
 import (
@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// maxTraces is how many traces are kept; the oldest goes first.
+// maxTraces is how many traces the daemon keeps. Beyond that it drops the oldest.
 const maxTraces = 1000
 
 // Daemon receives segment documents. Safe for concurrent use.
@@ -38,8 +38,8 @@ func Listen(address string) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	// An operation of hundreds of attempts sends its documents all at once. The
-	// kernel gives what it allows; the default holds some hundred datagrams.
+	// An operation of hundreds of attempts sends all its documents at once, and the
+	// default buffer holds about a hundred. The kernel may give less than this.
 	if err := conn.(*net.UDPConn).SetReadBuffer(4 << 20); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -48,7 +48,7 @@ func Listen(address string) (*Daemon, error) {
 	return d, nil
 }
 
-// Addr is the address for AWS_XRAY_DAEMON_ADDRESS.
+// Addr returns the address, host:port, for AWS_XRAY_DAEMON_ADDRESS.
 func (d *Daemon) Addr() string { return d.conn.LocalAddr().String() }
 
 // Close stops receiving. What was received stays readable.
@@ -58,7 +58,7 @@ func (d *Daemon) Close() error {
 	return err
 }
 
-// Trace gives the documents of a trace in the order of their arrival.
+// Trace returns the documents of a trace in the order of their arrival.
 func (d *Daemon) Trace(id string) []json.RawMessage {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -69,7 +69,7 @@ func (d *Daemon) Trace(id string) []json.RawMessage {
 	return out
 }
 
-// Traces gives the ids of the traces, the newest first.
+// Traces returns the ids of the traces, newest first.
 func (d *Daemon) Traces() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -80,7 +80,7 @@ func (d *Daemon) Traces() []string {
 
 func (d *Daemon) receive() {
 	defer close(d.done)
-	buf := make([]byte, 64<<10) // a UDP datagram's limit, and X-Ray's of a document
+	buf := make([]byte, 64<<10) // the limit of a UDP datagram, and of X-Ray for a document
 	for {
 		n, _, err := d.conn.ReadFrom(buf)
 		if errors.Is(err, net.ErrClosed) {
@@ -92,8 +92,9 @@ func (d *Daemon) receive() {
 	}
 }
 
-// store keeps a datagram: a header line {"format":"json","version":1}, then one
-// document. What is neither is dropped, as the real daemon does.
+// store keeps the document of a datagram, which is a header line
+// {"format":"json","version":1}, then one document. It drops any other datagram, as
+// the real daemon does.
 func (d *Daemon) store(datagram []byte, at time.Time) {
 	header, document, ok := bytes.Cut(datagram, []byte("\n"))
 	var h struct {

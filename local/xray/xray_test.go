@@ -23,8 +23,14 @@ func TestKeepsDocumentsByTrace(t *testing.T) {
 	}
 	defer c.Close()
 	const header = `{"format":"json","version":1}` + "\n"
-	for _, s := range []string{"garbage", header + "garbage", header + `{"id":"no trace"}`,
-		header + `{"trace_id":"1-a","id":"1"}`, header + `{"trace_id":"1-b","id":"2"}`, header + `{"trace_id":"1-a","id":"3"}`} {
+	for _, s := range []string{
+		"garbage",
+		header + "garbage",
+		header + `{"id":"no trace"}`,
+		header + `{"trace_id":"1-a","id":"1"}`,
+		header + `{"trace_id":"1-b","id":"2"}`,
+		header + `{"trace_id":"1-a","id":"3"}`,
+	} {
 		fmt.Fprint(c, s)
 	}
 	for deadline := time.Now().Add(5 * time.Second); len(d.Trace("1-a")) < 2; time.Sleep(time.Millisecond) {

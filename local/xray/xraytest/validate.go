@@ -13,8 +13,8 @@ import (
 )
 
 // schemaJSON is version 1.0.0 of the schema that the X-Ray developer guide links to
-// ("X-Ray segment documents"), unchanged: its rule for cause, said to ask for more
-// than X-Ray does, is met by what Ragtime sends.
+// ("X-Ray segment documents"), unchanged. Its rule for cause is said to be stricter
+// than X-Ray; what Ragtime sends satisfies it.
 //
 //go:embed xray-segmentdocument-schema-v1.0.0.json
 var schemaJSON []byte
@@ -52,7 +52,7 @@ var loadSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	return c.Compile("xray.json")
 })
 
-// compileECMA compiles the schema's patterns, which write characters as ECMA-262 does.
+// compileECMA compiles a pattern of the schema, which escapes characters as ECMA-262 does: \uXXXX.
 func compileECMA(pattern string) (jsonschema.Regexp, error) {
 	r, err := regexp.Compile(unicodeEscape.ReplaceAllString(pattern, `\x{$1}`))
 	if err != nil {
