@@ -34,8 +34,8 @@ type StandIn struct {
 func API() *StandIn {
 	s := new(StandIn)
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/embeddings", embeddings)
-	mux.HandleFunc("POST "+chatPath, s.chat)
+	mux.HandleFunc("POST /v1/embeddings", handleEmbeddings)
+	mux.HandleFunc("POST "+chatPath, s.handleChat)
 	mux.HandleFunc("GET /v1/models", listModels)
 	mux.HandleFunc("/v1/embeddings", wrongMethod)
 	mux.HandleFunc(chatPath, wrongMethod)
@@ -96,14 +96,14 @@ func listModels(w http.ResponseWriter, _ *http.Request) {
 	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data})
 }
 
-func embeddings(w http.ResponseWriter, r *http.Request) {
+func handleEmbeddings(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	body, refused := readJSON(w, r)
 	if refused != nil {
 		refuse(w, *refused)
 		return
 	}
-	req, refused := parse(body)
+	req, refused := parseEmbeddings(body)
 	if refused != nil {
 		refuse(w, *refused)
 		return
@@ -112,7 +112,7 @@ func embeddings(w http.ResponseWriter, r *http.Request) {
 	for i, t := range req.texts {
 		data[i] = map[string]any{"object": "embedding", "index": i, "embedding": encode(Embed(t, req.dimensions), req.base64)}
 	}
-	accounting(w.Header(), req.model, req.tokens, start)
+	setUsageHeaders(w.Header(), req.model, req.tokens, start)
 	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data, "model": req.model,
 		"usage": map[string]int{"prompt_tokens": req.tokens, "total_tokens": req.tokens}})
 }
@@ -129,8 +129,8 @@ func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
 	return body, nil
 }
 
-// accounting sets the headers that tell of time and limits.
-func accounting(h http.Header, model string, tokens int, start time.Time) {
+// setUsageHeaders sets the headers that tell of time and limits.
+func setUsageHeaders(h http.Header, model string, tokens int, start time.Time) {
 	h.Set("Openai-Model", model)
 	h.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(start).Milliseconds(), 10))
 	h.Set("X-Ratelimit-Limit-Requests", "3000")

@@ -35,19 +35,19 @@ func (s *StandIn) SetPace(tokensPerSecond float64) {
 
 type pace struct{ bits atomic.Uint64 }
 
-func (p *pace) now() float64 { return math.Float64frombits(p.bits.Load()) }
+func (p *pace) tokensPerSecond() float64 { return math.Float64frombits(p.bits.Load()) }
 
 // meter counts what chat requests cost.
 type meter struct {
-	mu     sync.Mutex
-	billed Billed
-	asked  map[uint64]bool
-	recent []uint64 // those in asked, as a ring
-	next   int
+	mu       sync.Mutex
+	billed   Billed
+	requests map[uint64]bool
+	recent   []uint64 // those in asked, as a ring
+	next     int
 }
 
-// remembered is how many requests back a repeated one is noticed.
-const remembered = 1 << 16
+// maxRemembered is how many requests back a repeated one is noticed.
+const maxRemembered = 1 << 16
 
 var seed = maphash.MakeSeed()
 
@@ -66,31 +66,31 @@ func (m *meter) begin(r chatRequest) {
 	m.billed.Begun++
 	m.billed.Open++
 	m.billed.PromptTokens += r.promptTokens
-	if m.seen(h.Sum64()) {
+	if m.remember(h.Sum64()) {
 		m.billed.Repeated++
 	}
 }
 
-// seen tells whether a request was met before, and remembers it.
-func (m *meter) seen(request uint64) bool {
-	if m.asked[request] {
+// remember tells whether a request was met before, and remembers it.
+func (m *meter) remember(request uint64) bool {
+	if m.requests[request] {
 		return true
 	}
-	if m.asked == nil {
-		m.asked = map[uint64]bool{}
+	if m.requests == nil {
+		m.requests = map[uint64]bool{}
 	}
-	m.asked[request] = true
-	if len(m.recent) < remembered {
+	m.requests[request] = true
+	if len(m.recent) < maxRemembered {
 		m.recent = append(m.recent, request)
 		return false
 	}
-	delete(m.asked, m.recent[m.next])
+	delete(m.requests, m.recent[m.next])
 	m.recent[m.next] = request
-	m.next = (m.next + 1) % remembered
+	m.next = (m.next + 1) % maxRemembered
 	return false
 }
 
-func (m *meter) emitted(tokens int) {
+func (m *meter) addTokens(tokens int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.billed.CompletionTokens += tokens

@@ -8,9 +8,9 @@ import (
 
 const chatPath = "/v1/chat/completions"
 
-// chat answers POST /v1/chat/completions, as a stream or whole.
-func (s *StandIn) chat(w http.ResponseWriter, r *http.Request) {
-	c := &call{w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: "chatcmpl-" + requestID()[len("req_"):], pace: s.pace.now(), meter: &s.meter}
+// handleChat answers POST /v1/chat/completions, as a stream or whole.
+func (s *StandIn) handleChat(w http.ResponseWriter, r *http.Request) {
+	c := &call{w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: "chatcmpl-" + requestID()[len("req_"):], pace: s.pace.tokensPerSecond(), meter: &s.meter}
 	body, refused := readJSON(w, r)
 	if refused == nil {
 		c.chatRequest, refused = parseChat(body)
@@ -19,8 +19,8 @@ func (s *StandIn) chat(w http.ResponseWriter, r *http.Request) {
 		refuse(w, *refused)
 		return
 	}
-	c.pieces, c.finish = c.limit(reply(c.messages))
-	accounting(w.Header(), c.model, c.promptTokens, c.start)
+	c.pieces, c.finish = c.splitReply(reply(c.messages))
+	setUsageHeaders(w.Header(), c.model, c.promptTokens, c.start)
 	s.meter.begin(c.chatRequest)
 	defer func() { s.meter.end(c.completed) }()
 	f := faultOf(r)
@@ -32,7 +32,7 @@ func (s *StandIn) chat(w http.ResponseWriter, r *http.Request) {
 	case f.whole != nil:
 		f.whole(c)
 	default:
-		c.whole()
+		c.sendWhole()
 	}
 }
 
@@ -50,7 +50,7 @@ type call struct {
 
 	pieces    []piece // of the text
 	finish    string  // why it ends
-	made      int     // tokens so far
+	tokens    int     // tokens so far
 	completed bool    // all was sent
 }
 
@@ -60,11 +60,11 @@ type piece struct {
 	tokens int
 }
 
-// limit cuts a reply into pieces, and ends it where the request has it end.
-func (c *call) limit(text string) (pieces []piece, finish string) {
-	text = untilStop(text, c.stops)
+// splitReply cuts a reply into pieces, and ends it where the request has it end.
+func (c *call) splitReply(text string) (pieces []piece, finish string) {
+	text = cutAtStop(text, c.stops)
 	used := 0
-	for _, p := range split(text) {
+	for _, p := range splitTokens(text) {
 		if c.maxTokens > 0 && used+p.tokens > c.maxTokens {
 			return pieces, "length"
 		}
@@ -74,16 +74,16 @@ func (c *call) limit(text string) (pieces []piece, finish string) {
 	return pieces, "stop"
 }
 
-// make waits for as long as a piece takes, and bills it.
-func (c *call) make(p piece) bool {
+// produce waits for as long as a piece takes, and bills it.
+func (c *call) produce(p piece) bool {
 	if c.pace > 0 && !c.wait(time.Duration(float64(p.tokens)/c.pace*float64(time.Second))) {
 		return false
 	}
 	if c.r.Context().Err() != nil {
 		return false
 	}
-	c.made += p.tokens
-	c.meter.emitted(p.tokens)
+	c.tokens += p.tokens
+	c.meter.addTokens(p.tokens)
 	return true
 }
 
@@ -99,28 +99,28 @@ func (c *call) wait(d time.Duration) bool {
 	}
 }
 
-// hang waits until the client has left.
-func (c *call) hang() { <-c.r.Context().Done() }
+// waitForClient waits until the client has left.
+func (c *call) waitForClient() { <-c.r.Context().Done() }
 
 // usage is what the request cost so far.
 func (c *call) usage() map[string]any {
-	return map[string]any{"prompt_tokens": c.promptTokens, "completion_tokens": c.made, "total_tokens": c.promptTokens + c.made,
+	return map[string]any{"prompt_tokens": c.promptTokens, "completion_tokens": c.tokens, "total_tokens": c.promptTokens + c.tokens,
 		"prompt_tokens_details":     map[string]int{"cached_tokens": 0, "audio_tokens": 0},
 		"completion_tokens_details": map[string]int{"reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}}
 }
 
-// whole answers without streaming.
-func (c *call) whole() {
-	text, ok := c.makeAll(c.pieces)
+// sendWhole answers without streaming.
+func (c *call) sendWhole() {
+	text, ok := c.produceAll(c.pieces)
 	if ok {
-		c.answer(map[string]any{"content": text}, c.finish, c.usage())
+		c.sendCompletion(map[string]any{"content": text}, c.finish, c.usage())
 	}
 }
 
-// makeAll makes pieces, and gives their text.
-func (c *call) makeAll(pieces []piece) (text string, ok bool) {
+// produceAll makes pieces, and gives their text.
+func (c *call) produceAll(pieces []piece) (text string, ok bool) {
 	for _, p := range pieces {
-		if !c.make(p) {
+		if !c.produce(p) {
 			return "", false
 		}
 		text += p.text
@@ -142,8 +142,8 @@ func (c *call) completion(message map[string]any, finish string, usage any) map[
 	return out
 }
 
-// answer sends a completion.
-func (c *call) answer(message map[string]any, finish string, usage any) {
+// sendCompletion sends a completion.
+func (c *call) sendCompletion(message map[string]any, finish string, usage any) {
 	c.completed = json.NewEncoder(c.w).Encode(c.completion(message, finish, usage)) == nil && c.r.Context().Err() == nil
 }
 

@@ -267,14 +267,14 @@ func TestStreamToClient(t *testing.T) {
 			t.Errorf("%d tokens at 100 a second took %v, want at least %v", tokens, took, least)
 		}
 
-		waitFor(t, func() bool { return s.Billed().Open == 0 }) // the handler ends after its client has all
-		s.SetPace(0.001)                                        // the first token would come after 17 minutes
+		eventually(t, func() bool { return s.Billed().Open == 0 }) // the handler ends after its client has all
+		s.SetPace(0.001)                                           // the first token would come after 17 minutes
 		stream = service.NewStreaming(t.Context(), params)
 		if !stream.Next() || s.Billed().Open != 1 {
 			t.Fatalf("the second stream: %v, %+v", stream.Err(), s.Billed())
 		}
 		stream.Close()
-		waitFor(t, func() bool { return s.Billed().Open == 0 })
+		eventually(t, func() bool { return s.Billed().Open == 0 })
 		got := s.Billed()
 		if got.Begun != 2*(i+1) || got.Completed != i+1 || got.Repeated != 2*i+1 || got.CompletionTokens != tokens*(i+1) || got.PromptTokens != int(all.Usage.PromptTokens)*2*(i+1) {
 			t.Errorf("billed %+v after %d streams of %d tokens and as many that were left", got, i+1, tokens)

@@ -1,62 +1,62 @@
 package openai
 
-// tool is the call of a tool.
-func tool(arguments string) map[string]any {
+// toolCallJSON is the call of a tool.
+func toolCallJSON(arguments string) map[string]any {
 	return map[string]any{"index": 0, "id": "call_ragtime", "type": "function", "function": map[string]any{"name": "search_the_web", "arguments": arguments}}
 }
 
 const toolArguments = `{"query":"deductible"}`
 
-// toolCall streams a call of a tool: its name, then its arguments in two parts.
-func (c *call) toolCall() {
-	ok := c.begin() && c.event(map[string]any{"tool_calls": []any{tool("")}}, nil)
+// streamToolCall streams a call of a tool: its name, then its arguments in two parts.
+func (c *call) streamToolCall() {
+	ok := c.beginStream() && c.sendDelta(map[string]any{"tool_calls": []any{toolCallJSON("")}}, nil)
 	for _, part := range []string{toolArguments[:9], toolArguments[9:]} {
 		part := map[string]any{"index": 0, "function": map[string]any{"arguments": part}}
-		ok = ok && c.make(piece{"", 5}) && c.event(map[string]any{"tool_calls": []any{part}}, nil)
+		ok = ok && c.produce(piece{"", 5}) && c.sendDelta(map[string]any{"tool_calls": []any{part}}, nil)
 	}
 	if ok {
-		c.end("tool_calls", c.usage())
+		c.endStream("tool_calls", c.usage())
 	}
 }
 
-func (c *call) toolCallWhole() {
-	if c.make(piece{"", 10}) {
-		c.answer(map[string]any{"tool_calls": []any{tool(toolArguments)}}, "tool_calls", c.usage())
+func (c *call) sendToolCall() {
+	if c.produce(piece{"", 10}) {
+		c.sendCompletion(map[string]any{"tool_calls": []any{toolCallJSON(toolArguments)}}, "tool_calls", c.usage())
 	}
 }
 
 const refusalText = "I'm sorry, I can't help with that."
 
-// refusal streams what a model says that declines.
-func (c *call) refusal() {
-	ok := c.begin()
-	for _, p := range split(refusalText) {
-		ok = ok && c.make(p) && c.event(map[string]any{"refusal": p.text}, nil)
+// streamRefusal streams what a model says that declines.
+func (c *call) streamRefusal() {
+	ok := c.beginStream()
+	for _, p := range splitTokens(refusalText) {
+		ok = ok && c.produce(p) && c.sendDelta(map[string]any{"refusal": p.text}, nil)
 	}
 	if ok {
-		c.end("stop", c.usage())
+		c.endStream("stop", c.usage())
 	}
 }
 
-func (c *call) refusalWhole() {
-	if text, ok := c.makeAll(split(refusalText)); ok {
-		c.answer(map[string]any{"refusal": text}, "stop", c.usage())
+func (c *call) sendRefusal() {
+	if text, ok := c.produceAll(splitTokens(refusalText)); ok {
+		c.sendCompletion(map[string]any{"refusal": text}, "stop", c.usage())
 	}
 }
 
-// ended streams half of the text, and that it ends for a reason.
-func ended(reason string) func(*call) {
+// streamHalfUntil streams half of the text, and that it ends for a reason.
+func streamHalfUntil(reason string) func(*call) {
 	return func(c *call) {
-		if c.half() {
-			c.end(reason, c.usage())
+		if c.streamHalf() {
+			c.endStream(reason, c.usage())
 		}
 	}
 }
 
-func endedWhole(reason string) func(*call) {
+func sendHalfUntil(reason string) func(*call) {
 	return func(c *call) {
-		if text, ok := c.makeAll(c.firstHalf()); ok {
-			c.answer(map[string]any{"content": text}, reason, c.usage())
+		if text, ok := c.produceAll(c.firstHalf()); ok {
+			c.sendCompletion(map[string]any{"content": text}, reason, c.usage())
 		}
 	}
 }

@@ -34,9 +34,9 @@ func chatKind(name, meaning string, phase fault.Phase, stream, whole func(*call)
 	}}
 }
 
-// alive is the time between keep-alives, and between empty deltas. It is shorter
+// keepAliveInterval is the time between keep-alives, and between empty deltas. It is shorter
 // than any limit for silence.
-const alive = 100 * time.Millisecond
+const keepAliveInterval = 100 * time.Millisecond
 
 // chatFailures are the ways in which a chat completion fails. What a stream lacks
 // in its middle, an answer without streaming lacks in its JSON.
@@ -44,49 +44,51 @@ func chatFailures() []network.Kind {
 	const receive = fault.PhaseReceive
 	return []network.Kind{
 		chatKind("chat-silent-start", "the header and the role come, and no text", receive,
-			after((*call).begin, (*call).hang), after((*call).open, (*call).hang)),
+			inOrder((*call).beginStream, (*call).waitForClient), inOrder((*call).sendHeader, (*call).waitForClient)),
 		chatKind("chat-silent-middle", "half of the text comes, then nothing", receive,
-			after((*call).half, (*call).hang), after((*call).halfWhole, (*call).hang)),
+			inOrder((*call).streamHalf, (*call).waitForClient), inOrder((*call).sendHalfJSON, (*call).waitForClient)),
 		chatKind("chat-keep-alive", "keep-alives come, and no text", receive,
-			after((*call).header, (*call).keepAlive), after((*call).open, (*call).spaces)),
+			inOrder((*call).sendStreamHeader, (*call).streamKeepAlives), inOrder((*call).sendHeader, (*call).sendSpaces)),
 		chatKind("chat-keep-alive-middle", "half of the text comes, then keep-alives", receive,
-			after((*call).half, (*call).keepAlive), after((*call).halfWhole, (*call).spaces)),
+			inOrder((*call).streamHalf, (*call).streamKeepAlives), inOrder((*call).sendHalfJSON, (*call).sendSpaces)),
 		chatKind("chat-empty-deltas", "events without text come", receive,
-			after((*call).begin, (*call).emptyDeltas), after((*call).open, (*call).spaces)),
-		chatKind("chat-slow", "one token a second", receive, slowly((*call).streamAll), slowly((*call).whole)),
+			inOrder((*call).beginStream, (*call).streamEmptyDeltas), inOrder((*call).sendHeader, (*call).sendSpaces)),
+		chatKind("chat-slow", "one token a second", receive, atTokenASecond((*call).streamAll), atTokenASecond((*call).sendWhole)),
 		chatKind("chat-endless", "text comes as fast as it is taken, without end", receive,
-			after((*call).begin, (*call).endless), (*call).endlessWhole),
+			inOrder((*call).beginStream, (*call).streamEndless), (*call).sendEndless),
 		chatKind("chat-cut", "half of the text comes, then the stream ends without [DONE]", "",
-			after((*call).half, nothing), after((*call).halfWhole, nothing)),
+			inOrder((*call).streamHalf, stop), inOrder((*call).sendHalfJSON, stop)),
 		chatKind("chat-broken", "half of the text comes, then the connection or the stream is reset", "",
-			after((*call).half, broken), after((*call).halfWhole, broken)),
+			inOrder((*call).streamHalf, abort), inOrder((*call).sendHalfJSON, abort)),
 		chatKind("chat-no-done", "all of the text comes and why it ends, but no [DONE]", "",
-			func(c *call) { c.completed = c.begin() && c.texts(c.pieces) && c.event(map[string]any{}, c.finish) }, nil),
-		chatKind("chat-no-finish", "all of the text comes, but not why it ends", "", (*call).unfinished, without("finish_reason")),
+			func(c *call) {
+				c.completed = c.beginStream() && c.sendTexts(c.pieces) && c.sendDelta(map[string]any{}, c.finish)
+			}, nil),
+		chatKind("chat-no-finish", "all of the text comes, but not why it ends", "", (*call).streamWithoutFinish, sendWithout("finish_reason")),
 		chatKind("chat-error-start", "an error comes in the first text's place", "",
-			after((*call).begin, (*call).errorEvent), (*call).errorWhole),
+			inOrder((*call).beginStream, (*call).streamError), (*call).sendError),
 		chatKind("chat-error-middle", "half of the text comes, then an error", "",
-			after((*call).half, (*call).errorEvent), (*call).errorWhole),
+			inOrder((*call).streamHalf, (*call).streamError), (*call).sendError),
 		chatKind("chat-garbage", "half of the text comes, then an event that is no JSON, then the rest", "",
-			(*call).garbage, func(c *call) { c.raw(`{"id":`) }),
-		chatKind("chat-tool-call", "a call of a tool that nobody offered comes in the text's place", "", (*call).toolCall, (*call).toolCallWhole),
-		chatKind("chat-refusal", "a refusal comes in the text's place", "", (*call).refusal, (*call).refusalWhole),
-		chatKind("chat-content-filter", "half of the text comes, then finish_reason content_filter", "", ended("content_filter"), endedWhole("content_filter")),
-		chatKind("chat-length", "half of the text comes, then finish_reason length", "", ended("length"), endedWhole("length")),
+			(*call).streamGarbage, func(c *call) { c.sendRaw(`{"id":`) }),
+		chatKind("chat-tool-call", "a call of a tool that nobody offered comes in the text's place", "", (*call).streamToolCall, (*call).sendToolCall),
+		chatKind("chat-refusal", "a refusal comes in the text's place", "", (*call).streamRefusal, (*call).sendRefusal),
+		chatKind("chat-content-filter", "half of the text comes, then finish_reason content_filter", "", streamHalfUntil("content_filter"), sendHalfUntil("content_filter")),
+		chatKind("chat-length", "half of the text comes, then finish_reason length", "", streamHalfUntil("length"), sendHalfUntil("length")),
 		chatKind("chat-empty", "no text comes, then finish_reason stop", "",
-			after((*call).begin, func(c *call) { c.end("stop", c.usage()) }), func(c *call) { c.answer(map[string]any{"content": ""}, "stop", c.usage()) }),
+			inOrder((*call).beginStream, func(c *call) { c.endStream("stop", c.usage()) }), func(c *call) { c.sendCompletion(map[string]any{"content": ""}, "stop", c.usage()) }),
 		chatKind("chat-usage-missing", "all but the usage", "",
 			func(c *call) {
-				if c.begin() && c.texts(c.pieces) {
-					c.end(c.finish, nil)
+				if c.beginStream() && c.sendTexts(c.pieces) {
+					c.endStream(c.finish, nil)
 				}
-			}, without("usage")),
-		chatKind("chat-other-form", "JSON where a stream was asked for, and a stream where it was not", "", (*call).whole, (*call).streamAll),
+			}, sendWithout("usage")),
+		chatKind("chat-other-form", "JSON where a stream was asked for, and a stream where it was not", "", (*call).sendWhole, (*call).streamAll),
 	}
 }
 
-// after does a second thing once a first one is done.
-func after(first func(*call) bool, then func(*call)) func(*call) {
+// inOrder does a second thing once a first one is done.
+func inOrder(first func(*call) bool, then func(*call)) func(*call) {
 	return func(c *call) {
 		if first(c) {
 			then(c)
@@ -94,13 +96,13 @@ func after(first func(*call) bool, then func(*call)) func(*call) {
 	}
 }
 
-func nothing(*call) {}
+func stop(*call) {}
 
-// broken ends the connection in HTTP/1.1 and the stream in HTTP/2, in the middle.
-func broken(*call) { panic(http.ErrAbortHandler) }
+// abort ends the connection in HTTP/1.1 and the stream in HTTP/2, in the middle.
+func abort(*call) { panic(http.ErrAbortHandler) }
 
-// slowly is with a token a second.
-func slowly(then func(*call)) func(*call) {
+// atTokenASecond is with a token a second.
+func atTokenASecond(then func(*call)) func(*call) {
 	return func(c *call) {
 		c.pace = 1
 		then(c)
@@ -110,86 +112,86 @@ func slowly(then func(*call)) func(*call) {
 // firstHalf is half of the text, at least a piece of it.
 func (c *call) firstHalf() []piece { return c.pieces[:max(len(c.pieces)/2, min(1, len(c.pieces)))] }
 
-// half streams half of the text.
-func (c *call) half() bool { return c.begin() && c.texts(c.firstHalf()) }
+// streamHalf streams half of the text.
+func (c *call) streamHalf() bool { return c.beginStream() && c.sendTexts(c.firstHalf()) }
 
-// open sends the header of an answer without streaming.
-func (c *call) open() bool {
+// sendHeader sends the header of an answer without streaming.
+func (c *call) sendHeader() bool {
 	c.w.WriteHeader(http.StatusOK)
 	return c.control.Flush() == nil
 }
 
-// halfWhole sends an answer's JSON, the whole of which was paid for, up to the
+// sendHalfJSON sends an answer's JSON, the whole of which was paid for, up to the
 // middle of its text.
-func (c *call) halfWhole() bool {
-	text, ok := c.makeAll(c.pieces)
+func (c *call) sendHalfJSON() bool {
+	text, ok := c.produceAll(c.pieces)
 	if !ok {
 		return false
 	}
 	body, err := json.Marshal(c.completion(map[string]any{"content": text}, c.finish, c.usage()))
-	return err == nil && c.raw(string(body[:len(body)/2]))
+	return err == nil && c.sendRaw(string(body[:len(body)/2]))
 }
 
-// each sends the same until the client leaves.
-func (c *call) each(text string) {
-	for c.raw(text) && c.wait(alive) {
+// repeat sends the same until the client leaves.
+func (c *call) repeat(text string) {
+	for c.sendRaw(text) && c.wait(keepAliveInterval) {
 	}
 }
 
-func (c *call) keepAlive() { c.each(": keep-alive\n\n") }
+func (c *call) streamKeepAlives() { c.repeat(": keep-alive\n\n") }
 
-// spaces are what servers send in the place of keep-alives where no stream was asked for.
-func (c *call) spaces() { c.each(" ") }
+// sendSpaces are what servers send in the place of keep-alives where no stream was asked for.
+func (c *call) sendSpaces() { c.repeat(" ") }
 
-func (c *call) emptyDeltas() {
-	for c.event(map[string]any{"content": ""}, nil) && c.wait(alive) {
+func (c *call) streamEmptyDeltas() {
+	for c.sendDelta(map[string]any{"content": ""}, nil) && c.wait(keepAliveInterval) {
 	}
 }
 
-// endless sends text without end, and bills it.
-func (c *call) endless() {
-	for c.texts([]piece{{" and so on", 3}}) {
+// streamEndless sends text without end, and bills it.
+func (c *call) streamEndless() {
+	for c.sendTexts([]piece{{" and so on", 3}}) {
 	}
 }
 
-func (c *call) endlessWhole() {
-	ok := c.raw(`{"choices":[{"message":{"content":"`)
-	for p := (piece{" and so on", 3}); ok && c.make(p); {
-		ok = c.raw(p.text)
+func (c *call) sendEndless() {
+	ok := c.sendRaw(`{"choices":[{"message":{"content":"`)
+	for p := (piece{" and so on", 3}); ok && c.produce(p); {
+		ok = c.sendRaw(p.text)
 	}
 }
 
-// failure is an error as OpenAI sends it in a stream.
-var failure = map[string]any{"error": map[string]any{
+// serverError is an error as OpenAI sends it in a stream.
+var serverError = map[string]any{"error": map[string]any{
 	"message": "The server had an error while processing your request. Sorry about that!", "type": "server_error", "param": nil, "code": nil}}
 
-func (c *call) errorEvent() { c.data(failure) }
+func (c *call) streamError() { c.sendData(serverError) }
 
-// errorWhole is an error with status 200, as gateways give that had sent the header before.
-func (c *call) errorWhole() {
-	if c.open() {
-		json.NewEncoder(c.w).Encode(failure)
+// sendError is an error with status 200, as gateways give that had sent the header before.
+func (c *call) sendError() {
+	if c.sendHeader() {
+		json.NewEncoder(c.w).Encode(serverError)
 	}
 }
 
-func (c *call) garbage() {
+func (c *call) streamGarbage() {
 	half := c.firstHalf()
-	if c.begin() && c.texts(half) && c.raw("data: {\"id\":\n\n") && c.texts(c.pieces[len(half):]) {
-		c.end(c.finish, c.usage())
+	if c.beginStream() && c.sendTexts(half) && c.sendRaw("data: {\"id\":\n\n") && c.sendTexts(c.pieces[len(half):]) {
+		c.endStream(c.finish, c.usage())
 	}
 }
 
-// unfinished is a stream that says nowhere why the text ends.
-func (c *call) unfinished() {
-	if c.begin() && c.texts(c.pieces) {
-		c.completed = c.raw("data: [DONE]\n\n")
+// streamWithoutFinish is a stream that says nowhere why the text ends.
+func (c *call) streamWithoutFinish() {
+	if c.beginStream() && c.sendTexts(c.pieces) {
+		c.completed = c.sendRaw("data: [DONE]\n\n")
 	}
 }
 
-// without answers without a member.
-func without(member string) func(*call) {
+// sendWithout answers without a member.
+func sendWithout(member string) func(*call) {
 	return func(c *call) {
-		text, ok := c.makeAll(c.pieces)
+		text, ok := c.produceAll(c.pieces)
 		if !ok {
 			return
 		}

@@ -180,7 +180,7 @@ func TestChatFaults(t *testing.T) {
 				if tt.ends == "open" {
 					stillOpen(t, resp.Body, strings.Contains(k.Name, "silent"))
 				}
-				waitFor(t, func() bool { return s.Billed().Open == 0 })
+				eventually(t, func() bool { return s.Billed().Open == 0 })
 				after := s.Billed()
 				if after.Begun != before.Begun+1 || streams && tt.tokens >= 0 && after.CompletionTokens != before.CompletionTokens+tt.tokens {
 					t.Errorf("billed %+v after %+v, want %d more tokens", after, before, tt.tokens)
@@ -227,7 +227,7 @@ func stillOpen(t *testing.T, body io.ReadCloser, silent bool) {
 	}
 }
 
-func waitFor(t *testing.T, done func() bool) {
+func eventually(t *testing.T, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {

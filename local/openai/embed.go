@@ -34,11 +34,11 @@ const (
 func Embed(text string, dimensions int) []float32 {
 	f := features{}
 	f.add(text)
-	sums := f.hashed(dimensions)
+	sums := f.sumAtPlaces(dimensions)
 	means, known := meaning.Of(text)
 	means = means[:min(len(means), dimensions/2)]
 	share := meaningShare * known * known
-	if square(sums) == 0 {
+	if sumOfSquares(sums) == 0 {
 		share = 1
 	}
 	scaleTo(sums, math.Sqrt(1-share))
@@ -46,7 +46,7 @@ func Embed(text string, dimensions int) []float32 {
 	for i, x := range means {
 		sums[dimensions-len(means)+i] += x
 	}
-	if square(sums) == 0 {
+	if sumOfSquares(sums) == 0 {
 		sums[0] = 1 // no features: OpenAI never answers with a zero vector
 	}
 	scaleTo(sums, 1)
@@ -77,7 +77,7 @@ func (f features) add(text string) {
 	var beforeWeight float64
 	for run := range words.Runs(text) {
 		if run.Unspaced {
-			f.dense(run.Text)
+			f.addDense(run.Text)
 			before = 0
 			continue
 		}
@@ -88,11 +88,11 @@ func (f features) add(text string) {
 			f.count(mix(before)+h, pairWeight*math.Sqrt(weight*beforeWeight))
 		}
 		before, beforeWeight = h, weight
-		f.grams(run.Text, weight)
+		f.addGrams(run.Text, weight)
 	}
 }
 
-func (f features) dense(run []byte) {
+func (f features) addDense(run []byte) {
 	for pair := range words.Pairs(run) {
 		f.count(hash(pairKind, pair), 1)
 	}
@@ -103,9 +103,9 @@ func (f features) dense(run []byte) {
 	}
 }
 
-// grams are a word's pieces of 3 to 5 characters, its ends marked: what words of
+// addGrams are a word's pieces of 3 to 5 characters, its ends marked: what words of
 // one stem share.
-func (f features) grams(word []byte, weight float64) {
+func (f features) addGrams(word []byte, weight float64) {
 	marked := make([]byte, 0, 32)
 	marked = append(marked, '<')
 	marked = append(marked, word...)
@@ -138,8 +138,8 @@ func wordWeight(word []byte) float64 {
 	return 1 - math.Exp(-n*n)
 }
 
-// hashed sums the features up at their places.
-func (f features) hashed(dimensions int) []float64 {
+// sumAtPlaces sums the features up at their places.
+func (f features) sumAtPlaces(dimensions int) []float64 {
 	sums := make([]float64, dimensions)
 	for h, seen := range f {
 		x := math.Round(seen.weight * (1 + math.Log(float64(seen.count))) * scale)
@@ -175,9 +175,9 @@ func mix(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-// square is the sum of squares. The conversion keeps processors from fusing
+// sumOfSquares is the sum of squares. The conversion keeps processors from fusing
 // multiplication and addition, which would round once less.
-func square(v []float64) float64 {
+func sumOfSquares(v []float64) float64 {
 	sum := 0.0
 	for _, x := range v {
 		sum += float64(x * x)
@@ -187,7 +187,7 @@ func square(v []float64) float64 {
 
 // scaleTo gives a vector a length; one of zeros stays.
 func scaleTo(v []float64, length float64) {
-	was := math.Sqrt(square(v))
+	was := math.Sqrt(sumOfSquares(v))
 	if was == 0 {
 		return
 	}

@@ -24,15 +24,15 @@ func failures() []network.Kind {
 		refused("quota-exhausted", "429, the account has nothing left", apiError{http.StatusTooManyRequests, "You exceeded your current quota, please check your plan and billing details. For more information on this error, read the docs: https://platform.openai.com/docs/guides/error-codes/api-errors.", "insufficient_quota", "", "insufficient_quota"}, ""),
 		refused("unauthorized", "401, the key is wrong", apiError{http.StatusUnauthorized, "Incorrect API key provided: sk-xxxxx. You can find your API key at https://platform.openai.com/account/api-keys.", "invalid_request_error", "", "invalid_api_key"}, ""),
 		refused("server-error", "500, as OpenAI words it", apiError{http.StatusInternalServerError, "The server had an error while processing your request. Sorry about that!", "server_error", "", ""}, ""),
-		{Name: "truncated", Meaning: "200 whose JSON breaks off in the middle", Wrap: spoil(func(body []byte) []byte { return body[:len(body)/2] })},
-		spoiled("wrong-count", "one embedding fewer than inputs", func(data []embedding) []embedding { return data[:len(data)-1] }),
-		spoiled("wrong-order", "every embedding says that it is of the input with index 1", each(func(e embedding) { e["index"] = 1 })),
-		spoiled("permuted", "embeddings in another order than the inputs, their indexes right: the API allows it", func(data []embedding) []embedding {
+		{Name: "truncated", Meaning: "200 whose JSON breaks off in the middle", Wrap: changeBody(func(body []byte) []byte { return body[:len(body)/2] })},
+		changeEmbeddings("wrong-count", "one embedding fewer than inputs", func(data []embedding) []embedding { return data[:len(data)-1] }),
+		changeEmbeddings("wrong-order", "every embedding says that it is of the input with index 1", eachEmbedding(func(e embedding) { e["index"] = 1 })),
+		changeEmbeddings("permuted", "embeddings in another order than the inputs, their indexes right: the API allows it", func(data []embedding) []embedding {
 			return append(data[1:len(data):len(data)], data[0])
 		}),
-		spoiled("wrong-dimension", "embeddings one dimension short", each(func(e embedding) { e.change(func(v []float32) []float32 { return v[1:] }) })),
-		spoiled("not-finite", "an embedding has a place that is not a number", each(func(e embedding) {
-			e.change(func(v []float32) []float32 { v[0] = float32(math.NaN()); return v })
+		changeEmbeddings("wrong-dimension", "embeddings one dimension short", eachEmbedding(func(e embedding) { e.changeVector(func(v []float32) []float32 { return v[1:] }) })),
+		changeEmbeddings("not-finite", "an embedding has a place that is not a number", eachEmbedding(func(e embedding) {
+			e.changeVector(func(v []float32) []float32 { v[0] = float32(math.NaN()); return v })
 		})),
 	}
 }
@@ -53,8 +53,8 @@ func refused(name, meaning string, e apiError, retryAfter string) network.Kind {
 	}}
 }
 
-// spoil changes the body of what the API answers with 200.
-func spoil(change func([]byte) []byte) func(http.Handler) http.Handler {
+// changeBody changes the body of what the API answers with 200.
+func changeBody(change func([]byte) []byte) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			status, header, body := network.Capture(next, r)
@@ -69,9 +69,9 @@ func spoil(change func([]byte) []byte) func(http.Handler) http.Handler {
 	}
 }
 
-// spoiled changes the embeddings of an answer that has some.
-func spoiled(name, meaning string, change func([]embedding) []embedding) network.Kind {
-	return network.Kind{Name: name, Meaning: meaning, Wrap: spoil(func(body []byte) []byte {
+// changeEmbeddings changes the embeddings of an answer that has some.
+func changeEmbeddings(name, meaning string, change func([]embedding) []embedding) network.Kind {
+	return network.Kind{Name: name, Meaning: meaning, Wrap: changeBody(func(body []byte) []byte {
 		var answer map[string]json.RawMessage
 		var data []embedding
 		if json.Unmarshal(body, &answer) != nil || json.Unmarshal(answer["data"], &data) != nil || len(data) == 0 || data[0]["embedding"] == nil {
@@ -82,7 +82,7 @@ func spoiled(name, meaning string, change func([]embedding) []embedding) network
 	})}
 }
 
-func each(change func(embedding)) func([]embedding) []embedding {
+func eachEmbedding(change func(embedding)) func([]embedding) []embedding {
 	return func(data []embedding) []embedding {
 		for _, e := range data {
 			change(e)
@@ -94,8 +94,8 @@ func each(change func(embedding)) func([]embedding) []embedding {
 // embedding is one of an answer's data.
 type embedding map[string]any
 
-// change changes the vector, in the format that it has.
-func (e embedding) change(change func([]float32) []float32) {
+// changeVector changes the vector, in the format that it has.
+func (e embedding) changeVector(change func([]float32) []float32) {
 	text, asBase64 := e["embedding"].(string)
 	if asBase64 {
 		e["embedding"] = encode(change(decode(text)), true)

@@ -12,13 +12,13 @@ import (
 	"ragtime/local/network"
 )
 
-// datum is an embedding of an answer, decoded from either format.
-type datum struct {
+// answerEmbedding is an embedding of an answer, decoded from either format.
+type answerEmbedding struct {
 	Index     int
 	Embedding json.RawMessage
 }
 
-func (d datum) vector(t *testing.T) []float32 {
+func (d answerEmbedding) vector(t *testing.T) []float32 {
 	var text string
 	if json.Unmarshal(d.Embedding, &text) == nil {
 		return decode(text)
@@ -46,12 +46,12 @@ func TestFaults(t *testing.T) {
 		"unauthorized":      {401, "invalid_api_key", "invalid_request_error", ""},
 		"server-error":      {500, "", "server_error", ""},
 	}
-	bodies := map[string]func(t *testing.T, data []datum, format string) bool{
-		"wrong-count": func(t *testing.T, data []datum, _ string) bool { return len(data) == 2 },
-		"wrong-order": func(t *testing.T, data []datum, _ string) bool {
-			return len(data) == 3 && !slices.ContainsFunc(data, func(d datum) bool { return d.Index != 1 })
+	bodies := map[string]func(t *testing.T, data []answerEmbedding, format string) bool{
+		"wrong-count": func(t *testing.T, data []answerEmbedding, _ string) bool { return len(data) == 2 },
+		"wrong-order": func(t *testing.T, data []answerEmbedding, _ string) bool {
+			return len(data) == 3 && !slices.ContainsFunc(data, func(d answerEmbedding) bool { return d.Index != 1 })
 		},
-		"permuted": func(t *testing.T, data []datum, _ string) bool {
+		"permuted": func(t *testing.T, data []answerEmbedding, _ string) bool {
 			for i, d := range data {
 				if d.Index != (i+1)%3 || !slices.Equal(d.vector(t), Embed(inputs[d.Index], 1536)) {
 					return false
@@ -59,8 +59,8 @@ func TestFaults(t *testing.T) {
 			}
 			return len(data) == 3
 		},
-		"wrong-dimension": func(t *testing.T, data []datum, _ string) bool { return len(data[2].vector(t)) == 1535 },
-		"not-finite": func(t *testing.T, data []datum, format string) bool {
+		"wrong-dimension": func(t *testing.T, data []answerEmbedding, _ string) bool { return len(data[2].vector(t)) == 1535 },
+		"not-finite": func(t *testing.T, data []answerEmbedding, format string) bool {
 			if format == "float" {
 				return strings.HasPrefix(string(data[0].Embedding), "[1e999,")
 			}
@@ -88,7 +88,7 @@ func TestFaults(t *testing.T) {
 					t.Fatal(err)
 				}
 				var got struct {
-					Data  []datum
+					Data  []answerEmbedding
 					Error struct{ Message, Type, Code string }
 				}
 				broken := json.Unmarshal(raw, &got) != nil

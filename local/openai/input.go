@@ -7,16 +7,16 @@ import (
 	"github.com/tiktoken-go/tokenizer/codec"
 )
 
-// texts reads input: a string, an array of strings, an array of token numbers,
+// readInput reads input: a string, an array of strings, an array of token numbers,
 // or an array of those. counts has the length of each input of tokens, and 0 for
 // one that is text and not counted yet.
-func texts(raw json.RawMessage) (texts []string, counts []int, refused *apiError) {
-	invalid := bad("input", "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.")
+func readInput(raw json.RawMessage) (texts []string, counts []int, refused *apiError) {
+	invalid := invalidRequest("input", "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.")
 	var list []json.RawMessage
 	var one string
 	switch {
 	case len(raw) == 0:
-		return nil, nil, bad("input", "Missing required parameter: 'input'.")
+		return nil, nil, invalidRequest("input", "Missing required parameter: 'input'.")
 	case json.Unmarshal(raw, &one) == nil && raw[0] == '"':
 		list = []json.RawMessage{raw}
 	case json.Unmarshal(raw, &list) != nil || len(list) == 0:
@@ -26,7 +26,7 @@ func texts(raw json.RawMessage) (texts []string, counts []int, refused *apiError
 		list = []json.RawMessage{raw}
 	}
 	if len(list) > maxInputs {
-		return nil, nil, bad("input", "Invalid 'input': array too long. Expected an array with maximum length %d, but got an array with length %d instead.", maxInputs, len(list))
+		return nil, nil, invalidRequest("input", "Invalid 'input': array too long. Expected an array with maximum length %d, but got an array with length %d instead.", maxInputs, len(list))
 	}
 	texts, counts = make([]string, len(list)), make([]int, len(list))
 	for i, r := range list {

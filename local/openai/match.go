@@ -13,20 +13,20 @@ import (
 // How statements are compared with a question. The shares and the limits are
 // chosen by measuring (TestSamplesAreAnswered, TestUnknownIsSaid).
 const (
-	meantShare     = 0.9  // of a likeness, what texts mean, in English; the rest is their words, as in Embed
-	aboutShare     = 0.75 // of a statement's likeness, its surroundings'
-	termsShare     = 0.4  // of a score, the question's terms that the statement has; the rest is likeness
-	nearTerm       = 0.5  // of a term's weight, where only the surroundings have it
-	leastScore     = 0.14 // of an answer's first statement: the samples' least is 0.2, of what they do not say 0.1
-	nextScore      = 0.75 // of an answer's other statements, as a share of the first one's
-	again          = 0.8  // of the score of a statement whose passage is cited already
-	mostStatements = 3
+	meaningLikeness = 0.9  // of a likeness, what texts mean, in English; the rest is their words, as in Embed
+	aboutShare      = 0.75 // of a statement's likeness, its surroundings'
+	termsShare      = 0.4  // of a score, the question's terms that the statement has; the rest is likeness
+	nearTerm        = 0.5  // of a term's weight, where only the surroundings have it
+	leastScore      = 0.14 // of an answer's first statement: the samples' least is 0.2, of what they do not say 0.1
+	nextScore       = 0.75 // of an answer's other statements, as a share of the first one's
+	repeatFactor    = 0.8  // of the score of a statement whose passage is cited already
+	mostStatements  = 3
 )
 
-// best gives the indexes of the one to three statements that match the question
+// bestStatements gives the indexes of the one to three statements that match the question
 // best, best first; none where nothing matches.
-func best(question string, all []statement) (out []int) {
-	scores := score(question, all)
+func bestStatements(question string, all []statement) (out []int) {
+	scores := scoreStatements(question, all)
 	least := leastScore
 	cited := map[int]bool{}
 	for len(out) < mostStatements {
@@ -37,7 +37,7 @@ func best(question string, all []statement) (out []int) {
 			}
 			s := scores[i]
 			if cited[all[i].passage] {
-				s *= again
+				s *= repeatFactor
 			}
 			if s > least {
 				next, least = i, s
@@ -53,8 +53,8 @@ func best(question string, all []statement) (out []int) {
 	return out
 }
 
-// score says how well each statement answers a question, from 0 to 1.
-func score(question string, all []statement) []float64 {
+// scoreStatements says how well each statement answers a question, from 0 to 1.
+func scoreStatements(question string, all []statement) []float64 {
 	asked := slices.Sorted(maps.Keys(terms(question)))
 	said := make([]map[string]bool, len(all))
 	around := make([]map[string]bool, len(all))
@@ -74,7 +74,7 @@ func score(question string, all []statement) []float64 {
 		weights[t] = math.Sqrt(termWeight(term)) * math.Log(1+(float64(len(all))-n+0.5)/(n+0.5))
 		sum += weights[t]
 	}
-	wanted := look(question)
+	wanted := represent(question)
 	out := make([]float64, len(all))
 	for i, s := range all {
 		shared := 0.0
@@ -89,7 +89,7 @@ func score(question string, all []statement) []float64 {
 		if sum > 0 {
 			shared /= sum
 		}
-		like := (1-aboutShare)*wanted.like(look(s.text)) + aboutShare*wanted.like(look(s.about))
+		like := (1-aboutShare)*wanted.similarity(represent(s.text)) + aboutShare*wanted.similarity(represent(s.about))
 		out[i] = termsShare*shared + (1-termsShare)*like
 	}
 	return out
@@ -113,34 +113,34 @@ func termWeight(term string) float64 {
 	return wordWeight([]byte(term))
 }
 
-// looks is what two texts are compared by.
-type looks struct {
-	words []float64 // features, hashed
-	meant []float64
-	share float64 // that the meaning has of a likeness to a text that is known alike
+// representation is what two texts are compared by.
+type representation struct {
+	words   []float64 // features, hashed
+	meaning []float64
+	share   float64 // that the meaning has of a likeness to a text that is known alike
 }
 
 // enough places that features of a sentence seldom meet.
 const wordPlaces = 2048
 
-func look(text string) looks {
+func represent(text string) representation {
 	f := features{}
 	f.add(text)
-	l := looks{words: f.hashed(wordPlaces)}
+	l := representation{words: f.sumAtPlaces(wordPlaces)}
 	var known float64
-	l.meant, known = meaning.Of(text)
-	l.share = meantShare * known * known
+	l.meaning, known = meaning.Of(text)
+	l.share = meaningLikeness * known * known
 	scaleTo(l.words, 1)
-	scaleTo(l.meant, 1)
+	scaleTo(l.meaning, 1)
 	return l
 }
 
-// like is the cosine of the two together.
-func (l looks) like(other looks) float64 {
-	return math.Sqrt((1-l.share)*(1-other.share))*product(l.words, other.words) + math.Sqrt(l.share*other.share)*product(l.meant, other.meant)
+// similarity is the cosine of the two together.
+func (l representation) similarity(other representation) float64 {
+	return math.Sqrt((1-l.share)*(1-other.share))*dotProduct(l.words, other.words) + math.Sqrt(l.share*other.share)*dotProduct(l.meaning, other.meaning)
 }
 
-func product(a, b []float64) float64 {
+func dotProduct(a, b []float64) float64 {
 	sum := 0.0
 	for i, x := range a {
 		sum += float64(x * b[i])

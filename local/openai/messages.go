@@ -21,22 +21,22 @@ type messageInput struct {
 
 var roles = []string{"system", "assistant", "user", "function", "tool", "developer"}
 
-// read checks the messages.
-func (in *chatInput) read() ([]message, *apiError) {
+// readMessages checks the messages.
+func (in *chatInput) readMessages() ([]message, *apiError) {
 	if in.Messages == nil {
-		return nil, invalid("messages", "missing_required_parameter", "Missing required parameter: 'messages'.")
+		return nil, invalidRequestCode("messages", "missing_required_parameter", "Missing required parameter: 'messages'.")
 	}
 	if len(*in.Messages) == 0 {
-		return nil, invalid("messages", "empty_array", "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.")
+		return nil, invalidRequestCode("messages", "empty_array", "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.")
 	}
 	var out []message
 	for i, m := range *in.Messages {
 		at := fmt.Sprintf("messages[%d]", i)
 		if m.Role == nil {
-			return nil, invalid(at+".role", "missing_required_parameter", "Missing required parameter: '%s.role'.", at)
+			return nil, invalidRequestCode(at+".role", "missing_required_parameter", "Missing required parameter: '%s.role'.", at)
 		}
 		if !slices.Contains(roles, *m.Role) {
-			return nil, invalid(at+".role", "invalid_value", "Invalid value: '%s'. Supported values are: '%s', and '%s'.", *m.Role,
+			return nil, invalidRequestCode(at+".role", "invalid_value", "Invalid value: '%s'. Supported values are: '%s', and '%s'.", *m.Role,
 				strings.Join(roles[:len(roles)-1], "', '"), roles[len(roles)-1])
 		}
 		text, refused := m.text(at + ".content")
@@ -54,7 +54,7 @@ func (m messageInput) text(at string) (string, *apiError) {
 		if *m.Role == "assistant" && len(m.ToolCalls) > 0 {
 			return "", nil
 		}
-		return "", invalid(at, "invalid_type", "Invalid value for 'content': expected a string, got null.")
+		return "", invalidRequestCode(at, "invalid_type", "Invalid value for 'content': expected a string, got null.")
 	}
 	var text string
 	if json.Unmarshal(m.Content, &text) == nil {
@@ -62,11 +62,11 @@ func (m messageInput) text(at string) (string, *apiError) {
 	}
 	var parts []struct{ Type, Text string }
 	if json.Unmarshal(m.Content, &parts) != nil || len(parts) == 0 {
-		return "", invalid(at, "invalid_type", "Invalid type for '%s': expected one of a string or array of objects.", at)
+		return "", invalidRequestCode(at, "invalid_type", "Invalid type for '%s': expected one of a string or array of objects.", at)
 	}
 	for i, p := range parts {
 		if p.Type != "text" {
-			return "", invalid(fmt.Sprintf("%s[%d].type", at, i), "invalid_value", "Invalid value: '%s'. Supported values are: 'text'.", p.Type)
+			return "", invalidRequestCode(fmt.Sprintf("%s[%d].type", at, i), "invalid_value", "Invalid value: '%s'. Supported values are: 'text'.", p.Type)
 		}
 		text += p.Text
 	}

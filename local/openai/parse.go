@@ -28,8 +28,8 @@ var models = map[string]struct {
 	"text-embedding-ada-002": {1536, false},
 }
 
-// request is a checked embeddings request.
-type request struct {
+// embeddingsRequest is a checked embeddings request.
+type embeddingsRequest struct {
 	texts      []string
 	model      string
 	dimensions int
@@ -37,12 +37,12 @@ type request struct {
 	tokens     int
 }
 
-func bad(param, format string, args ...any) *apiError {
+func invalidRequest(param, format string, args ...any) *apiError {
 	return &apiError{http.StatusBadRequest, fmt.Sprintf(format, args...), "invalid_request_error", param, ""}
 }
 
-// parse reads and checks a request as OpenAI does.
-func parse(body []byte) (request, *apiError) {
+// parseEmbeddings reads and checks a request as OpenAI does.
+func parseEmbeddings(body []byte) (embeddingsRequest, *apiError) {
 	var in struct {
 		Input          json.RawMessage `json:"input"`
 		Model          string          `json:"model"`
@@ -51,37 +51,37 @@ func parse(body []byte) (request, *apiError) {
 		User           *string         `json:"user"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return request{}, bad("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
+		return embeddingsRequest{}, invalidRequest("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
 	}
 	if in.Model == "" {
-		return request{}, bad("", "you must provide a model parameter")
+		return embeddingsRequest{}, invalidRequest("", "you must provide a model parameter")
 	}
 	model, ok := models[in.Model]
 	if !ok {
-		return request{}, &apiError{http.StatusNotFound, fmt.Sprintf("The model `%s` does not exist or you do not have access to it.", in.Model), "invalid_request_error", "", "model_not_found"}
+		return embeddingsRequest{}, &apiError{http.StatusNotFound, fmt.Sprintf("The model `%s` does not exist or you do not have access to it.", in.Model), "invalid_request_error", "", "model_not_found"}
 	}
-	out := request{model: in.Model, dimensions: model.dimensions}
+	out := embeddingsRequest{model: in.Model, dimensions: model.dimensions}
 	if d := in.Dimensions; d != nil {
 		switch {
 		case !model.shortens:
-			return request{}, bad("", "This model does not support specifying dimensions.")
+			return embeddingsRequest{}, invalidRequest("", "This model does not support specifying dimensions.")
 		case *d < 1:
-			return request{}, bad("dimensions", "%d is less than the minimum of 1 - 'dimensions'", *d)
+			return embeddingsRequest{}, invalidRequest("dimensions", "%d is less than the minimum of 1 - 'dimensions'", *d)
 		case *d > model.dimensions:
-			return request{}, bad("dimensions", "Invalid value for 'dimensions' = %d. Must be less than or equal to %d.", *d, model.dimensions)
+			return embeddingsRequest{}, invalidRequest("dimensions", "Invalid value for 'dimensions' = %d. Must be less than or equal to %d.", *d, model.dimensions)
 		}
 		out.dimensions = *d
 	}
 	if f := in.EncodingFormat; f != nil {
 		if *f != "float" && *f != "base64" {
-			return request{}, bad("encoding_format", "Invalid value: '%s'. Supported values are: 'float' and 'base64'.", *f)
+			return embeddingsRequest{}, invalidRequest("encoding_format", "Invalid value: '%s'. Supported values are: 'float' and 'base64'.", *f)
 		}
 		out.base64 = *f == "base64"
 	}
 	var refused *apiError
 	var counts []int
-	if out.texts, counts, refused = texts(in.Input); refused != nil {
-		return request{}, refused
+	if out.texts, counts, refused = readInput(in.Input); refused != nil {
+		return embeddingsRequest{}, refused
 	}
 	for i, t := range out.texts {
 		n := counts[i]
@@ -89,12 +89,12 @@ func parse(body []byte) (request, *apiError) {
 			n = chunk.Count(t)
 		}
 		if n > maxInputTokens {
-			return request{}, bad("", "This model's maximum context length is %d tokens, however you requested %d tokens (%d in your prompt; 0 for the completion). Please reduce your prompt; or completion length.", maxInputTokens, n, n)
+			return embeddingsRequest{}, invalidRequest("", "This model's maximum context length is %d tokens, however you requested %d tokens (%d in your prompt; 0 for the completion). Please reduce your prompt; or completion length.", maxInputTokens, n, n)
 		}
 		out.tokens += n
 	}
 	if out.tokens > maxRequestTokens {
-		return request{}, &apiError{http.StatusBadRequest, fmt.Sprintf("Requested %d tokens, max %d tokens per request", out.tokens, maxRequestTokens), "max_tokens_per_request", "", "max_tokens_per_request"}
+		return embeddingsRequest{}, &apiError{http.StatusBadRequest, fmt.Sprintf("Requested %d tokens, max %d tokens per request", out.tokens, maxRequestTokens), "max_tokens_per_request", "", "max_tokens_per_request"}
 	}
 	return out, nil
 }

@@ -44,17 +44,17 @@ type chatInput struct {
 	Logprobs   bool            `json:"logprobs"`
 }
 
-// ignored are parameters that change nothing here. Tools may be offered; the
+// ignoredParameters are parameters that change nothing here. Tools may be offered; the
 // stand-in calls none.
-var ignored = []string{"user", "seed", "store", "metadata", "service_tier", "presence_penalty", "frequency_penalty", "logit_bias", "parallel_tool_calls",
+var ignoredParameters = []string{"user", "seed", "store", "metadata", "service_tier", "presence_penalty", "frequency_penalty", "logit_bias", "parallel_tool_calls",
 	"prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity", "modalities", "top_logprobs"}
 
-// with are those of chatInput.
-var with = []string{"model", "messages", "max_tokens", "max_completion_tokens", "n", "temperature", "top_p", "reasoning_effort", "stop", "stream", "stream_options",
+// knownParameters are those of chatInput.
+var knownParameters = []string{"model", "messages", "max_tokens", "max_completion_tokens", "n", "temperature", "top_p", "reasoning_effort", "stop", "stream", "stream_options",
 	"response_format", "tools", "tool_choice", "logprobs"}
 
-func invalid(param, code, format string, args ...any) *apiError {
-	e := bad(param, format, args...)
+func invalidRequestCode(param, code, format string, args ...any) *apiError {
+	e := invalidRequest(param, format, args...)
 	e.code = code
 	return e
 }
@@ -63,29 +63,29 @@ func invalid(param, code, format string, args ...any) *apiError {
 func parseChat(body []byte) (out chatRequest, refused *apiError) {
 	var names map[string]json.RawMessage
 	if json.Unmarshal(body, &names) != nil {
-		return out, bad("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
+		return out, invalidRequest("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
 	}
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		if !slices.Contains(with, name) && !slices.Contains(ignored, name) {
-			return out, invalid(name, "unknown_parameter", "Unknown parameter: '%s'.", name)
+		if !slices.Contains(knownParameters, name) && !slices.Contains(ignoredParameters, name) {
+			return out, invalidRequestCode(name, "unknown_parameter", "Unknown parameter: '%s'.", name)
 		}
 	}
 	var in chatInput
 	if err := json.Unmarshal(body, &in); err != nil {
 		if wrong, ok := err.(*json.UnmarshalTypeError); ok {
-			return out, invalid(wrong.Field, "invalid_type", "Invalid type for '%s': got %s instead.", wrong.Field, wrong.Value)
+			return out, invalidRequestCode(wrong.Field, "invalid_type", "Invalid type for '%s': got %s instead.", wrong.Field, wrong.Value)
 		}
-		return out, bad("", "%v", err)
+		return out, invalidRequest("", "%v", err)
 	}
 	out.model, out.stream = in.Model, in.Stream
 	checks := []func() *apiError{
 		in.checkModel,
-		func() (e *apiError) { out.messages, e = in.read(); return },
-		func() (e *apiError) { out.maxTokens, e = in.limit(); return },
+		func() (e *apiError) { out.messages, e = in.readMessages(); return },
+		func() (e *apiError) { out.maxTokens, e = in.readMaxTokens(); return },
 		in.checkSampling,
 		in.checkAbilities,
 		func() (e *apiError) { out.stops, e = in.readStops(); return },
-		func() (e *apiError) { out.includeUsage, e = in.usage(); return },
+		func() (e *apiError) { out.includeUsage, e = in.readIncludeUsage(); return },
 	}
 	for _, check := range checks {
 		if refused = check(); refused != nil {
@@ -93,15 +93,15 @@ func parseChat(body []byte) (out chatRequest, refused *apiError) {
 		}
 	}
 	out.promptTokens = promptTokens(out.messages)
-	if window := window(in.Model); out.promptTokens > window {
-		return out, invalid("messages", "context_length_exceeded", "This model's maximum context length is %d tokens. However, your messages resulted in %d tokens. Please reduce the length of the messages.", window, out.promptTokens)
+	if window := contextWindow(in.Model); out.promptTokens > window {
+		return out, invalidRequestCode("messages", "context_length_exceeded", "This model's maximum context length is %d tokens. However, your messages resulted in %d tokens. Please reduce the length of the messages.", window, out.promptTokens)
 	}
 	return out, nil
 }
 
 func (in *chatInput) checkModel() *apiError {
 	if in.Model == "" {
-		return bad("", "you must provide a model parameter")
+		return invalidRequest("", "you must provide a model parameter")
 	}
 	if !strings.HasPrefix(in.Model, "gpt-") && !strings.HasPrefix(in.Model, "o") {
 		return &apiError{http.StatusNotFound, fmt.Sprintf("The model `%s` does not exist or you do not have access to it.", in.Model), "invalid_request_error", "", "model_not_found"}
@@ -109,13 +109,13 @@ func (in *chatInput) checkModel() *apiError {
 	return nil
 }
 
-// reasons tells whether a model thinks before it answers: such take other parameters.
-func reasons(model string) bool {
+// isReasoning tells whether a model thinks before it answers: such take other parameters.
+func isReasoning(model string) bool {
 	return strings.HasPrefix(model, "o") || strings.HasPrefix(model, "gpt-5")
 }
 
-// window is how many tokens a model takes (platform.openai.com/docs/models).
-func window(model string) int {
+// contextWindow is how many tokens a model takes (platform.openai.com/docs/models).
+func contextWindow(model string) int {
 	for _, w := range []struct {
 		prefix string
 		tokens int
@@ -129,15 +129,15 @@ func window(model string) int {
 	return 128_000
 }
 
-// limit is the most tokens that the completion may have; 0 is any number.
-func (in *chatInput) limit() (int, *apiError) {
+// readMaxTokens is the most tokens that the completion may have; 0 is any number.
+func (in *chatInput) readMaxTokens() (int, *apiError) {
 	name, n := "max_completion_tokens", in.MaxCompletionTokens
 	if old := in.MaxTokens; old != nil {
 		switch {
 		case n != nil:
-			return 0, invalid("max_tokens", "invalid_parameter_combination", "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.")
-		case reasons(in.Model):
-			return 0, invalid("max_tokens", "unsupported_parameter", "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.")
+			return 0, invalidRequestCode("max_tokens", "invalid_parameter_combination", "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.")
+		case isReasoning(in.Model):
+			return 0, invalidRequestCode("max_tokens", "unsupported_parameter", "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.")
 		}
 		name, n = "max_tokens", old
 	}
@@ -151,7 +151,7 @@ func (in *chatInput) limit() (int, *apiError) {
 }
 
 func belowMinimum(name string, n int) *apiError {
-	return invalid(name, "integer_below_min_value", "Invalid '%s': integer below minimum value. Expected a value >= 1, but got %d instead.", name, n)
+	return invalidRequestCode(name, "integer_below_min_value", "Invalid '%s': integer below minimum value. Expected a value >= 1, but got %d instead.", name, n)
 }
 
 func (in *chatInput) checkSampling() *apiError {
@@ -163,20 +163,20 @@ func (in *chatInput) checkSampling() *apiError {
 		switch {
 		case p.value == nil:
 		case *p.value < 0:
-			return invalid(p.name, "decimal_below_min_value", "Invalid '%s': decimal below minimum value. Expected a value >= 0, but got %g instead.", p.name, *p.value)
+			return invalidRequestCode(p.name, "decimal_below_min_value", "Invalid '%s': decimal below minimum value. Expected a value >= 0, but got %g instead.", p.name, *p.value)
 		case *p.value > p.most:
-			return invalid(p.name, "decimal_above_max_value", "Invalid '%s': decimal above maximum value. Expected a value <= %g, but got %g instead.", p.name, p.most, *p.value)
-		case reasons(in.Model) && *p.value != 1:
-			return invalid(p.name, "unsupported_value", "Unsupported value: '%s' does not support %g with this model. Only the default (1) value is supported.", p.name, *p.value)
+			return invalidRequestCode(p.name, "decimal_above_max_value", "Invalid '%s': decimal above maximum value. Expected a value <= %g, but got %g instead.", p.name, p.most, *p.value)
+		case isReasoning(in.Model) && *p.value != 1:
+			return invalidRequestCode(p.name, "unsupported_value", "Unsupported value: '%s' does not support %g with this model. Only the default (1) value is supported.", p.name, *p.value)
 		}
 	}
 	if e := in.ReasoningEffort; e != nil {
-		if !reasons(in.Model) {
-			return invalid("reasoning_effort", "unsupported_parameter", "Unsupported parameter: 'reasoning_effort' is not supported with this model.")
+		if !isReasoning(in.Model) {
+			return invalidRequestCode("reasoning_effort", "unsupported_parameter", "Unsupported parameter: 'reasoning_effort' is not supported with this model.")
 		}
 		efforts := []string{"none", "minimal", "low", "medium", "high", "xhigh"}
 		if !slices.Contains(efforts, *e) {
-			return invalid("reasoning_effort", "invalid_value", "Invalid value: '%s'. Supported values are: '%s'.", *e, strings.Join(efforts, "', '"))
+			return invalidRequestCode("reasoning_effort", "invalid_value", "Invalid value: '%s'. Supported values are: '%s'.", *e, strings.Join(efforts, "', '"))
 		}
 	}
 	return nil
@@ -187,17 +187,17 @@ func (in *chatInput) checkAbilities() *apiError {
 	if n := in.N; n != nil && *n < 1 {
 		return belowMinimum("n", *n)
 	} else if n != nil && *n > 1 {
-		return invalid("n", "unsupported_value", "Unsupported value: 'n' does not support %d with this model. Only the default (1) value is supported.", *n)
+		return invalidRequestCode("n", "unsupported_value", "Unsupported value: 'n' does not support %d with this model. Only the default (1) value is supported.", *n)
 	}
 	if f := in.ResponseFormat; f != nil && f.Type != "text" {
-		return invalid("response_format", "unsupported_value", "Invalid parameter: 'response_format' of type '%s' is not supported with this model.", f.Type)
+		return invalidRequestCode("response_format", "unsupported_value", "Invalid parameter: 'response_format' of type '%s' is not supported with this model.", f.Type)
 	}
 	if in.Logprobs {
-		return invalid("logprobs", "unsupported_parameter", "Unsupported parameter: 'logprobs' is not supported with this model.")
+		return invalidRequestCode("logprobs", "unsupported_parameter", "Unsupported parameter: 'logprobs' is not supported with this model.")
 	}
 	// It may leave tools alone, unless it must use one.
 	if choice := string(in.ToolChoice); choice != "" && choice != "null" && choice != `"auto"` && choice != `"none"` {
-		return invalid("tool_choice", "unsupported_value", "Unsupported value: 'tool_choice' does not support %s with this model. Supported values are: 'auto' and 'none'.", choice)
+		return invalidRequestCode("tool_choice", "unsupported_value", "Unsupported value: 'tool_choice' does not support %s with this model. Supported values are: 'auto' and 'none'.", choice)
 	}
 	return nil
 }
@@ -212,16 +212,16 @@ func (in *chatInput) readStops() ([]string, *apiError) {
 	if json.Unmarshal(in.Stop, &one) == nil {
 		list = []string{one}
 	} else if json.Unmarshal(in.Stop, &list) != nil || len(list) == 0 || len(list) > 4 {
-		return nil, invalid("stop", "invalid_type", "Invalid type for 'stop': expected a string or an array of 1 to 4 strings.")
+		return nil, invalidRequestCode("stop", "invalid_type", "Invalid type for 'stop': expected a string or an array of 1 to 4 strings.")
 	}
 	if slices.Contains(list, "") {
-		return nil, invalid("stop", "empty_string", "Invalid 'stop': empty string. Expected a string with minimum length 1, but got an empty string instead.")
+		return nil, invalidRequestCode("stop", "empty_string", "Invalid 'stop': empty string. Expected a string with minimum length 1, but got an empty string instead.")
 	}
 	return list, nil
 }
 
-// usage tells whether a stream is to end with its usage.
-func (in *chatInput) usage() (bool, *apiError) {
+// readIncludeUsage tells whether a stream is to end with its usage.
+func (in *chatInput) readIncludeUsage() (bool, *apiError) {
 	if in.StreamOptions == nil {
 		return false, nil
 	}
@@ -230,10 +230,10 @@ func (in *chatInput) usage() (bool, *apiError) {
 		IncludeObfuscation *bool `json:"include_obfuscation"`
 	}
 	if json.Unmarshal(*in.StreamOptions, &o) != nil {
-		return false, invalid("stream_options", "invalid_type", "Invalid type for 'stream_options': expected an object.")
+		return false, invalidRequestCode("stream_options", "invalid_type", "Invalid type for 'stream_options': expected an object.")
 	}
 	if !in.Stream {
-		return false, bad("stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
+		return false, invalidRequest("stream_options", "The 'stream_options' parameter is only allowed when 'stream' is enabled.")
 	}
 	return o.IncludeUsage, nil
 }

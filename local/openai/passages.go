@@ -20,9 +20,9 @@ type passage struct {
 	text   string
 }
 
-// opening is a passage's first line: <passage NUMBER SEAL>. Its last one is
+// passageStart is a passage's first line: <passage NUMBER SEAL>. Its last one is
 // </passage NUMBER SEAL>.
-var opening = regexp.MustCompile(`^<passage (\d+) (\S+)>$`)
+var passageStart = regexp.MustCompile(`^<passage (\d+) (\S+)>$`)
 
 // readPassages takes passages and question out of a message. The first passage's seal is
 // every passage's; a line with another one is a passage's text, whatever it says.
@@ -33,7 +33,7 @@ func readPassages(message string) inquiry {
 	var text, outside []string
 	number := 0
 	for line := range strings.SplitSeq(message, "\n") {
-		switch found := opening.FindStringSubmatch(line); {
+		switch found := passageStart.FindStringSubmatch(line); {
 		case closing != "" && line == closing:
 			out.passages = append(out.passages, newPassage(number, text))
 			closing, text, outside = "", nil, nil
@@ -92,10 +92,10 @@ func statements(passages []passage) (out []statement) {
 			add(t.end())
 			for s := range chunk.Sentences(prose.String()) {
 				if s.Heading {
-					heading, before = unmarked(s.Text), ""
+					heading, before = plainText(s.Text), ""
 					continue
 				}
-				add(unmarked(s.Text))
+				add(plainText(s.Text))
 			}
 			prose.Reset()
 		}
@@ -124,7 +124,7 @@ func row(text string) (cells []string, ok bool) {
 		return nil, true
 	}
 	for cell := range strings.SplitSeq(strings.Trim(text, "| "), "|") {
-		cells = append(cells, unmarked(cell))
+		cells = append(cells, plainText(cell))
 	}
 	return cells, true
 }
@@ -147,18 +147,18 @@ func (t *table) next(cells []string) string {
 		t.first = cells
 		return statement
 	}
-	return join(t.columns, cells)
+	return joinRow(t.columns, cells)
 }
 
 // end gives what is left at the table's end.
 func (t *table) end() string {
-	statement := join(nil, t.first)
+	statement := joinRow(nil, t.first)
 	*t = table{}
 	return statement
 }
 
-// join writes a row as a statement: "Tier: 2; Gold PPO: $15."
-func join(columns, cells []string) string {
+// joinRow writes a row as a statement: "Tier: 2; Gold PPO: $15."
+func joinRow(columns, cells []string) string {
 	var out []string
 	for i, cell := range cells {
 		if cell == "" {
@@ -176,13 +176,13 @@ func join(columns, cells []string) string {
 }
 
 // marks of Markdown at a line's begin.
-var leading = regexp.MustCompile(`^(#{1,6}\s+|>\s*|[-*+]\s+|\d+[.)]\s+)+`)
+var lineMarks = regexp.MustCompile(`^(#{1,6}\s+|>\s*|[-*+]\s+|\d+[.)]\s+)+`)
 
-// unmarked is a text on one line without the marks of Markdown. Brackets become
+// plainText is a text on one line without the marks of Markdown. Brackets become
 // parentheses: in an answer they would be markers.
-func unmarked(text string) string {
+func plainText(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
-	text = leading.ReplaceAllString(text, "")
+	text = lineMarks.ReplaceAllString(text, "")
 	text = strings.NewReplacer("**", "", "__", "", "`", "", "[", "(", "]", ")", "\x7f", "").Replace(text)
 	return strings.TrimSpace(text)
 }

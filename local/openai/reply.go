@@ -37,15 +37,15 @@ func reply(conversation []message) string {
 	a := readPassages(turns[last].text)
 	switch {
 	case len(a.passages) > 0:
-		return answer(a)
+		return quote(a)
 	case isRewriting(system):
-		return rewritten(turns[:last], a.question)
+		return rewrite(turns[:last], a.question)
 	}
-	return fmt.Sprintf(plainReply, shortened(unmarked(a.question)))
+	return fmt.Sprintf(plainReply, shorten(plainText(a.question)))
 }
 
-// shortened is a text's begin.
-func shortened(text string) string {
+// shorten is a text's begin.
+func shorten(text string) string {
 	const most = 200
 	for i := range text {
 		if i >= most {
@@ -55,12 +55,12 @@ func shortened(text string) string {
 	return text
 }
 
-// answer quotes the statements that match the question best, each with the
+// quote quotes the statements that match the question best, each with the
 // marker of its passage.
-func answer(a inquiry) string {
+func quote(a inquiry) string {
 	all := statements(a.passages)
 	var out []string
-	for _, i := range best(a.question, all) {
+	for _, i := range bestStatements(a.question, all) {
 		text := strings.TrimRight(all[i].text, ":;, ")
 		// The marker stands before the full stop, as in "It is $5 [1]."
 		end := ""

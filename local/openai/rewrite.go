@@ -17,17 +17,17 @@ const (
 	mostAdded     = 6 // words of the turns before
 )
 
-// common are English words that say nothing of what a question is about. Other
+// commonWords are English words that say nothing of what a question is about. Other
 // languages' are told by their length alone.
-var common = strings.Fields(`about after also another around because been before being between both could does doing done each else even ever every
+var commonWords = strings.Fields(`about after also another around because been before being between both could does doing done each else even ever every
 	find from give goes going have having help here into it's just know like long make many more most much must need only other over please same should
 	some still such take tell than that that's their them then there these they thing this those through under until very want well were what what's when where
 	whether which while will with within without would your yours thanks thank okay`)
 
-// rewritten is the question with those words of the user's turns before it that it
+// rewrite is the question with those words of the user's turns before it that it
 // lacks, the latest turn's first.
-func rewritten(before []message, question string) string {
-	own := content(question)
+func rewrite(before []message, question string) string {
+	own := contentWords(question)
 	if len(own) >= selfContained {
 		return question
 	}
@@ -36,7 +36,7 @@ func rewritten(before []message, question string) string {
 		if m.role != "user" {
 			continue
 		}
-		for _, w := range content(m.text) {
+		for _, w := range contentWords(m.text) {
 			same := func(other string) bool { return strings.EqualFold(w, other) }
 			if len(added) < mostAdded && !slices.ContainsFunc(own, same) && !slices.ContainsFunc(added, same) {
 				added = append(added, w)
@@ -49,8 +49,8 @@ func rewritten(before []message, question string) string {
 	return question + " (" + strings.Join(added, " ") + ")"
 }
 
-// content gives a text's words that say what it is about.
-func content(text string) (out []string) {
+// contentWords gives a text's words that say what it is about.
+func contentWords(text string) (out []string) {
 	for _, w := range strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.In(r, unicode.L, unicode.M, unicode.N) && r != '\'' && r != '’' && r != '-'
 	}) {
@@ -63,7 +63,7 @@ func content(text string) (out []string) {
 			wide = wide || unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Thai)
 		}
 		name := upper && n > 1 // MRI, 30
-		if (n >= 4 || name || wide) && !slices.Contains(common, strings.ToLower(w)) {
+		if (n >= 4 || name || wide) && !slices.Contains(commonWords, strings.ToLower(w)) {
 			out = append(out, w)
 		}
 	}

@@ -14,32 +14,32 @@ import (
 )
 
 // piece of a sample, as it is stored.
-type stored struct {
+type storedChunk struct {
 	document, title, text string
 	vector                []float32
 }
 
-func storedSamples() (out []stored) {
+func storedSamples() (out []storedChunk) {
 	for _, d := range samples.Documents() {
 		for c := range chunk.All(d.Text, chunk.Options{}) {
 			text := chunk.WithContext(c.Context, c.Text)
-			out = append(out, stored{d.ID, d.Title, text, Embed(text, 256)})
+			out = append(out, storedChunk{d.ID, d.Title, text, Embed(text, 256)})
 		}
 	}
 	return out
 }
 
-// five are passages for a question as retrieval would give them: the nearest, the
+// topFive are passages for a question as retrieval would give them: the nearest, the
 // one with the fact among them, best first.
-func five(q samples.Question, all []stored) (out []stored) {
+func topFive(q samples.Question, all []storedChunk) (out []storedChunk) {
 	v := Embed(q.Question, 256)
-	near := func(s stored) (sum float32) {
+	near := func(s storedChunk) (sum float32) {
 		for i := range v {
 			sum += v[i] * s.vector[i]
 		}
 		return sum
 	}
-	sorted := slices.SortedStableFunc(slices.Values(all), func(a, b stored) int { return cmp.Compare(near(b), near(a)) })
+	sorted := slices.SortedStableFunc(slices.Values(all), func(a, b storedChunk) int { return cmp.Compare(near(b), near(a)) })
 	for i, s := range sorted {
 		if s.document == q.Document && strings.Contains(s.text, q.Fact) {
 			at := min(i, 4)
@@ -49,7 +49,7 @@ func five(q samples.Question, all []stored) (out []stored) {
 	return nil
 }
 
-func asPrompt(question string, passages []stored) string {
+func asPrompt(question string, passages []storedChunk) string {
 	var out strings.Builder
 	for i, p := range passages {
 		fmt.Fprintf(&out, "<passage %d a1b2>\nTitle: %s\n%s\n</passage %d a1b2>\n", i+1, p.title, strings.TrimSpace(p.text), i+1)
@@ -65,7 +65,7 @@ func TestSamplesAreAnswered(t *testing.T) {
 	all := storedSamples()
 	cited, first := 0, 0
 	for _, q := range samples.Questions() {
-		passages := five(q, all)
+		passages := topFive(q, all)
 		if len(passages) != 5 {
 			t.Fatalf("%s: no passage says %q", q.Question, q.Fact)
 		}
@@ -104,7 +104,7 @@ func TestUnknownIsSaid(t *testing.T) {
 		"Wie hoch ist der Eiffelturm?",
 		"光合作用是什么？",
 	} {
-		passages := five(samples.Question{Question: question, Document: "appeals", Fact: ""}, all)
+		passages := topFive(samples.Question{Question: question, Document: "appeals", Fact: ""}, all)
 		if answer := reply([]message{{"user", asPrompt(question, passages)}}); answer != unknownReply {
 			t.Errorf("%s: answered %q", question, answer)
 		}

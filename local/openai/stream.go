@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// split cuts a text into pieces of one token each, or of the few tokens that
+// splitTokens cuts a text into pieces of one token each, or of the few tokens that
 // make a whole character.
-func split(text string) (out []piece) {
+func splitTokens(text string) (out []piece) {
 	_, tokens, err := vocabulary().Encode(text)
 	if err != nil || strings.Join(tokens, "") != text { // never, with text that reply made
 		return []piece{{text, max(1, len(tokens))}}
@@ -31,8 +31,8 @@ func split(text string) (out []piece) {
 	return out
 }
 
-// untilStop is the text before the first stop sequence.
-func untilStop(text string, stops []string) string {
+// cutAtStop is the text before the first stop sequence.
+func cutAtStop(text string, stops []string) string {
 	for _, s := range stops {
 		text, _, _ = strings.Cut(text, s)
 	}
@@ -41,18 +41,18 @@ func untilStop(text string, stops []string) string {
 
 // streamAll streams the completion: role, text, finish, usage, [DONE].
 func (c *call) streamAll() {
-	if c.begin() && c.texts(c.pieces) {
-		c.end(c.finish, c.usage())
+	if c.beginStream() && c.sendTexts(c.pieces) {
+		c.endStream(c.finish, c.usage())
 	}
 }
 
-// begin sends the header and the role.
-func (c *call) begin() bool {
-	return c.header() && c.event(map[string]any{"role": "assistant", "content": "", "refusal": nil}, nil)
+// beginStream sends the header and the role.
+func (c *call) beginStream() bool {
+	return c.sendStreamHeader() && c.sendDelta(map[string]any{"role": "assistant", "content": "", "refusal": nil}, nil)
 }
 
-// header sends the status and the header of a stream.
-func (c *call) header() bool {
+// sendStreamHeader sends the status and the header of a stream.
+func (c *call) sendStreamHeader() bool {
 	h := c.w.Header()
 	h.Set("Content-Type", "text/event-stream; charset=utf-8")
 	h.Set("Cache-Control", "no-cache")
@@ -60,48 +60,48 @@ func (c *call) header() bool {
 	return c.control.Flush() == nil
 }
 
-// texts makes pieces of the text and sends each.
-func (c *call) texts(pieces []piece) bool {
+// sendTexts makes pieces of the text and sends each.
+func (c *call) sendTexts(pieces []piece) bool {
 	for _, p := range pieces {
-		if !c.make(p) || !c.event(map[string]any{"content": p.text}, nil) {
+		if !c.produce(p) || !c.sendDelta(map[string]any{"content": p.text}, nil) {
 			return false
 		}
 	}
 	return true
 }
 
-// event sends one delta, and why the text ends if it does.
-func (c *call) event(delta map[string]any, finish any) bool {
+// sendDelta sends one delta, and why the text ends if it does.
+func (c *call) sendDelta(delta map[string]any, finish any) bool {
 	out := c.envelope("chat.completion.chunk")
 	out["choices"] = []any{map[string]any{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": finish}}
 	if c.includeUsage {
 		out["usage"] = nil
 	}
-	return c.data(out)
+	return c.sendData(out)
 }
 
-// end sends why the text ends, the usage if it was asked for and is known, and [DONE].
-func (c *call) end(finish string, usage any) {
-	ok := c.event(map[string]any{}, finish)
+// endStream sends why the text ends, the usage if it was asked for and is known, and [DONE].
+func (c *call) endStream(finish string, usage any) {
+	ok := c.sendDelta(map[string]any{}, finish)
 	if c.includeUsage && usage != nil {
 		out := c.envelope("chat.completion.chunk")
 		out["choices"], out["usage"] = []any{}, usage
-		ok = ok && c.data(out)
+		ok = ok && c.sendData(out)
 	}
-	c.completed = ok && c.raw("data: [DONE]\n\n")
+	c.completed = ok && c.sendRaw("data: [DONE]\n\n")
 }
 
-// data sends an event's data.
-func (c *call) data(v any) bool {
+// sendData sends an event's data.
+func (c *call) sendData(v any) bool {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetEscapeHTML(false)
 	e.Encode(v)
-	return c.raw("data: " + out.String() + "\n") // Encode ended the line
+	return c.sendRaw("data: " + out.String() + "\n") // Encode ended the line
 }
 
-// raw sends a part of the stream as it is.
-func (c *call) raw(text string) bool {
+// sendRaw sends a part of the stream as it is.
+func (c *call) sendRaw(text string) bool {
 	if c.r.Context().Err() != nil {
 		return false
 	}

@@ -14,66 +14,66 @@ import (
 // front of them say. docs/providers.md has the sources.
 func variants() []network.Kind {
 	return []network.Kind{
-		spoiled("index-0-left-out", "the embedding with index 0 has none, as Gemini's", each(func(e embedding) {
+		changeEmbeddings("index-0-left-out", "the embedding with index 0 has none, as Gemini's", eachEmbedding(func(e embedding) {
 			if e["index"] == 0.0 {
 				delete(e, "index")
 			}
 		})),
-		spoiled("no-index", "no embedding has an index", each(func(e embedding) { delete(e, "index") })),
-		spoiled("numbers", "embeddings as numbers, whatever was asked for, as old releases of Ollama and TEI", each(func(e embedding) {
+		changeEmbeddings("no-index", "no embedding has an index", eachEmbedding(func(e embedding) { delete(e, "index") })),
+		changeEmbeddings("numbers", "embeddings as numbers, whatever was asked for, as old releases of Ollama and TEI", eachEmbedding(func(e embedding) {
 			if text, ok := e["embedding"].(string); ok {
 				e["embedding"] = decode(text)
 			}
 		})),
-		usage("usage-with-point", "usage has numbers with a point", `{"prompt_tokens":12.0,"total_tokens":12.0}`),
-		usage("usage-as-text", "usage has texts", `{"prompt_tokens":"12","total_tokens":"12"}`),
-		usage("usage-missing", "usage says nothing", `null`),
-		asked("refuses-dimensions", "400 where dimensions is sent, as vLLM words it", func(r map[string]json.RawMessage) bool { return r["dimensions"] != nil },
+		replaceUsage("usage-with-point", "usage has numbers with a point", `{"prompt_tokens":12.0,"total_tokens":12.0}`),
+		replaceUsage("usage-as-text", "usage has texts", `{"prompt_tokens":"12","total_tokens":"12"}`),
+		replaceUsage("usage-missing", "usage says nothing", `null`),
+		refuseIf("refuses-dimensions", "400 where dimensions is sent, as vLLM words it", func(r map[string]json.RawMessage) bool { return r["dimensions"] != nil },
 			http.StatusBadRequest, `{"object":"error","message":"Model \"m\" does not support matryoshka representation, changing output dimensions will lead to poor results.","type":"BadRequestError","param":null,"code":400}`),
-		asked("refuses-base64", "400 where base64 is asked for, as Gemini words it", func(r map[string]json.RawMessage) bool { return string(r["encoding_format"]) == `"base64"` },
+		refuseIf("refuses-base64", "400 where base64 is asked for, as Gemini words it", func(r map[string]json.RawMessage) bool { return string(r["encoding_format"]) == `"base64"` },
 			http.StatusBadRequest, `[{"error":{"code":400,"message":"Request contains an invalid argument.","status":"INVALID_ARGUMENT"}}]`),
-		asked("ten-inputs", "400 where more than 10 texts are sent, as DashScope", func(r map[string]json.RawMessage) bool {
+		refuseIf("ten-inputs", "400 where more than 10 texts are sent, as DashScope", func(r map[string]json.RawMessage) bool {
 			var texts []string
 			return json.Unmarshal(r["input"], &texts) == nil && len(texts) > 10
 		}, http.StatusBadRequest, `{"error":{"code":"InvalidParameter","param":null,"message":"batch size is invalid, it should not be larger than 10.","type":"InvalidParameter"}}`),
-		plain("unauthorized-text", "401 with a text for an error, as Ollama and gateways", http.StatusUnauthorized, "invalid key"),
-		plain("rate-limited-text", "429 with a text for an error", http.StatusTooManyRequests, "slow down"),
-		plain("server-error-text", "500 with a text for an error", http.StatusInternalServerError, "out of memory"),
-		plain("too-large-text", "413 with a text for an error, as TEI", http.StatusRequestEntityTooLarge, "batch size 64 > maximum allowed batch size 32"),
+		errorText("unauthorized-text", "401 with a text for an error, as Ollama and gateways", http.StatusUnauthorized, "invalid key"),
+		errorText("rate-limited-text", "429 with a text for an error", http.StatusTooManyRequests, "slow down"),
+		errorText("server-error-text", "500 with a text for an error", http.StatusInternalServerError, "out of memory"),
+		errorText("too-large-text", "413 with a text for an error, as TEI", http.StatusRequestEntityTooLarge, "batch size 64 > maximum allowed batch size 32"),
 		refused("billing-not-active", "429, the account is not active", apiError{http.StatusTooManyRequests, "Your account is not active, please check your billing details on our website.", "billing_not_active", "", "billing_not_active"}, ""),
-		hanging("unauthorized-hangs", "401 whose body never ends", http.StatusUnauthorized, ""),
-		hanging("rate-limited-hangs", "429 whose body never ends, another try after 20 s", http.StatusTooManyRequests, "20"),
-		hanging("server-error-hangs", "500 whose body never ends", http.StatusInternalServerError, ""),
-		{Name: "unavailable-long", Meaning: "503, another try after 30 s", Wrap: instead(func(w http.ResponseWriter, _ *http.Request) {
+		hangingError("unauthorized-hangs", "401 whose body never ends", http.StatusUnauthorized, ""),
+		hangingError("rate-limited-hangs", "429 whose body never ends, another try after 20 s", http.StatusTooManyRequests, "20"),
+		hangingError("server-error-hangs", "500 whose body never ends", http.StatusInternalServerError, ""),
+		{Name: "unavailable-long", Meaning: "503, another try after 30 s", Wrap: answerWith(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Retry-After", "30")
 			http.Error(w, "overloaded", http.StatusServiceUnavailable)
 		})},
-		{Name: "moved", Meaning: "307 to another host", Wrap: instead(func(w http.ResponseWriter, r *http.Request) {
+		{Name: "moved", Meaning: "307 to another host", Wrap: answerWith(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "https://elsewhere.test"+r.URL.RequestURI())
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		})},
-		{Name: "huge-numbers", Meaning: "200 with a vector of 64 MiB", Wrap: instead(func(w http.ResponseWriter, _ *http.Request) { huge(w) })},
-		{Name: "gzip-bomb", Meaning: "200 with a vector of 64 MiB that is 64 KiB on the wire", Wrap: instead(func(w http.ResponseWriter, r *http.Request) {
+		{Name: "huge-numbers", Meaning: "200 with a vector of 64 MiB", Wrap: answerWith(func(w http.ResponseWriter, _ *http.Request) { writeHugeVector(w) })},
+		{Name: "gzip-bomb", Meaning: "200 with a vector of 64 MiB that is 64 KiB on the wire", Wrap: answerWith(func(w http.ResponseWriter, r *http.Request) {
 			if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-				huge(w)
+				writeHugeVector(w)
 				return
 			}
 			w.Header().Set("Content-Encoding", "gzip")
 			z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
-			huge(z)
+			writeHugeVector(z)
 			z.Close()
 		})},
 	}
 }
 
-// instead answers in the API's place.
-func instead(f http.HandlerFunc) func(http.Handler) http.Handler {
+// answerWith answers in the API's place.
+func answerWith(f http.HandlerFunc) func(http.Handler) http.Handler {
 	return func(http.Handler) http.Handler { return f }
 }
 
-// usage answers with another usage.
-func usage(name, meaning, value string) network.Kind {
-	return network.Kind{Name: name, Meaning: meaning, Wrap: spoil(func(body []byte) []byte {
+// replaceUsage answers with another usage.
+func replaceUsage(name, meaning, value string) network.Kind {
+	return network.Kind{Name: name, Meaning: meaning, Wrap: changeBody(func(body []byte) []byte {
 		var answer map[string]json.RawMessage
 		if json.Unmarshal(body, &answer) != nil || answer["usage"] == nil {
 			return body
@@ -83,8 +83,8 @@ func usage(name, meaning, value string) network.Kind {
 	})}
 }
 
-// asked refuses requests that have what is tested for.
-func asked(name, meaning string, has func(map[string]json.RawMessage) bool, status int, answer string) network.Kind {
+// refuseIf refuses requests that have what is tested for.
+func refuseIf(name, meaning string, has func(map[string]json.RawMessage) bool, status int, answer string) network.Kind {
 	return network.Kind{Name: name, Meaning: meaning, Wrap: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			body, err := io.ReadAll(io.LimitReader(r.Body, maxBody))
@@ -101,19 +101,19 @@ func asked(name, meaning string, has func(map[string]json.RawMessage) bool, stat
 	}}
 }
 
-// plain answers with an error that is a text.
-func plain(name, meaning string, status int, text string) network.Kind {
-	return network.Kind{Name: name, Meaning: meaning, Wrap: instead(func(w http.ResponseWriter, _ *http.Request) {
+// errorText answers with an error that is a text.
+func errorText(name, meaning string, status int, text string) network.Kind {
+	return network.Kind{Name: name, Meaning: meaning, Wrap: answerWith(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
 		json.NewEncoder(w).Encode(map[string]string{"error": text})
 	})}
 }
 
-// hanging answers with a status and the beginning of an error, and no more until
+// hangingError answers with a status and the beginning of an error, and no more until
 // the client has left.
-func hanging(name, meaning string, status int, retryAfter string) network.Kind {
-	return network.Kind{Name: name, Meaning: meaning, Wrap: instead(func(w http.ResponseWriter, r *http.Request) {
+func hangingError(name, meaning string, status int, retryAfter string) network.Kind {
+	return network.Kind{Name: name, Meaning: meaning, Wrap: answerWith(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		if retryAfter != "" {
 			w.Header().Set("Retry-After", retryAfter)
@@ -125,8 +125,8 @@ func hanging(name, meaning string, status int, retryAfter string) network.Kind {
 	})}
 }
 
-// huge writes an answer with one vector of 64 MiB, as far as it is taken.
-func huge(w io.Writer) {
+// writeHugeVector writes an answer with one vector of 64 MiB, as far as it is taken.
+func writeHugeVector(w io.Writer) {
 	io.WriteString(w, `{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0`)
 	numbers := strings.Repeat(",0.5", 16<<10)
 	for range 1 << 10 {
