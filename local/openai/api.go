@@ -1,8 +1,11 @@
-// Package openai is an OpenAI-compatible stand-in that works offline: it makes
-// embeddings of the text's words and, in English, of their meanings: good enough that retrieval is
-// useful without a key; it answers a chat with the sentences of the passages in it that match the
-// question best; and it refuses bad input as OpenAI does. Faults are the
-// ways in which OpenAI fails, for the network that serves it.
+// Package openai is an OpenAI-compatible stand-in that works offline:
+//   - It makes embeddings of a text's words and, in English, of their meanings. They
+//     are good enough that retrieval is useful without a key.
+//   - It answers a chat with the sentences of the chat's passages that match the
+//     question best.
+//   - It refuses bad input as OpenAI does.
+//
+// Faults returns the ways in which OpenAI fails, for the network that serves it.
 package openai
 
 import (
@@ -18,19 +21,19 @@ import (
 	"time"
 )
 
-// maxBody is the most that a request may have: 2048 inputs of 8192 tokens are
-// refused for their tokens long before.
+// maxBody is the most that a request may have, in bytes. It is beyond every other
+// limit: 2048 inputs of 8192 tokens are refused for their tokens.
 const maxBody = 64 << 20
 
-// StandIn is the stand-in's handler. It is safe for concurrent use.
+// StandIn is the handler of a stand-in. It is safe for concurrent use.
 type StandIn struct {
 	handler http.Handler
 	pace    pace
 	meter   meter
 }
 
-// API makes a stand-in: POST /v1/embeddings, POST /v1/chat/completions and GET
-// /v1/models, for any bearer token.
+// API returns a stand-in for POST /v1/embeddings, POST /v1/chat/completions and GET
+// /v1/models. It takes any bearer token.
 func API() *StandIn {
 	s := new(StandIn)
 	mux := http.NewServeMux()
@@ -41,7 +44,11 @@ func API() *StandIn {
 	mux.HandleFunc(chatPath, wrongMethod)
 	mux.HandleFunc("/v1/models", wrongMethod)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		refuse(w, apiError{http.StatusNotFound, fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.URL.Path), "invalid_request_error", "", ""})
+		refuse(w, apiError{
+			status:  http.StatusNotFound,
+			message: fmt.Sprintf("Invalid URL (%s %s)", r.Method, r.URL.Path),
+			kind:    "invalid_request_error",
+		})
 	})
 	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -49,7 +56,12 @@ func API() *StandIn {
 		h.Set("Openai-Version", "2020-10-01")
 		h.Set("Content-Type", "application/json")
 		if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); !ok || strings.TrimSpace(token) == "" {
-			refuse(w, apiError{http.StatusUnauthorized, "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).", "invalid_request_error", "", ""})
+			refuse(w, apiError{
+				status: http.StatusUnauthorized,
+				message: "You didn't provide an API key. You need to provide your API key in an Authorization header " +
+					"using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
+				kind: "invalid_request_error",
+			})
 			return
 		}
 		mux.ServeHTTP(w, r)
@@ -66,10 +78,13 @@ func requestID() string {
 	return "req_" + hex.EncodeToString(id)
 }
 
-// apiError is a refusal in OpenAI's shape; empty param and code become null.
+// apiError is a refusal in OpenAI's form.
 type apiError struct {
-	status                     int
-	message, kind, param, code string
+	status  int
+	message string
+	kind    string // the member "type"
+	param   string // "" becomes null
+	code    string // "" becomes null
 }
 
 func refuse(w http.ResponseWriter, e apiError) {
@@ -81,17 +96,33 @@ func refuse(w http.ResponseWriter, e apiError) {
 	}
 	w.WriteHeader(e.status)
 	json.NewEncoder(w).Encode(map[string]any{"error": map[string]any{
-		"message": e.message, "type": e.kind, "param": null(e.param), "code": null(e.code)}})
+		"message": e.message,
+		"type":    e.kind,
+		"param":   null(e.param),
+		"code":    null(e.code),
+	}})
 }
 
 func wrongMethod(w http.ResponseWriter, r *http.Request) {
-	refuse(w, apiError{http.StatusMethodNotAllowed, fmt.Sprintf("Not allowed to %s on %s.", r.Method, r.URL.Path), "invalid_request_error", "", "method_not_supported"})
+	refuse(w, apiError{
+		status:  http.StatusMethodNotAllowed,
+		message: fmt.Sprintf("Not allowed to %s on %s.", r.Method, r.URL.Path),
+		kind:    "invalid_request_error",
+		code:    "method_not_supported",
+	})
 }
 
 func listModels(w http.ResponseWriter, _ *http.Request) {
 	var data []any
-	for _, name := range []string{"text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002", "gpt-4.1-mini"} {
-		data = append(data, map[string]any{"id": name, "object": "model", "created": 1705948997, "owned_by": "ragtime"})
+	for _, name := range []string{
+		"text-embedding-3-small", "text-embedding-3-large", "text-embedding-ada-002", "gpt-4.1-mini",
+	} {
+		data = append(data, map[string]any{
+			"id":       name,
+			"object":   "model",
+			"created":  1705948997,
+			"owned_by": "ragtime",
+		})
 	}
 	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data})
 }
@@ -110,26 +141,43 @@ func handleEmbeddings(w http.ResponseWriter, r *http.Request) {
 	}
 	data := make([]any, len(req.texts))
 	for i, t := range req.texts {
-		data[i] = map[string]any{"object": "embedding", "index": i, "embedding": encode(Embed(t, req.dimensions), req.base64)}
+		data[i] = map[string]any{
+			"object":    "embedding",
+			"index":     i,
+			"embedding": encode(Embed(t, req.dimensions), req.base64),
+		}
 	}
 	setUsageHeaders(w.Header(), req.model, req.tokens, start)
-	json.NewEncoder(w).Encode(map[string]any{"object": "list", "data": data, "model": req.model,
-		"usage": map[string]int{"prompt_tokens": req.tokens, "total_tokens": req.tokens}})
+	json.NewEncoder(w).Encode(map[string]any{
+		"object": "list",
+		"data":   data,
+		"model":  req.model,
+		"usage":  map[string]int{"prompt_tokens": req.tokens, "total_tokens": req.tokens},
+	})
 }
 
 // readJSON reads the body of a request that must be JSON.
 func readJSON(w http.ResponseWriter, r *http.Request) ([]byte, *apiError) {
 	if media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || media != "application/json" {
-		return nil, &apiError{http.StatusUnsupportedMediaType, "Unsupported Media Type. Send JSON with 'Content-Type: application/json'.", "invalid_request_error", "", "unsupported_content_type"}
+		return nil, &apiError{
+			status:  http.StatusUnsupportedMediaType,
+			message: "Unsupported Media Type. Send JSON with 'Content-Type: application/json'.",
+			kind:    "invalid_request_error",
+			code:    "unsupported_content_type",
+		}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		return nil, &apiError{http.StatusRequestEntityTooLarge, "Request too large.", "invalid_request_error", "", ""}
+		return nil, &apiError{
+			status:  http.StatusRequestEntityTooLarge,
+			message: "Request too large.",
+			kind:    "invalid_request_error",
+		}
 	}
 	return body, nil
 }
 
-// setUsageHeaders sets the headers that tell of time and limits.
+// setUsageHeaders sets the headers about the model, the time since start and rate limits.
 func setUsageHeaders(h http.Header, model string, tokens int, start time.Time) {
 	h.Set("Openai-Model", model)
 	h.Set("Openai-Processing-Ms", strconv.FormatInt(time.Since(start).Milliseconds(), 10))

@@ -26,6 +26,7 @@ func start(t *testing.T) (*network.Network, *network.Host) {
 }
 
 func startStandIn(t *testing.T) (*network.Network, *network.Host, *StandIn) {
+	t.Helper()
 	s := API()
 	n, err := network.New()
 	if err != nil {
@@ -43,32 +44,46 @@ func startStandIn(t *testing.T) (*network.Network, *network.Host, *StandIn) {
 	return n, h, s
 }
 
+// transports returns a transport of the network for each protocol, by its name.
+func transports(t *testing.T, n *network.Network) map[string]*http.Transport {
+	t.Helper()
+	http1 := n.Transport()
+	http1.ForceAttemptHTTP2 = false
+	http1.Protocols = new(http.Protocols)
+	http1.Protocols.SetHTTP1(true)
+	t.Cleanup(http1.CloseIdleConnections)
+	http2 := n.Transport()
+	t.Cleanup(http2.CloseIdleConnections)
+	return map[string]*http.Transport{"HTTP/1.1": http1, "HTTP/2.0": http2}
+}
+
 // The real client gets the same vectors over both protocols and in both formats.
 func TestClient(t *testing.T) {
 	n, h := start(t)
-	http1, http2 := n.Transport(), n.Transport()
-	http1.ForceAttemptHTTP2, http1.Protocols = false, new(http.Protocols)
-	http1.Protocols.SetHTTP1(true)
-	defer http1.CloseIdleConnections()
-	defer http2.CloseIdleConnections()
-	want := Embed("what is a deductible?", 256)
-	for _, via := range []struct {
-		transport *http.Transport
-		proto     string
-	}{{http1, "HTTP/1.1"}, {http2, "HTTP/2.0"}} {
+	inputs := []string{"x", "what is a deductible?"}
+	tokens := int64(chunk.Count(inputs[0]) + chunk.Count(inputs[1]))
+	want := Embed(inputs[1], 256)
+	for proto, transport := range transports(t, n) {
 		for _, format := range []sdk.EmbeddingNewParamsEncodingFormat{"float", "base64"} {
 			var resp *http.Response
-			service := sdk.NewEmbeddingService(option.WithBaseURL(h.URL()+"/v1/"), option.WithAPIKey("any"),
-				option.WithHTTPClient(&http.Client{Transport: via.transport}), option.WithResponseInto(&resp))
-			got, err := service.New(t.Context(), sdk.EmbeddingNewParams{Model: "text-embedding-3-small", Dimensions: sdk.Int(256), EncodingFormat: format,
-				Input: sdk.EmbeddingNewParamsInputUnion{OfArrayOfStrings: []string{"x", "what is a deductible?"}}})
+			service := sdk.NewEmbeddingService(
+				option.WithBaseURL(h.URL()+"/v1/"),
+				option.WithAPIKey("any"),
+				option.WithHTTPClient(&http.Client{Transport: transport}),
+				option.WithResponseInto(&resp))
+			got, err := service.New(t.Context(), sdk.EmbeddingNewParams{
+				Model:          "text-embedding-3-small",
+				Dimensions:     sdk.Int(256),
+				EncodingFormat: format,
+				Input:          sdk.EmbeddingNewParamsInputUnion{OfArrayOfStrings: inputs},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if resp.Proto != via.proto || resp.Header.Get("X-Request-Id") == "" {
-				t.Errorf("answered over %s with headers %v, want %s and a request id", resp.Proto, resp.Header, via.proto)
+			if resp.Proto != proto || resp.Header.Get("X-Request-Id") == "" {
+				t.Errorf("answered over %s with headers %v, want %s and a request id", resp.Proto, resp.Header, proto)
 			}
-			if tokens := int64(chunk.Count("x") + chunk.Count("what is a deductible?")); len(got.Data) != 2 || got.Data[1].Index != 1 || got.Usage.PromptTokens != tokens {
+			if len(got.Data) != 2 || got.Data[1].Index != 1 || got.Usage.PromptTokens != tokens {
 				t.Fatalf("%d embeddings, usage %+v; want 2 and %d tokens", len(got.Data), got.Usage, tokens)
 			}
 			for i, x := range got.Data[1].Embedding {
@@ -111,16 +126,9 @@ func TestRefusals(t *testing.T) {
 	n, h := start(t)
 	transport := n.Transport()
 	defer transport.CloseIdleConnections()
-	client := &http.Client{Transport: transport}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			req, _ := http.NewRequestWithContext(t.Context(), "POST", h.URL()+"/v1/embeddings", strings.NewReader(tt.body))
-			req.Header.Set("Authorization", "Bearer any")
-			req.Header.Set("Content-Type", "application/json")
-			resp, err := client.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
+			resp := post(t, transport, h.URL()+"/v1/embeddings", tt.body)
 			defer resp.Body.Close()
 			body, _ := io.ReadAll(resp.Body)
 			var got struct {
@@ -132,7 +140,8 @@ func TestRefusals(t *testing.T) {
 			}
 		})
 	}
-	resp, err := client.Post(h.URL()+"/v1/embeddings", "application/json", strings.NewReader(`{}`))
+	keyless := &http.Client{Transport: transport}
+	resp, err := keyless.Post(h.URL()+"/v1/embeddings", "application/json", strings.NewReader(`{}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,8 +164,10 @@ func TestEmbed(t *testing.T) {
 			t.Errorf("%.20q has length %v, want 1", text, got)
 		}
 	}
-	if got, far := similarity("two deductibles", "the deductible"), similarity("two deductibles", "a parking place"); got < 0.5 || far > 0.1 {
-		t.Errorf("similarity %v to a like text, %v to an unlike one", got, far)
+	near := similarity("two deductibles", "the deductible")
+	far := similarity("two deductibles", "a parking place")
+	if near < 0.5 || far > 0.1 {
+		t.Errorf("similarity %v to a like text, %v to an unlike one", near, far)
 	}
 	// In any script a text is nearer to one that shares its words than to one that does not.
 	for _, texts := range [][3]string{

@@ -7,28 +7,28 @@ import (
 	"sync/atomic"
 )
 
-// Billed is what chat requests would have cost, since the stand-in was made.
+// Billed is what chat requests would have cost since the stand-in was made.
 type Billed struct {
-	Begun            int `json:"begun"`             // requests that were valid, and so are paid for
-	Repeated         int `json:"repeated"`          // of them, those that asked the same model the same as one before: paid for twice
-	Open             int `json:"open"`              // of them, those still being answered
-	Completed        int `json:"completed"`         // of them, those answered to the end; the rest broke off
-	PromptTokens     int `json:"prompt_tokens"`     // of those begun
-	CompletionTokens int `json:"completion_tokens"` // made, be they received or not
+	Begun            int `json:"begun"`             // valid requests, which are paid for
+	Repeated         int `json:"repeated"`          // those of Begun with model and messages of an earlier one: paid for twice
+	Open             int `json:"open"`              // those of Begun that are still being answered
+	Completed        int `json:"completed"`         // those of Begun that were answered to the end; the rest broke off
+	PromptTokens     int `json:"prompt_tokens"`     // of all in Begun
+	CompletionTokens int `json:"completion_tokens"` // produced, received or not
 }
 
-// Billed tells what was billed so far.
+// Billed returns what was billed so far.
 func (s *StandIn) Billed() Billed {
 	s.meter.mu.Lock()
 	defer s.meter.mu.Unlock()
 	return s.meter.billed
 }
 
-// Counted is Billed, for the control of the network.
+// Counted returns Billed for the control of the network: it makes StandIn a network.Counter.
 func (s *StandIn) Counted() any { return map[string]Billed{"chat": s.Billed()} }
 
-// SetPace lets chat completions that begin from now on come at so many tokens a
-// second; 0, as at first, as fast as they are taken.
+// SetPace sets how fast chat completions come that begin from now on. 0, which is the
+// default, is as fast as the client reads.
 func (s *StandIn) SetPace(tokensPerSecond float64) {
 	s.pace.bits.Store(math.Float64bits(tokensPerSecond))
 }
@@ -41,12 +41,12 @@ func (p *pace) tokensPerSecond() float64 { return math.Float64frombits(p.bits.Lo
 type meter struct {
 	mu       sync.Mutex
 	billed   Billed
-	requests map[uint64]bool
-	recent   []uint64 // those in asked, as a ring
-	next     int
+	requests map[uint64]bool // hashes of requests
+	recent   []uint64        // the keys of requests, as a ring
+	next     int             // the index in recent that is replaced next
 }
 
-// maxRemembered is how many requests back a repeated one is noticed.
+// maxRemembered is the number of requests in which a repeated one is noticed.
 const maxRemembered = 1 << 16
 
 var seed = maphash.MakeSeed()
@@ -71,7 +71,7 @@ func (m *meter) begin(r chatRequest) {
 	}
 }
 
-// remember tells whether a request was met before, and remembers it.
+// remember reports whether a request is known already, and remembers it.
 func (m *meter) remember(request uint64) bool {
 	if m.requests[request] {
 		return true

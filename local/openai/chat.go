@@ -10,7 +10,15 @@ const chatPath = "/v1/chat/completions"
 
 // handleChat answers POST /v1/chat/completions, as a stream or whole.
 func (s *StandIn) handleChat(w http.ResponseWriter, r *http.Request) {
-	c := &call{w: w, r: r, control: http.NewResponseController(w), start: time.Now(), id: "chatcmpl-" + requestID()[len("req_"):], pace: s.pace.tokensPerSecond(), meter: &s.meter}
+	c := &call{
+		w:       w,
+		r:       r,
+		control: http.NewResponseController(w),
+		start:   time.Now(),
+		id:      "chatcmpl-" + requestID()[len("req_"):],
+		pace:    s.pace.tokensPerSecond(),
+		meter:   &s.meter,
+	}
 	body, refused := readJSON(w, r)
 	if refused == nil {
 		c.chatRequest, refused = parseChat(body)
@@ -36,8 +44,8 @@ func (s *StandIn) handleChat(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// call is the making of one completion. Once the client has gone, what sends
-// sends no more and returns false.
+// call is one completion while it is made. Its methods that send return false once the
+// client has left.
 type call struct {
 	chatRequest
 	w       http.ResponseWriter
@@ -45,22 +53,23 @@ type call struct {
 	control *http.ResponseController
 	start   time.Time
 	id      string
-	pace    float64 // tokens a second; 0 is as fast as they are taken
+	pace    float64 // tokens a second; 0 is as fast as the client reads
 	meter   *meter
 
 	pieces    []piece // of the text
-	finish    string  // why it ends
-	tokens    int     // tokens so far
+	finish    string  // the finish_reason
+	tokens    int     // produced so far
 	completed bool    // all was sent
 }
 
-// piece is what one event of a stream carries.
+// piece is the text of one event of a stream.
 type piece struct {
 	text   string
 	tokens int
 }
 
-// splitReply cuts a reply into pieces, and ends it where the request has it end.
+// splitReply cuts a reply into pieces. It ends the reply at the request's stop sequences
+// or limit of tokens, and returns the finish_reason.
 func (c *call) splitReply(text string) (pieces []piece, finish string) {
 	text = cutAtStop(text, c.stops)
 	used := 0
@@ -74,7 +83,7 @@ func (c *call) splitReply(text string) (pieces []piece, finish string) {
 	return pieces, "stop"
 }
 
-// produce waits for as long as a piece takes, and bills it.
+// produce waits for as long as a piece takes at the call's pace, and bills it.
 func (c *call) produce(p piece) bool {
 	if c.pace > 0 && !c.wait(time.Duration(float64(p.tokens)/c.pace*float64(time.Second))) {
 		return false
@@ -87,7 +96,7 @@ func (c *call) produce(p piece) bool {
 	return true
 }
 
-// wait waits; false if the client went before.
+// wait waits for d. It reports false if the client left before.
 func (c *call) wait(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -102,14 +111,26 @@ func (c *call) wait(d time.Duration) bool {
 // waitForClient waits until the client has left.
 func (c *call) waitForClient() { <-c.r.Context().Done() }
 
-// usage is what the request cost so far.
+// usage returns the member "usage" for what the request cost so far.
 func (c *call) usage() map[string]any {
-	return map[string]any{"prompt_tokens": c.promptTokens, "completion_tokens": c.tokens, "total_tokens": c.promptTokens + c.tokens,
-		"prompt_tokens_details":     map[string]int{"cached_tokens": 0, "audio_tokens": 0},
-		"completion_tokens_details": map[string]int{"reasoning_tokens": 0, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}}
+	return map[string]any{
+		"prompt_tokens":     c.promptTokens,
+		"completion_tokens": c.tokens,
+		"total_tokens":      c.promptTokens + c.tokens,
+		"prompt_tokens_details": map[string]int{
+			"cached_tokens": 0,
+			"audio_tokens":  0,
+		},
+		"completion_tokens_details": map[string]int{
+			"reasoning_tokens":           0,
+			"audio_tokens":               0,
+			"accepted_prediction_tokens": 0,
+			"rejected_prediction_tokens": 0,
+		},
+	}
 }
 
-// sendWhole answers without streaming.
+// sendWhole sends the completion without streaming.
 func (c *call) sendWhole() {
 	text, ok := c.produceAll(c.pieces)
 	if ok {
@@ -117,7 +138,7 @@ func (c *call) sendWhole() {
 	}
 }
 
-// produceAll makes pieces, and gives their text.
+// produceAll produces pieces and returns their text. ok is false if the client left.
 func (c *call) produceAll(pieces []piece) (text string, ok bool) {
 	for _, p := range pieces {
 		if !c.produce(p) {
@@ -128,14 +149,24 @@ func (c *call) produceAll(pieces []piece) (text string, ok bool) {
 	return text, true
 }
 
-// completion is an answer with a message.
+// completion returns an answer with a message. A nil usage is left out.
 func (c *call) completion(message map[string]any, finish string, usage any) map[string]any {
-	full := map[string]any{"role": "assistant", "content": nil, "refusal": nil, "annotations": []any{}}
+	full := map[string]any{
+		"role":        "assistant",
+		"content":     nil,
+		"refusal":     nil,
+		"annotations": []any{},
+	}
 	for name, v := range message {
 		full[name] = v
 	}
 	out := c.envelope("chat.completion")
-	out["choices"] = []any{map[string]any{"index": 0, "message": full, "logprobs": nil, "finish_reason": finish}}
+	out["choices"] = []any{map[string]any{
+		"index":         0,
+		"message":       full,
+		"logprobs":      nil,
+		"finish_reason": finish,
+	}}
 	if usage != nil {
 		out["usage"] = usage
 	}
@@ -144,10 +175,18 @@ func (c *call) completion(message map[string]any, finish string, usage any) map[
 
 // sendCompletion sends a completion.
 func (c *call) sendCompletion(message map[string]any, finish string, usage any) {
-	c.completed = json.NewEncoder(c.w).Encode(c.completion(message, finish, usage)) == nil && c.r.Context().Err() == nil
+	err := json.NewEncoder(c.w).Encode(c.completion(message, finish, usage))
+	c.completed = err == nil && c.r.Context().Err() == nil
 }
 
-// envelope is what every answer and every event has.
+// envelope returns the members that every answer and every event has.
 func (c *call) envelope(object string) map[string]any {
-	return map[string]any{"id": c.id, "object": object, "created": c.start.Unix(), "model": c.model, "service_tier": "default", "system_fingerprint": "fp_ragtime"}
+	return map[string]any{
+		"id":                 c.id,
+		"object":             object,
+		"created":            c.start.Unix(),
+		"model":              c.model,
+		"service_tier":       "default",
+		"system_fingerprint": "fp_ragtime",
+	}
 }

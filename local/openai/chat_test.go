@@ -81,7 +81,8 @@ func TestReply(t *testing.T) {
 				t.Fatalf("answered %d %s", status, body)
 			}
 			text := got.Choices[0].Message.Content
-			if text != tt.want || got.Choices[0].FinishReason != "stop" || got.Choices[0].Message.Role != "assistant" || got.Model != "gpt-4.1-mini" {
+			if text != tt.want || got.Choices[0].FinishReason != "stop" ||
+				got.Choices[0].Message.Role != "assistant" || got.Model != "gpt-4.1-mini" {
 				t.Errorf("answered %s, want %q", body, tt.want)
 			}
 			if int(got.Usage.CompletionTokens) != chunk.Count(tt.want) || got.Usage.TotalTokens != got.Usage.PromptTokens+got.Usage.CompletionTokens {
@@ -94,7 +95,7 @@ func TestReply(t *testing.T) {
 	}
 }
 
-// What a stream says is what an answer without streaming says; one event a token.
+// A stream has the same text as an answer without streaming, in one event a token.
 func TestStream(t *testing.T) {
 	messages := conversation("user: " + sealedPassages + "How long is the waiting period for crowns? 等待期")
 	_, _, body := ask(t, "POST", chatPath, "application/json", `{"model":"gpt-4.1-mini","messages":`+messages+`}`)
@@ -127,7 +128,8 @@ func TestStream(t *testing.T) {
 			}
 			if len(event.Choices) == 0 {
 				usages++
-				if event.Usage.CompletionTokens != want.Usage.CompletionTokens || event.Usage.PromptTokens != want.Usage.PromptTokens || i != len(blocks)-2 {
+				if event.Usage.CompletionTokens != want.Usage.CompletionTokens ||
+					event.Usage.PromptTokens != want.Usage.PromptTokens || i != len(blocks)-2 {
 					t.Errorf("event %d has usage %s, want %s at the end", i, event.Usage.RawJSON(), want.Usage.RawJSON())
 				}
 				continue
@@ -201,7 +203,9 @@ func TestChatRefusals(t *testing.T) {
 			if err := json.Unmarshal(body, &got); err != nil {
 				t.Fatal(err)
 			}
-			if status != tt.status || got.Error.Param != tt.param || got.Error.Code != tt.code || !strings.Contains(got.Error.Message, tt.message) || status != 200 && got.Error.Type != "invalid_request_error" {
+			if status != tt.status || got.Error.Param != tt.param || got.Error.Code != tt.code ||
+				!strings.Contains(got.Error.Message, tt.message) ||
+				status != 200 && got.Error.Type != "invalid_request_error" {
 				t.Errorf("answered %d %.300s, want %d %s %s with %q", status, body, tt.status, tt.param, tt.code, tt.message)
 			}
 		})
@@ -231,22 +235,27 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// The real client reads a stream over both protocols, at the pace that is set;
-// what it leaves ends, and is counted.
+// The real client reads a stream over both protocols, at the pace that is set. A stream
+// that it leaves ends, and is counted.
 func TestStreamToClient(t *testing.T) {
 	n, h, s := startStandIn(t)
-	http1, http2 := n.Transport(), n.Transport()
-	http1.ForceAttemptHTTP2, http1.Protocols = false, new(http.Protocols)
-	http1.Protocols.SetHTTP1(true)
-	defer http1.CloseIdleConnections()
-	defer http2.CloseIdleConnections()
-	params := sdk.ChatCompletionNewParams{Model: "gpt-4.1-mini", Messages: []sdk.ChatCompletionMessageParamUnion{
-		sdk.SystemMessage("Answer."), sdk.UserMessage(sealedPassages + "Is parking free?")},
-		StreamOptions: sdk.ChatCompletionStreamOptionsParam{IncludeUsage: sdk.Bool(true)}}
+	params := sdk.ChatCompletionNewParams{
+		Model: "gpt-4.1-mini",
+		Messages: []sdk.ChatCompletionMessageParamUnion{
+			sdk.SystemMessage("Answer."),
+			sdk.UserMessage(sealedPassages + "Is parking free?"),
+		},
+		StreamOptions: sdk.ChatCompletionStreamOptionsParam{IncludeUsage: sdk.Bool(true)},
+	}
 	const want = "Parking is free [1]."
 	tokens := chunk.Count(want)
-	for i, transport := range []*http.Transport{http1, http2} {
-		service := sdk.NewChatCompletionService(option.WithBaseURL(h.URL()+"/v1/"), option.WithAPIKey("any"), option.WithHTTPClient(&http.Client{Transport: transport}))
+	rounds := 0
+	for _, transport := range transports(t, n) {
+		rounds++
+		service := sdk.NewChatCompletionService(
+			option.WithBaseURL(h.URL()+"/v1/"),
+			option.WithAPIKey("any"),
+			option.WithHTTPClient(&http.Client{Transport: transport}))
 		s.SetPace(100)
 		start := time.Now()
 		stream := service.NewStreaming(t.Context(), params)
@@ -267,7 +276,7 @@ func TestStreamToClient(t *testing.T) {
 			t.Errorf("%d tokens at 100 a second took %v, want at least %v", tokens, took, least)
 		}
 
-		eventually(t, func() bool { return s.Billed().Open == 0 }) // the handler ends after its client has all
+		eventually(t, func() bool { return s.Billed().Open == 0 }) // the handler ends after its client has everything
 		s.SetPace(0.001)                                           // the first token would come after 17 minutes
 		stream = service.NewStreaming(t.Context(), params)
 		if !stream.Next() || s.Billed().Open != 1 {
@@ -276,8 +285,9 @@ func TestStreamToClient(t *testing.T) {
 		stream.Close()
 		eventually(t, func() bool { return s.Billed().Open == 0 })
 		got := s.Billed()
-		if got.Begun != 2*(i+1) || got.Completed != i+1 || got.Repeated != 2*i+1 || got.CompletionTokens != tokens*(i+1) || got.PromptTokens != int(all.Usage.PromptTokens)*2*(i+1) {
-			t.Errorf("billed %+v after %d streams of %d tokens and as many that were left", got, i+1, tokens)
+		if got.Begun != 2*rounds || got.Completed != rounds || got.Repeated != 2*rounds-1 ||
+			got.CompletionTokens != tokens*rounds || got.PromptTokens != int(all.Usage.PromptTokens)*2*rounds {
+			t.Errorf("billed %+v after %d streams of %d tokens and as many that were left", got, rounds, tokens)
 		}
 	}
 	// The control of the network shows the same.

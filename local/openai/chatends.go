@@ -1,8 +1,16 @@
 package openai
 
-// toolCallJSON is the call of a tool.
+// toolCallJSON returns the call of a tool.
 func toolCallJSON(arguments string) map[string]any {
-	return map[string]any{"index": 0, "id": "call_ragtime", "type": "function", "function": map[string]any{"name": "search_the_web", "arguments": arguments}}
+	return map[string]any{
+		"index": 0,
+		"id":    "call_ragtime",
+		"type":  "function",
+		"function": map[string]any{
+			"name":      "search_the_web",
+			"arguments": arguments,
+		},
+	}
 }
 
 const toolArguments = `{"query":"deductible"}`
@@ -27,7 +35,7 @@ func (c *call) sendToolCall() {
 
 const refusalText = "I'm sorry, I can't help with that."
 
-// streamRefusal streams what a model says that declines.
+// streamRefusal streams a model's refusal to answer.
 func (c *call) streamRefusal() {
 	ok := c.beginStream()
 	for _, p := range splitTokens(refusalText) {
@@ -44,7 +52,7 @@ func (c *call) sendRefusal() {
 	}
 }
 
-// streamHalfUntil streams half of the text, and that it ends for a reason.
+// streamHalfUntil streams half of the text, then a finish_reason.
 func streamHalfUntil(reason string) func(*call) {
 	return func(c *call) {
 		if c.streamHalf() {
@@ -53,6 +61,7 @@ func streamHalfUntil(reason string) func(*call) {
 	}
 }
 
+// sendHalfUntil is streamHalfUntil without streaming.
 func sendHalfUntil(reason string) func(*call) {
 	return func(c *call) {
 		if text, ok := c.produceAll(c.firstHalf()); ok {

@@ -10,21 +10,22 @@ import (
 	"ragtime/shared/fault"
 )
 
-// chatFault is how a chat completion fails: in a stream, and without. It is met
-// by requests that are valid; nil is as it should be.
+// chatFault is how a chat completion fails, for valid requests. A nil function means
+// that there is no failure.
 type chatFault struct {
-	stream, whole func(*call)
+	stream func(*call) // with streaming
+	whole  func(*call) // without
 }
 
 type chatFaultKey struct{}
 
-// faultOf is the fault that a request meets.
+// faultOf returns the fault that a request meets; the zero value if none.
 func faultOf(r *http.Request) chatFault {
 	f, _ := r.Context().Value(chatFaultKey{}).(chatFault)
 	return f
 }
 
-// chatKind is a fault of chat completions alone: other requests are served.
+// chatKind returns a fault of chat completions. It does not affect other requests.
 func chatKind(name, meaning string, phase fault.Phase, stream, whole func(*call)) network.Kind {
 	f := chatFault{stream, whole}
 	return network.Kind{Name: name, Meaning: meaning, Phase: phase, Wrap: func(next http.Handler) http.Handler {
@@ -34,60 +35,88 @@ func chatKind(name, meaning string, phase fault.Phase, stream, whole func(*call)
 	}}
 }
 
-// keepAliveInterval is the time between keep-alives, and between empty deltas. It is shorter
-// than any limit for silence.
+// keepAliveInterval is the time between keep-alives and between empty deltas. It is
+// shorter than any limit for silence.
 const keepAliveInterval = 100 * time.Millisecond
 
-// chatFailures are the ways in which a chat completion fails. What a stream lacks
-// in its middle, an answer without streaming lacks in its JSON.
+// chatFailures returns the ways in which a chat completion fails. Where a stream lacks
+// something in its middle, an answer without streaming lacks it in its JSON.
 func chatFailures() []network.Kind {
 	const receive = fault.PhaseReceive
 	return []network.Kind{
 		chatKind("chat-silent-start", "the header and the role come, and no text", receive,
-			inOrder((*call).beginStream, (*call).waitForClient), inOrder((*call).sendHeader, (*call).waitForClient)),
+			inOrder((*call).beginStream, (*call).waitForClient),
+			inOrder((*call).sendHeader, (*call).waitForClient)),
 		chatKind("chat-silent-middle", "half of the text comes, then nothing", receive,
-			inOrder((*call).streamHalf, (*call).waitForClient), inOrder((*call).sendHalfJSON, (*call).waitForClient)),
+			inOrder((*call).streamHalf, (*call).waitForClient),
+			inOrder((*call).sendHalfJSON, (*call).waitForClient)),
 		chatKind("chat-keep-alive", "keep-alives come, and no text", receive,
-			inOrder((*call).sendStreamHeader, (*call).streamKeepAlives), inOrder((*call).sendHeader, (*call).sendSpaces)),
+			inOrder((*call).sendStreamHeader, (*call).streamKeepAlives),
+			inOrder((*call).sendHeader, (*call).sendSpaces)),
 		chatKind("chat-keep-alive-middle", "half of the text comes, then keep-alives", receive,
-			inOrder((*call).streamHalf, (*call).streamKeepAlives), inOrder((*call).sendHalfJSON, (*call).sendSpaces)),
+			inOrder((*call).streamHalf, (*call).streamKeepAlives),
+			inOrder((*call).sendHalfJSON, (*call).sendSpaces)),
 		chatKind("chat-empty-deltas", "events without text come", receive,
-			inOrder((*call).beginStream, (*call).streamEmptyDeltas), inOrder((*call).sendHeader, (*call).sendSpaces)),
-		chatKind("chat-slow", "one token a second", receive, atTokenASecond((*call).streamAll), atTokenASecond((*call).sendWhole)),
+			inOrder((*call).beginStream, (*call).streamEmptyDeltas),
+			inOrder((*call).sendHeader, (*call).sendSpaces)),
+		chatKind("chat-slow", "one token a second", receive,
+			atTokenASecond((*call).streamAll),
+			atTokenASecond((*call).sendWhole)),
 		chatKind("chat-endless", "text comes as fast as it is taken, without end", receive,
-			inOrder((*call).beginStream, (*call).streamEndless), (*call).sendEndless),
+			inOrder((*call).beginStream, (*call).streamEndless),
+			(*call).sendEndless),
 		chatKind("chat-cut", "half of the text comes, then the stream ends without [DONE]", "",
-			inOrder((*call).streamHalf, stop), inOrder((*call).sendHalfJSON, stop)),
+			inOrder((*call).streamHalf, stop),
+			inOrder((*call).sendHalfJSON, stop)),
 		chatKind("chat-broken", "half of the text comes, then the connection or the stream is reset", "",
-			inOrder((*call).streamHalf, abort), inOrder((*call).sendHalfJSON, abort)),
+			inOrder((*call).streamHalf, abort),
+			inOrder((*call).sendHalfJSON, abort)),
 		chatKind("chat-no-done", "all of the text comes and why it ends, but no [DONE]", "",
 			func(c *call) {
 				c.completed = c.beginStream() && c.sendTexts(c.pieces) && c.sendDelta(map[string]any{}, c.finish)
-			}, nil),
-		chatKind("chat-no-finish", "all of the text comes, but not why it ends", "", (*call).streamWithoutFinish, sendWithout("finish_reason")),
+			},
+			nil),
+		chatKind("chat-no-finish", "all of the text comes, but not why it ends", "",
+			(*call).streamWithoutFinish,
+			sendWithout("finish_reason")),
 		chatKind("chat-error-start", "an error comes in the first text's place", "",
-			inOrder((*call).beginStream, (*call).streamError), (*call).sendError),
+			inOrder((*call).beginStream, (*call).streamError),
+			(*call).sendError),
 		chatKind("chat-error-middle", "half of the text comes, then an error", "",
-			inOrder((*call).streamHalf, (*call).streamError), (*call).sendError),
+			inOrder((*call).streamHalf, (*call).streamError),
+			(*call).sendError),
 		chatKind("chat-garbage", "half of the text comes, then an event that is no JSON, then the rest", "",
-			(*call).streamGarbage, func(c *call) { c.sendRaw(`{"id":`) }),
-		chatKind("chat-tool-call", "a call of a tool that nobody offered comes in the text's place", "", (*call).streamToolCall, (*call).sendToolCall),
-		chatKind("chat-refusal", "a refusal comes in the text's place", "", (*call).streamRefusal, (*call).sendRefusal),
-		chatKind("chat-content-filter", "half of the text comes, then finish_reason content_filter", "", streamHalfUntil("content_filter"), sendHalfUntil("content_filter")),
-		chatKind("chat-length", "half of the text comes, then finish_reason length", "", streamHalfUntil("length"), sendHalfUntil("length")),
+			(*call).streamGarbage,
+			func(c *call) { c.sendRaw(`{"id":`) }),
+		chatKind("chat-tool-call", "a call of a tool that nobody offered comes in the text's place", "",
+			(*call).streamToolCall,
+			(*call).sendToolCall),
+		chatKind("chat-refusal", "a refusal comes in the text's place", "",
+			(*call).streamRefusal,
+			(*call).sendRefusal),
+		chatKind("chat-content-filter", "half of the text comes, then finish_reason content_filter", "",
+			streamHalfUntil("content_filter"),
+			sendHalfUntil("content_filter")),
+		chatKind("chat-length", "half of the text comes, then finish_reason length", "",
+			streamHalfUntil("length"),
+			sendHalfUntil("length")),
 		chatKind("chat-empty", "no text comes, then finish_reason stop", "",
-			inOrder((*call).beginStream, func(c *call) { c.endStream("stop", c.usage()) }), func(c *call) { c.sendCompletion(map[string]any{"content": ""}, "stop", c.usage()) }),
+			inOrder((*call).beginStream, func(c *call) { c.endStream("stop", c.usage()) }),
+			func(c *call) { c.sendCompletion(map[string]any{"content": ""}, "stop", c.usage()) }),
 		chatKind("chat-usage-missing", "all but the usage", "",
 			func(c *call) {
 				if c.beginStream() && c.sendTexts(c.pieces) {
 					c.endStream(c.finish, nil)
 				}
-			}, sendWithout("usage")),
-		chatKind("chat-other-form", "JSON where a stream was asked for, and a stream where it was not", "", (*call).sendWhole, (*call).streamAll),
+			},
+			sendWithout("usage")),
+		chatKind("chat-other-form", "JSON where a stream was asked for, and a stream where it was not", "",
+			(*call).sendWhole,
+			(*call).streamAll),
 	}
 }
 
-// inOrder does a second thing once a first one is done.
+// inOrder returns a function that calls first, and then if first returned true.
 func inOrder(first func(*call) bool, then func(*call)) func(*call) {
 	return func(c *call) {
 		if first(c) {
@@ -96,12 +125,13 @@ func inOrder(first func(*call) bool, then func(*call)) func(*call) {
 	}
 }
 
+// stop ends the answer where it is.
 func stop(*call) {}
 
-// abort ends the connection in HTTP/1.1 and the stream in HTTP/2, in the middle.
+// abort breaks the connection in HTTP/1.1, and the stream in HTTP/2.
 func abort(*call) { panic(http.ErrAbortHandler) }
 
-// atTokenASecond is with a token a second.
+// atTokenASecond returns a function that calls then with a pace of one token a second.
 func atTokenASecond(then func(*call)) func(*call) {
 	return func(c *call) {
 		c.pace = 1
@@ -109,7 +139,7 @@ func atTokenASecond(then func(*call)) func(*call) {
 	}
 }
 
-// firstHalf is half of the text, at least a piece of it.
+// firstHalf returns half of the text, at least one piece.
 func (c *call) firstHalf() []piece { return c.pieces[:max(len(c.pieces)/2, min(1, len(c.pieces)))] }
 
 // streamHalf streams half of the text.
@@ -121,8 +151,7 @@ func (c *call) sendHeader() bool {
 	return c.control.Flush() == nil
 }
 
-// sendHalfJSON sends an answer's JSON, the whole of which was paid for, up to the
-// middle of its text.
+// sendHalfJSON sends the first half of an answer's JSON. The whole answer is billed.
 func (c *call) sendHalfJSON() bool {
 	text, ok := c.produceAll(c.pieces)
 	if !ok {
@@ -132,7 +161,7 @@ func (c *call) sendHalfJSON() bool {
 	return err == nil && c.sendRaw(string(body[:len(body)/2]))
 }
 
-// repeat sends the same until the client leaves.
+// repeat sends a text again and again until the client leaves.
 func (c *call) repeat(text string) {
 	for c.sendRaw(text) && c.wait(keepAliveInterval) {
 	}
@@ -140,7 +169,7 @@ func (c *call) repeat(text string) {
 
 func (c *call) streamKeepAlives() { c.repeat(": keep-alive\n\n") }
 
-// sendSpaces are what servers send in the place of keep-alives where no stream was asked for.
+// sendSpaces sends what servers use as keep-alives without streaming.
 func (c *call) sendSpaces() { c.repeat(" ") }
 
 func (c *call) streamEmptyDeltas() {
@@ -163,11 +192,15 @@ func (c *call) sendEndless() {
 
 // serverError is an error as OpenAI sends it in a stream.
 var serverError = map[string]any{"error": map[string]any{
-	"message": "The server had an error while processing your request. Sorry about that!", "type": "server_error", "param": nil, "code": nil}}
+	"message": "The server had an error while processing your request. Sorry about that!",
+	"type":    "server_error",
+	"param":   nil,
+	"code":    nil,
+}}
 
 func (c *call) streamError() { c.sendData(serverError) }
 
-// sendError is an error with status 200, as gateways give that had sent the header before.
+// sendError sends an error with status 200, as gateways do that have sent the header before.
 func (c *call) sendError() {
 	if c.sendHeader() {
 		json.NewEncoder(c.w).Encode(serverError)
@@ -181,14 +214,14 @@ func (c *call) streamGarbage() {
 	}
 }
 
-// streamWithoutFinish is a stream that says nowhere why the text ends.
+// streamWithoutFinish streams the text without a finish_reason.
 func (c *call) streamWithoutFinish() {
 	if c.beginStream() && c.sendTexts(c.pieces) {
 		c.completed = c.sendRaw("data: [DONE]\n\n")
 	}
 }
 
-// sendWithout answers without a member.
+// sendWithout returns a function that sends an answer without a member.
 func sendWithout(member string) func(*call) {
 	return func(c *call) {
 		text, ok := c.produceAll(c.pieces)

@@ -22,8 +22,8 @@ const parking = "Parking is free [1]." // the answer of parkingMessages, in 6 to
 
 var parkingMessages = conversation("user: " + sealedPassages + "Is parking free?")
 
-// outline writes a stream in one line: role, text in quotes, finish in brackets,
-// refusal!, tool(), usage, error, keep-alive, [DONE]; a run of the same once.
+// outline returns a stream in one line: role, text in quotes, finish in parentheses,
+// refusal, tool, usage, error, keep-alive, [DONE]. Of a run of the same it has one.
 func outline(stream string) string {
 	var out []string
 	text := ""
@@ -74,6 +74,7 @@ func outline(stream string) string {
 	return strings.Join(out, " ")
 }
 
+// post sends a request with a key. It does not follow redirects.
 func post(t *testing.T, transport http.RoundTripper, url, body string) *http.Response {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -88,15 +89,15 @@ func post(t *testing.T, transport http.RoundTripper, url, body string) *http.Res
 	return resp
 }
 
-// Each fault is what its name says, streaming and not. What of an answer does not
-// end is read until it has what is wanted, and then shown to be open still.
+// Each fault does what its name says, with streaming and without. An answer that does
+// not end is read until it has what the test wants, and must be open then.
 func TestChatFaults(t *testing.T) {
 	half := `"Parking is free"`
 	all := `"` + parking + `"`
 	tests := map[string]struct {
 		stream  string // its outline
 		whole   string // a part of the body
-		ends    string // how: "" in order, open, or broken
+		ends    string // "" for in order, open, or broken
 		tokens  int    // billed, streaming; -1 is any
 		reached bool   // the request counts as completed
 	}{
@@ -148,7 +149,8 @@ func TestChatFaults(t *testing.T) {
 		for _, streams := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, streaming %v", k.Name, streams), func(t *testing.T) {
 				before := s.Billed()
-				options, matches := "", func(got string) bool { return strings.Contains(got, tt.whole) }
+				options := ""
+				matches := func(got string) bool { return strings.Contains(got, tt.whole) }
 				if streams {
 					options = `,"stream":true,"stream_options":{"include_usage":true}`
 					matches = func(got string) bool {
@@ -199,8 +201,8 @@ func TestChatFaults(t *testing.T) {
 	}
 }
 
-// stillOpen shows that a body has not ended: more comes or, where it is silent,
-// nothing does. Then it leaves.
+// stillOpen checks that a body has not ended: more comes or, if it is silent, nothing
+// does. Then it closes the body.
 func stillOpen(t *testing.T, body io.ReadCloser, silent bool) {
 	t.Helper()
 	read := make(chan error, 1)
@@ -236,12 +238,18 @@ func eventually(t *testing.T, done func() bool) {
 	}
 }
 
-// The refusals that embeddings meet, chats meet, too; they are not billed.
+// Chats meet the same refusals as embeddings. They are not billed.
 func TestRefusalsOfChats(t *testing.T) {
 	n, h, s := startStandIn(t)
 	transport := n.Transport()
 	defer transport.CloseIdleConnections()
-	for name, status := range map[string]int{"rate-limited": 429, "quota-exhausted": 429, "unauthorized": 401, "server-error": 500, "unavailable-long": 503} {
+	for name, status := range map[string]int{
+		"rate-limited":     429,
+		"quota-exhausted":  429,
+		"unauthorized":     401,
+		"server-error":     500,
+		"unavailable-long": 503,
+	} {
 		if err := h.Set(network.Fault{Name: name}); err != nil {
 			t.Fatal(err)
 		}

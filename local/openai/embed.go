@@ -8,29 +8,31 @@ import (
 	"ragtime/shared/words"
 )
 
-// The weights of the kinds of features, chosen by measuring: docs/retrieval.md.
+// The weights of the kinds of features. They were chosen by measuring: docs/retrieval.md.
 const (
 	pairWeight = 0.3 // two words beside one another
 	gramWeight = 1   // a piece of a word, before it is divided among the word's pieces
 	charWeight = 0.7 // one character of a script without spaces; two beside one another weigh 1
-	// shortWord is the length in characters at which a word weighs 63 % of a long
-	// one. In every language the frequent words are the short ones (Zipf's law of
-	// abbreviation), so no list of any language's is needed.
+	// shortWord is the length, in characters, at which a word weighs 63 % of a long
+	// one. In every language the frequent words are short (Zipf's law of abbreviation),
+	// so no language needs a list of them.
 	shortWord = 5
-	// meaningShare is how much of the similarity of two texts their meaning makes, where
-	// all words of both are known to package meaning. It knows English; in other
-	// languages the share falls with the square of the words that it knows.
+	// meaningShare is the share of meaning in the similarity of two texts, if package
+	// meaning knows all their words. It knows English. In other languages the share
+	// falls with the square of the share of words that it knows.
 	meaningShare = 0.7
-	// scale makes whole numbers of weights. Sums of whole numbers, and of their
-	// squares, are exact, so neither the order of features nor a processor that
-	// fuses multiplication and addition changes a vector.
+	// scale makes weights whole numbers. Sums of whole numbers, and of their squares,
+	// are exact. So a vector depends neither on the order of features nor on whether the
+	// processor fuses multiplication and addition.
 	scale = 1 << 12
 )
 
-// Embed gives a text's embedding: a vector of unit length, the same on every
-// machine. Features (words, pairs of words, pieces of words, pairs of characters
-// where a script has no spaces) are hashed to places with a sign; one that occurs
-// often counts sublinearly. The words' meanings are added in the last places.
+// Embed returns the embedding of a text: a vector of unit length with the given number
+// of dimensions, the same on every machine.
+//
+// Features are words, pairs of words, pieces of words, and pairs of characters where a
+// script has no spaces. Each is hashed to a place and a sign, and counts sublinearly
+// with its number. The words' meanings are added in the last places.
 func Embed(text string, dimensions int) []float32 {
 	f := features{}
 	f.add(text)
@@ -57,15 +59,15 @@ func Embed(text string, dimensions int) []float32 {
 	return out
 }
 
-// features has what occurs in a text, by hash.
+// features are the features of a text, by their hash.
 type features map[uint64]feature
 
 type feature struct {
 	count  int
-	weight float64 // the greatest it occurred with
+	weight float64 // the greatest of its occurrences
 }
 
-// Kinds of features: a word and a piece of one that reads the same differ.
+// Kinds of features. A word and a piece of a word with the same letters have different hashes.
 const (
 	wordKind = 'w'
 	pairKind = 'p'
@@ -73,7 +75,7 @@ const (
 )
 
 func (f features) add(text string) {
-	var before uint64 // the hash of the word before, where there is one
+	var before uint64 // the hash of the word before; 0 if none
 	var beforeWeight float64
 	for run := range words.Runs(text) {
 		if run.Unspaced {
@@ -92,6 +94,7 @@ func (f features) add(text string) {
 	}
 }
 
+// addDense adds the features of a run of characters without spaces.
 func (f features) addDense(run []byte) {
 	for pair := range words.Pairs(run) {
 		f.count(hash(pairKind, pair), 1)
@@ -103,8 +106,8 @@ func (f features) addDense(run []byte) {
 	}
 }
 
-// addGrams are a word's pieces of 3 to 5 characters, its ends marked: what words of
-// one stem share.
+// addGrams adds the pieces of a word of 3 to 5 characters, its ends marked. Words of one
+// stem share pieces.
 func (f features) addGrams(word []byte, weight float64) {
 	marked := make([]byte, 0, 32)
 	marked = append(marked, '<')
@@ -129,7 +132,7 @@ func (f features) count(h uint64, weight float64) {
 	f[h] = feature{was.count + 1, max(was.weight, weight)}
 }
 
-// wordWeight is a word's by its length; a number weighs as a long word.
+// wordWeight returns the weight of a word, by its length, from 0 to 1. A number weighs 1.
 func wordWeight(word []byte) float64 {
 	if c := word[0]; '0' <= c && c <= '9' {
 		return 1
@@ -138,7 +141,7 @@ func wordWeight(word []byte) float64 {
 	return 1 - math.Exp(-n*n)
 }
 
-// sumAtPlaces sums the features up at their places.
+// sumAtPlaces returns a vector of the features' weights, summed up at their places.
 func (f features) sumAtPlaces(dimensions int) []float64 {
 	sums := make([]float64, dimensions)
 	for h, seen := range f {
@@ -152,7 +155,7 @@ func (f features) sumAtPlaces(dimensions int) []float64 {
 	return sums
 }
 
-// hash is FNV-1a.
+// hash returns the FNV-1a hash of a feature.
 func hash(kind byte, text []byte) uint64 {
 	const (
 		offset = 14695981039346656037
@@ -165,8 +168,8 @@ func hash(kind byte, text []byte) uint64 {
 	return h
 }
 
-// mix spreads the bits of a hash (the finalizer of MurmurHash3): FNV's high
-// bits depend little on a text's last bytes.
+// mix spreads the bits of a hash (the finalizer of MurmurHash3), since FNV's high bits
+// depend little on the last bytes of a text.
 func mix(h uint64) uint64 {
 	h ^= h >> 33
 	h *= 0xff51afd7ed558ccd
@@ -175,7 +178,7 @@ func mix(h uint64) uint64 {
 	return h ^ h>>33
 }
 
-// sumOfSquares is the sum of squares. The conversion keeps processors from fusing
+// sumOfSquares adds up the squares of v. The conversion keeps processors from fusing
 // multiplication and addition, which would round once less.
 func sumOfSquares(v []float64) float64 {
 	sum := 0.0
@@ -185,7 +188,7 @@ func sumOfSquares(v []float64) float64 {
 	return sum
 }
 
-// scaleTo gives a vector a length; one of zeros stays.
+// scaleTo scales a vector to a length. A zero vector stays.
 func scaleTo(v []float64, length float64) {
 	was := math.Sqrt(sumOfSquares(v))
 	if was == 0 {

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"io"
 	"math"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +11,7 @@ import (
 	"ragtime/local/network"
 )
 
-// answerEmbedding is an embedding of an answer, decoded from either format.
+// answerEmbedding is an element of an answer's data, its vector in either format.
 type answerEmbedding struct {
 	Index     int
 	Embedding json.RawMessage
@@ -74,14 +73,8 @@ func TestFaults(t *testing.T) {
 				if err := h.Set(network.Fault{Name: k.Name}); err != nil {
 					t.Fatal(err)
 				}
-				req, _ := http.NewRequestWithContext(t.Context(), "POST", h.URL()+"/v1/embeddings",
-					strings.NewReader(`{"model":"text-embedding-3-small","encoding_format":"`+format+`","input":`+string(asked)+`}`))
-				req.Header.Set("Authorization", "Bearer any")
-				req.Header.Set("Content-Type", "application/json")
-				resp, err := transport.RoundTrip(req)
-				if err != nil {
-					t.Fatal(err)
-				}
+				resp := post(t, transport, h.URL()+"/v1/embeddings",
+					`{"model":"text-embedding-3-small","encoding_format":"`+format+`","input":`+string(asked)+`}`)
 				defer resp.Body.Close()
 				raw, err := io.ReadAll(resp.Body)
 				if err != nil {
@@ -96,11 +89,14 @@ func TestFaults(t *testing.T) {
 					t.Fatalf("answered %d %.200s", resp.StatusCode, raw)
 				}
 				if want, ok := refusals[k.Name]; ok {
-					if resp.StatusCode != want.status || got.Error.Code != want.code || got.Error.Type != want.kind || got.Error.Message == "" ||
-						resp.Header.Get("Retry-After") != want.retryAfter {
+					if resp.StatusCode != want.status || got.Error.Code != want.code || got.Error.Type != want.kind ||
+						got.Error.Message == "" || resp.Header.Get("Retry-After") != want.retryAfter {
 						t.Errorf("answered %d %v %s, want %+v", resp.StatusCode, resp.Header, raw, want)
 					}
-				} else if is := bodies[k.Name]; resp.StatusCode != 200 || is == nil && !broken || is != nil && !is(t, got.Data, format) {
+					return
+				}
+				is := bodies[k.Name]
+				if resp.StatusCode != 200 || is == nil && !broken || is != nil && !is(t, got.Data, format) {
 					t.Errorf("answered %d %.300s", resp.StatusCode, raw)
 				}
 			})

@@ -7,11 +7,13 @@ import (
 	"github.com/tiktoken-go/tokenizer/codec"
 )
 
-// readInput reads input: a string, an array of strings, an array of token numbers,
-// or an array of those. counts has the length of each input of tokens, and 0 for
-// one that is text and not counted yet.
+// readInput reads the member "input": a string, an array of strings, an array of token
+// numbers, or an array of such arrays. texts and counts have an element an input. A
+// count is the number of tokens of an input of tokens, and 0 for a text, whose tokens
+// are not counted yet.
 func readInput(raw json.RawMessage) (texts []string, counts []int, refused *apiError) {
-	invalid := invalidRequest("input", "'$.input' is invalid. Please check the API reference: https://platform.openai.com/docs/api-reference.")
+	invalid := invalidRequest("input", "'$.input' is invalid. "+
+		"Please check the API reference: https://platform.openai.com/docs/api-reference.")
 	var list []json.RawMessage
 	var one string
 	switch {
@@ -26,9 +28,11 @@ func readInput(raw json.RawMessage) (texts []string, counts []int, refused *apiE
 		list = []json.RawMessage{raw}
 	}
 	if len(list) > maxInputs {
-		return nil, nil, invalidRequest("input", "Invalid 'input': array too long. Expected an array with maximum length %d, but got an array with length %d instead.", maxInputs, len(list))
+		return nil, nil, invalidRequest("input", "Invalid 'input': array too long. "+
+			"Expected an array with maximum length %d, but got an array with length %d instead.", maxInputs, len(list))
 	}
-	texts, counts = make([]string, len(list)), make([]int, len(list))
+	texts = make([]string, len(list))
+	counts = make([]int, len(list))
 	for i, r := range list {
 		if r[0] == '[' {
 			var ok bool
@@ -42,12 +46,12 @@ func readInput(raw json.RawMessage) (texts []string, counts []int, refused *apiE
 	return texts, counts, nil
 }
 
-// vocabulary shares its words with the chunk package's; only the way back from
-// numbers to them is its own, made at the first input of tokens.
+// vocabulary is made at its first use. It shares its words with package chunk; only the
+// map from numbers to words is its own.
 var vocabulary = sync.OnceValue(codec.NewCl100kBase)
 
-// detokenize gives the text of an array of cl100k_base tokens, so that it has
-// the same embedding in either form.
+// detokenize returns the text of an array of cl100k_base tokens, so that tokens have the
+// same embedding as their text.
 func detokenize(raw json.RawMessage) (text string, tokens int, ok bool) {
 	var numbers []uint
 	if json.Unmarshal(raw, &numbers) != nil || len(numbers) == 0 {

@@ -10,21 +10,32 @@ import (
 	"ragtime/shared/words"
 )
 
-// How statements are compared with a question. The shares and the limits are
-// chosen by measuring (TestSamplesAreAnswered, TestUnknownIsSaid).
+// How statements are compared with a question. The shares and the limits were chosen
+// by measuring (TestSamplesAreAnswered, TestUnknownIsSaid).
 const (
-	meaningLikeness = 0.9  // of a likeness, what texts mean, in English; the rest is their words, as in Embed
-	aboutShare      = 0.75 // of a statement's likeness, its surroundings'
-	termsShare      = 0.4  // of a score, the question's terms that the statement has; the rest is likeness
-	nearTerm        = 0.5  // of a term's weight, where only the surroundings have it
-	leastScore      = 0.14 // of an answer's first statement: the samples' least is 0.2, of what they do not say 0.1
-	nextScore       = 0.75 // of an answer's other statements, as a share of the first one's
-	repeatFactor    = 0.8  // of the score of a statement whose passage is cited already
-	mostStatements  = 3
+	// meaningLikeness is the share of meaning in the likeness of two English texts; the
+	// rest is their words. It is meaningShare of Embed, for sentences.
+	meaningLikeness = 0.9
+	// aboutShare is the share of a statement's surroundings in its likeness.
+	aboutShare = 0.75
+	// termsShare is the share in a score of the question's terms that the statement
+	// has; the rest is likeness.
+	termsShare = 0.4
+	// nearTerm is the part of its weight that a term has if only the surroundings have it.
+	nearTerm = 0.5
+	// leastScore is the least score of an answer's first statement. The least of the
+	// samples' answers is 0.2; what they do not answer has 0.1.
+	leastScore = 0.14
+	// nextScore is the least score of an answer's other statements, as a share of the
+	// first one's.
+	nextScore = 0.75
+	// repeatFactor lowers the score of a statement whose passage is cited already.
+	repeatFactor   = 0.8
+	mostStatements = 3
 )
 
-// bestStatements gives the indexes of the one to three statements that match the question
-// best, best first; none where nothing matches.
+// bestStatements returns the indexes of the one to three statements that match the
+// question best, best first; none if nothing matches.
 func bestStatements(question string, all []statement) (out []int) {
 	scores := scoreStatements(question, all)
 	least := leastScore
@@ -53,15 +64,16 @@ func bestStatements(question string, all []statement) (out []int) {
 	return out
 }
 
-// scoreStatements says how well each statement answers a question, from 0 to 1.
+// scoreStatements returns how well each statement answers a question, from 0 to 1.
 func scoreStatements(question string, all []statement) []float64 {
 	asked := slices.Sorted(maps.Keys(terms(question)))
-	said := make([]map[string]bool, len(all))
-	around := make([]map[string]bool, len(all))
+	said := make([]map[string]bool, len(all))   // the terms of each statement
+	around := make([]map[string]bool, len(all)) // the terms of its surroundings
 	for i, s := range all {
-		said[i], around[i] = terms(s.text), terms(s.about)
+		said[i] = terms(s.text)
+		around[i] = terms(s.about)
 	}
-	// A term weighs by its length, and by how few statements have it: BM25's idf.
+	// A term's weight comes from its length, and from how few statements have it (BM25's idf).
 	weights := make([]float64, len(asked))
 	sum := 0.0
 	for t, term := range asked {
@@ -95,7 +107,7 @@ func scoreStatements(question string, all []statement) []float64 {
 	return out
 }
 
-// terms are the different terms of a text.
+// terms returns the set of a text's terms.
 func terms(text string) map[string]bool {
 	out := map[string]bool{}
 	for t := range words.Terms(text) {
@@ -104,8 +116,8 @@ func terms(text string) map[string]bool {
 	return out
 }
 
-// termWeight is a word's by its length; a number or a code, such as R22, weighs as
-// a long word.
+// termWeight returns the weight of a term, by its length, from 0 to 1. A number or a
+// code, such as R22, weighs 1.
 func termWeight(term string) float64 {
 	if strings.ContainsAny(term, "0123456789") {
 		return 1
@@ -113,14 +125,15 @@ func termWeight(term string) float64 {
 	return wordWeight([]byte(term))
 }
 
-// representation is what two texts are compared by.
+// representation is a text in the form in which it is compared with another. Both
+// vectors have unit length, or are zero.
 type representation struct {
-	words   []float64 // features, hashed
+	words   []float64 // the features at their places
 	meaning []float64
-	share   float64 // that the meaning has of a likeness to a text that is known alike
+	share   float64 // of meaning, in the similarity to an equally well known text
 }
 
-// enough places that features of a sentence seldom meet.
+// wordPlaces is so large that features of a sentence seldom share a place.
 const wordPlaces = 2048
 
 func represent(text string) representation {
@@ -135,9 +148,11 @@ func represent(text string) representation {
 	return l
 }
 
-// similarity is the cosine of the two together.
+// similarity returns the cosine of both vectors together, from -1 to 1.
 func (l representation) similarity(other representation) float64 {
-	return math.Sqrt((1-l.share)*(1-other.share))*dotProduct(l.words, other.words) + math.Sqrt(l.share*other.share)*dotProduct(l.meaning, other.meaning)
+	words := math.Sqrt((1-l.share)*(1-other.share)) * dotProduct(l.words, other.words)
+	meaning := math.Sqrt(l.share*other.share) * dotProduct(l.meaning, other.meaning)
+	return words + meaning
 }
 
 func dotProduct(a, b []float64) float64 {

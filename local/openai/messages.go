@@ -21,13 +21,14 @@ type messageInput struct {
 
 var roles = []string{"system", "assistant", "user", "function", "tool", "developer"}
 
-// readMessages checks the messages.
+// readMessages reads and checks the messages.
 func (in *chatInput) readMessages() ([]message, *apiError) {
 	if in.Messages == nil {
 		return nil, invalidRequestCode("messages", "missing_required_parameter", "Missing required parameter: 'messages'.")
 	}
 	if len(*in.Messages) == 0 {
-		return nil, invalidRequestCode("messages", "empty_array", "Invalid 'messages': empty array. Expected an array with minimum length 1, but got an empty array instead.")
+		return nil, invalidRequestCode("messages", "empty_array", "Invalid 'messages': empty array. "+
+			"Expected an array with minimum length 1, but got an empty array instead.")
 	}
 	var out []message
 	for i, m := range *in.Messages {
@@ -36,8 +37,9 @@ func (in *chatInput) readMessages() ([]message, *apiError) {
 			return nil, invalidRequestCode(at+".role", "missing_required_parameter", "Missing required parameter: '%s.role'.", at)
 		}
 		if !slices.Contains(roles, *m.Role) {
-			return nil, invalidRequestCode(at+".role", "invalid_value", "Invalid value: '%s'. Supported values are: '%s', and '%s'.", *m.Role,
-				strings.Join(roles[:len(roles)-1], "', '"), roles[len(roles)-1])
+			return nil, invalidRequestCode(at+".role", "invalid_value",
+				"Invalid value: '%s'. Supported values are: '%s', and '%s'.",
+				*m.Role, strings.Join(roles[:len(roles)-1], "', '"), roles[len(roles)-1])
 		}
 		text, refused := m.text(at + ".content")
 		if refused != nil {
@@ -48,7 +50,8 @@ func (in *chatInput) readMessages() ([]message, *apiError) {
 	return out, nil
 }
 
-// text is a message's content: a string, or an array of parts of type text.
+// text returns the message's content: a string, or the joined parts of type text. at
+// names the place in errors.
 func (m messageInput) text(at string) (string, *apiError) {
 	if len(m.Content) == 0 || string(m.Content) == "null" {
 		if *m.Role == "assistant" && len(m.ToolCalls) > 0 {
@@ -62,11 +65,13 @@ func (m messageInput) text(at string) (string, *apiError) {
 	}
 	var parts []struct{ Type, Text string }
 	if json.Unmarshal(m.Content, &parts) != nil || len(parts) == 0 {
-		return "", invalidRequestCode(at, "invalid_type", "Invalid type for '%s': expected one of a string or array of objects.", at)
+		return "", invalidRequestCode(at, "invalid_type",
+			"Invalid type for '%s': expected one of a string or array of objects.", at)
 	}
 	for i, p := range parts {
 		if p.Type != "text" {
-			return "", invalidRequestCode(fmt.Sprintf("%s[%d].type", at, i), "invalid_value", "Invalid value: '%s'. Supported values are: 'text'.", p.Type)
+			return "", invalidRequestCode(fmt.Sprintf("%s[%d].type", at, i), "invalid_value",
+				"Invalid value: '%s'. Supported values are: 'text'.", p.Type)
 		}
 		text += p.Text
 	}

@@ -18,14 +18,27 @@ const (
 	maxRequestTokens = 300_000
 )
 
-// models says how many dimensions each model has, and whether it takes fewer.
+// models are the embedding models by name.
 var models = map[string]struct {
 	dimensions int
-	shortens   bool
+	shortens   bool // it takes a smaller number of dimensions
 }{
 	"text-embedding-3-small": {1536, true},
 	"text-embedding-3-large": {3072, true},
 	"text-embedding-ada-002": {1536, false},
+}
+
+const notJSON = "We could not parse the JSON body of your request. " +
+	"(HINT: This likely means you aren't using your HTTP library correctly. " +
+	"The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)"
+
+func modelNotFound(model string) *apiError {
+	return &apiError{
+		status:  http.StatusNotFound,
+		message: fmt.Sprintf("The model `%s` does not exist or you do not have access to it.", model),
+		kind:    "invalid_request_error",
+		code:    "model_not_found",
+	}
 }
 
 // embeddingsRequest is a checked embeddings request.
@@ -38,10 +51,15 @@ type embeddingsRequest struct {
 }
 
 func invalidRequest(param, format string, args ...any) *apiError {
-	return &apiError{http.StatusBadRequest, fmt.Sprintf(format, args...), "invalid_request_error", param, ""}
+	return &apiError{
+		status:  http.StatusBadRequest,
+		message: fmt.Sprintf(format, args...),
+		kind:    "invalid_request_error",
+		param:   param,
+	}
 }
 
-// parseEmbeddings reads and checks a request as OpenAI does.
+// parseEmbeddings reads and checks an embeddings request as OpenAI does.
 func parseEmbeddings(body []byte) (embeddingsRequest, *apiError) {
 	var in struct {
 		Input          json.RawMessage `json:"input"`
@@ -51,14 +69,14 @@ func parseEmbeddings(body []byte) (embeddingsRequest, *apiError) {
 		User           *string         `json:"user"`
 	}
 	if err := json.Unmarshal(body, &in); err != nil {
-		return embeddingsRequest{}, invalidRequest("", "We could not parse the JSON body of your request. (HINT: This likely means you aren't using your HTTP library correctly. The OpenAI API expects a JSON payload, but what was sent was not valid JSON.)")
+		return embeddingsRequest{}, invalidRequest("", notJSON)
 	}
 	if in.Model == "" {
 		return embeddingsRequest{}, invalidRequest("", "you must provide a model parameter")
 	}
 	model, ok := models[in.Model]
 	if !ok {
-		return embeddingsRequest{}, &apiError{http.StatusNotFound, fmt.Sprintf("The model `%s` does not exist or you do not have access to it.", in.Model), "invalid_request_error", "", "model_not_found"}
+		return embeddingsRequest{}, modelNotFound(in.Model)
 	}
 	out := embeddingsRequest{model: in.Model, dimensions: model.dimensions}
 	if d := in.Dimensions; d != nil {
@@ -68,13 +86,15 @@ func parseEmbeddings(body []byte) (embeddingsRequest, *apiError) {
 		case *d < 1:
 			return embeddingsRequest{}, invalidRequest("dimensions", "%d is less than the minimum of 1 - 'dimensions'", *d)
 		case *d > model.dimensions:
-			return embeddingsRequest{}, invalidRequest("dimensions", "Invalid value for 'dimensions' = %d. Must be less than or equal to %d.", *d, model.dimensions)
+			return embeddingsRequest{}, invalidRequest("dimensions",
+				"Invalid value for 'dimensions' = %d. Must be less than or equal to %d.", *d, model.dimensions)
 		}
 		out.dimensions = *d
 	}
 	if f := in.EncodingFormat; f != nil {
 		if *f != "float" && *f != "base64" {
-			return embeddingsRequest{}, invalidRequest("encoding_format", "Invalid value: '%s'. Supported values are: 'float' and 'base64'.", *f)
+			return embeddingsRequest{}, invalidRequest("encoding_format",
+				"Invalid value: '%s'. Supported values are: 'float' and 'base64'.", *f)
 		}
 		out.base64 = *f == "base64"
 	}
@@ -89,17 +109,25 @@ func parseEmbeddings(body []byte) (embeddingsRequest, *apiError) {
 			n = chunk.Count(t)
 		}
 		if n > maxInputTokens {
-			return embeddingsRequest{}, invalidRequest("", "This model's maximum context length is %d tokens, however you requested %d tokens (%d in your prompt; 0 for the completion). Please reduce your prompt; or completion length.", maxInputTokens, n, n)
+			return embeddingsRequest{}, invalidRequest("",
+				"This model's maximum context length is %d tokens, however you requested %d tokens "+
+					"(%d in your prompt; 0 for the completion). Please reduce your prompt; or completion length.",
+				maxInputTokens, n, n)
 		}
 		out.tokens += n
 	}
 	if out.tokens > maxRequestTokens {
-		return embeddingsRequest{}, &apiError{http.StatusBadRequest, fmt.Sprintf("Requested %d tokens, max %d tokens per request", out.tokens, maxRequestTokens), "max_tokens_per_request", "", "max_tokens_per_request"}
+		return embeddingsRequest{}, &apiError{
+			status:  http.StatusBadRequest,
+			message: fmt.Sprintf("Requested %d tokens, max %d tokens per request", out.tokens, maxRequestTokens),
+			kind:    "max_tokens_per_request",
+			code:    "max_tokens_per_request",
+		}
 	}
 	return out, nil
 }
 
-// decode reads what encode wrote as base64.
+// decode decodes what encode wrote as base64.
 func decode(text string) []float32 {
 	raw, _ := base64.StdEncoding.DecodeString(text)
 	v := make([]float32, len(raw)/4)
@@ -109,8 +137,7 @@ func decode(text string) []float32 {
 	return v
 }
 
-// encode gives a vector in the format asked for: base64 of little-endian
-// float32, or numbers.
+// encode returns a vector as base64 of little-endian float32, or as it is.
 func encode(v []float32, asBase64 bool) any {
 	if !asBase64 {
 		return v

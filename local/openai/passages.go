@@ -20,13 +20,14 @@ type passage struct {
 	text   string
 }
 
-// passageStart is a passage's first line: <passage NUMBER SEAL>. Its last one is
+// passageStart matches a passage's first line, <passage NUMBER SEAL>. Its last line is
 // </passage NUMBER SEAL>.
 var passageStart = regexp.MustCompile(`^<passage (\d+) (\S+)>$`)
 
-// readPassages takes passages and question out of a message. The first passage's seal is
-// every passage's; a line with another one is a passage's text, whatever it says.
-// What stands after the last passage, or after its line "Question:", is the question.
+// readPassages reads the passages and the question of a message. All passages have the
+// seal of the first one. A line with another seal is text, so a passage cannot forge
+// its own end. What stands after the last passage, without a leading "Question:", is
+// the question.
 func readPassages(message string) inquiry {
 	var out inquiry
 	var seal, closing string
@@ -36,7 +37,9 @@ func readPassages(message string) inquiry {
 		switch found := passageStart.FindStringSubmatch(line); {
 		case closing != "" && line == closing:
 			out.passages = append(out.passages, newPassage(number, text))
-			closing, text, outside = "", nil, nil
+			closing = ""
+			text = nil
+			outside = nil // what stood before a passage is no question
 		case closing != "":
 			text = append(text, line)
 		case found != nil && (seal == "" || found[2] == seal):
@@ -56,22 +59,23 @@ func newPassage(number int, lines []string) passage {
 	p := passage{number: number}
 	if len(lines) > 0 {
 		if title, ok := strings.CutPrefix(lines[0], "Title: "); ok {
-			p.title, lines = title, lines[1:]
+			p.title = title
+			lines = lines[1:]
 		}
 	}
 	p.text = strings.Join(lines, "\n")
 	return p
 }
 
-// statement is what an answer may quote.
+// statement is a sentence or a table's row that an answer may quote.
 type statement struct {
-	passage int    // index
+	passage int    // the index of its passage
 	text    string // without the marks of Markdown, on one line
 	about   string // the text with title, heading and the statements before and after it
 }
 
-// statements cuts passages into statements. What several passages share, since
-// they overlap, is of the first one.
+// statements cuts passages into statements. Passages may overlap: a statement that
+// several have belongs to the first one.
 func statements(passages []passage) (out []statement) {
 	known := map[string]bool{}
 	for i, p := range passages {
@@ -82,7 +86,8 @@ func statements(passages []passage) (out []statement) {
 				if n := len(out); before != "" && n > 0 {
 					out[n-1].about += "\n" + text
 				}
-				out = append(out, statement{i, text, strings.Join([]string{p.title, heading, before, text}, "\n")})
+				about := strings.Join([]string{p.title, heading, before, text}, "\n")
+				out = append(out, statement{i, text, about})
 				before = text
 			}
 		}
@@ -92,7 +97,8 @@ func statements(passages []passage) (out []statement) {
 			add(t.end())
 			for s := range chunk.Sentences(prose.String()) {
 				if s.Heading {
-					heading, before = plainText(s.Text), ""
+					heading = plainText(s.Text)
+					before = ""
 					continue
 				}
 				add(plainText(s.Text))
@@ -115,7 +121,8 @@ func statements(passages []passage) (out []statement) {
 	return out
 }
 
-// row reads a row of a table. The one of dashes below the columns' names is nil.
+// row reads the cells of a table's row. ok is false for a line that is no row. The row
+// of dashes below the columns' names has nil cells.
 func row(text string) (cells []string, ok bool) {
 	if !strings.HasPrefix(text, "|") {
 		return nil, false
@@ -129,18 +136,19 @@ func row(text string) (cells []string, ok bool) {
 	return cells, true
 }
 
-// table is a table that is being read. A passage may begin in its middle, where
+// table is a table while it is read. A passage may begin in the middle of a table; then
 // there are no names of columns.
 type table struct {
 	columns []string
-	first   []string // names of columns, if dashes follow
+	first   []string // a row that has the names of columns if dashes follow
 }
 
-// next takes a row, and gives a statement that is complete, if any.
+// next reads a row. It returns a statement that is complete; "" if none.
 func (t *table) next(cells []string) string {
 	switch {
 	case cells == nil:
-		t.columns, t.first = t.first, nil
+		t.columns = t.first
+		t.first = nil
 		return ""
 	case t.columns == nil:
 		statement := t.end()
@@ -150,14 +158,14 @@ func (t *table) next(cells []string) string {
 	return joinRow(t.columns, cells)
 }
 
-// end gives what is left at the table's end.
+// end ends the table. It returns the statement that is left; "" if none.
 func (t *table) end() string {
 	statement := joinRow(nil, t.first)
 	*t = table{}
 	return statement
 }
 
-// joinRow writes a row as a statement: "Tier: 2; Gold PPO: $15."
+// joinRow returns a row as a statement: "Tier: 2; Gold PPO: $15."
 func joinRow(columns, cells []string) string {
 	var out []string
 	for i, cell := range cells {
@@ -175,11 +183,11 @@ func joinRow(columns, cells []string) string {
 	return strings.Join(out, "; ") + "."
 }
 
-// marks of Markdown at a line's begin.
+// lineMarks matches the marks of Markdown at the beginning of a line.
 var lineMarks = regexp.MustCompile(`^(#{1,6}\s+|>\s*|[-*+]\s+|\d+[.)]\s+)+`)
 
-// plainText is a text on one line without the marks of Markdown. Brackets become
-// parentheses: in an answer they would be markers.
+// plainText returns a text on one line, without the marks of Markdown. Brackets become
+// parentheses, since in an answer they would be markers of passages.
 func plainText(text string) string {
 	text = strings.Join(strings.Fields(text), " ")
 	text = lineMarks.ReplaceAllString(text, "")

@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// What the stand-in says where it cannot quote.
+// What the stand-in answers when it cannot quote.
 const (
 	unknownReply = "I do not know: the passages do not say."
-	plainReply   = "I am a stand-in for a chat model. I answer questions from passages, with their own sentences, and here are none. You said: “%s”"
+	plainReply   = "I am a stand-in for a chat model. I answer questions from passages, with their own sentences, " +
+		"and here are none. You said: “%s”"
 )
 
-// reply is what the stand-in says to a conversation. It does not follow
-// instructions, neither in passages nor elsewhere: it knows what the answer to a
-// question is, and the rewriting of a question.
+// reply returns the stand-in's reply to a conversation. It can answer a question from
+// passages, and rewrite a question. It follows no other instructions, neither in
+// passages nor elsewhere.
 func reply(conversation []message) string {
 	var system string
 	var turns []message
@@ -44,7 +45,7 @@ func reply(conversation []message) string {
 	return fmt.Sprintf(plainReply, shorten(plainText(a.question)))
 }
 
-// shorten is a text's begin.
+// shorten returns the beginning of a text.
 func shorten(text string) string {
 	const most = 200
 	for i := range text {
@@ -55,8 +56,8 @@ func shorten(text string) string {
 	return text
 }
 
-// quote quotes the statements that match the question best, each with the
-// marker of its passage.
+// quote returns the statements that match the question best, each with the marker of
+// its passage.
 func quote(a inquiry) string {
 	all := statements(a.passages)
 	var out []string
@@ -64,8 +65,9 @@ func quote(a inquiry) string {
 		text := strings.TrimRight(all[i].text, ":;, ")
 		// The marker stands before the full stop, as in "It is $5 [1]."
 		end := ""
-		if strings.HasSuffix(text, ".") {
-			text, end = strings.TrimSuffix(text, "."), "."
+		if sentence, ok := strings.CutSuffix(text, "."); ok {
+			text = sentence
+			end = "."
 		}
 		out = append(out, fmt.Sprintf("%s [%d]%s", text, a.passages[all[i].passage].number, end))
 	}

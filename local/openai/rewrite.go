@@ -6,26 +6,26 @@ import (
 	"unicode"
 )
 
-// isRewriting tells whether a system prompt asks for a question that can be
-// understood without the conversation before it.
+// isRewriting reports whether a system prompt asks to rewrite a question so that it can
+// be understood without the conversation before it.
 func isRewriting(system string) bool {
 	return strings.HasPrefix(strings.ToLower(strings.TrimSpace(system)), "rewrite ") && strings.Contains(system, "question")
 }
 
 const (
-	selfContained = 4 // a question with so many words of its own is understood as it is
-	mostAdded     = 6 // words of the turns before
+	selfContained = 4 // content words of a question that needs no rewriting
+	mostAdded     = 6 // words to add from earlier turns
 )
 
-// commonWords are English words that say nothing of what a question is about. Other
-// languages' are told by their length alone.
+// commonWords are English words that do not say what a question is about. In other
+// languages only the length of a word decides.
 var commonWords = strings.Fields(`about after also another around because been before being between both could does doing done each else even ever every
 	find from give goes going have having help here into it's just know like long make many more most much must need only other over please same should
 	some still such take tell than that that's their them then there these they thing this those through under until very want well were what what's when where
 	whether which while will with within without would your yours thanks thank okay`)
 
-// rewrite is the question with those words of the user's turns before it that it
-// lacks, the latest turn's first.
+// rewrite adds to a question the content words of the user's earlier turns that it
+// lacks, those of the latest turn first.
 func rewrite(before []message, question string) string {
 	own := contentWords(question)
 	if len(own) >= selfContained {
@@ -49,7 +49,7 @@ func rewrite(before []message, question string) string {
 	return question + " (" + strings.Join(added, " ") + ")"
 }
 
-// contentWords gives a text's words that say what it is about.
+// contentWords returns the words that say what a text is about.
 func contentWords(text string) (out []string) {
 	for _, w := range strings.FieldsFunc(text, func(r rune) bool {
 		return !unicode.In(r, unicode.L, unicode.M, unicode.N) && r != '\'' && r != '’' && r != '-'

@@ -13,7 +13,7 @@ import (
 	"ragtime/shared/chunk"
 )
 
-// piece of a sample, as it is stored.
+// storedChunk is a chunk of a sample document.
 type storedChunk struct {
 	document, title, text string
 	vector                []float32
@@ -29,8 +29,8 @@ func storedSamples() (out []storedChunk) {
 	return out
 }
 
-// topFive are passages for a question as retrieval would give them: the nearest, the
-// one with the fact among them, best first.
+// topFive returns passages for a question as retrieval would give them, best first. The
+// chunk with the fact is always among them; nil if no chunk has it.
 func topFive(q samples.Question, all []storedChunk) (out []storedChunk) {
 	v := Embed(q.Question, 256)
 	near := func(s storedChunk) (sum float32) {

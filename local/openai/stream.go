@@ -9,11 +9,11 @@ import (
 	"unicode/utf8"
 )
 
-// splitTokens cuts a text into pieces of one token each, or of the few tokens that
-// make a whole character.
+// splitTokens cuts a text into pieces of one token each, or of the few tokens that make
+// up a character.
 func splitTokens(text string) (out []piece) {
 	_, tokens, err := vocabulary().Encode(text)
-	if err != nil || strings.Join(tokens, "") != text { // never, with text that reply made
+	if err != nil || strings.Join(tokens, "") != text { // does not happen with a text of reply
 		return []piece{{text, max(1, len(tokens))}}
 	}
 	var open piece
@@ -31,7 +31,7 @@ func splitTokens(text string) (out []piece) {
 	return out
 }
 
-// cutAtStop is the text before the first stop sequence.
+// cutAtStop returns the text before the first stop sequence.
 func cutAtStop(text string, stops []string) string {
 	for _, s := range stops {
 		text, _, _ = strings.Cut(text, s)
@@ -60,7 +60,7 @@ func (c *call) sendStreamHeader() bool {
 	return c.control.Flush() == nil
 }
 
-// sendTexts makes pieces of the text and sends each.
+// sendTexts produces pieces and sends an event for each.
 func (c *call) sendTexts(pieces []piece) bool {
 	for _, p := range pieces {
 		if !c.produce(p) || !c.sendDelta(map[string]any{"content": p.text}, nil) {
@@ -70,28 +70,34 @@ func (c *call) sendTexts(pieces []piece) bool {
 	return true
 }
 
-// sendDelta sends one delta, and why the text ends if it does.
+// sendDelta sends an event with a delta. finish is the finish_reason, or nil.
 func (c *call) sendDelta(delta map[string]any, finish any) bool {
 	out := c.envelope("chat.completion.chunk")
-	out["choices"] = []any{map[string]any{"index": 0, "delta": delta, "logprobs": nil, "finish_reason": finish}}
+	out["choices"] = []any{map[string]any{
+		"index":         0,
+		"delta":         delta,
+		"logprobs":      nil,
+		"finish_reason": finish,
+	}}
 	if c.includeUsage {
 		out["usage"] = nil
 	}
 	return c.sendData(out)
 }
 
-// endStream sends why the text ends, the usage if it was asked for and is known, and [DONE].
+// endStream sends the finish_reason, the usage if the request wants it and it is not nil, and [DONE].
 func (c *call) endStream(finish string, usage any) {
 	ok := c.sendDelta(map[string]any{}, finish)
 	if c.includeUsage && usage != nil {
 		out := c.envelope("chat.completion.chunk")
-		out["choices"], out["usage"] = []any{}, usage
+		out["choices"] = []any{}
+		out["usage"] = usage
 		ok = ok && c.sendData(out)
 	}
 	c.completed = ok && c.sendRaw("data: [DONE]\n\n")
 }
 
-// sendData sends an event's data.
+// sendData sends an event with v in JSON.
 func (c *call) sendData(v any) bool {
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
@@ -100,7 +106,7 @@ func (c *call) sendData(v any) bool {
 	return c.sendRaw("data: " + out.String() + "\n") // Encode ended the line
 }
 
-// sendRaw sends a part of the stream as it is.
+// sendRaw sends a text as it is.
 func (c *call) sendRaw(text string) bool {
 	if c.r.Context().Err() != nil {
 		return false

@@ -3,7 +3,6 @@ package openai
 import (
 	"encoding/json"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -66,14 +65,7 @@ func TestVariants(t *testing.T) {
 			if err := h.Set(network.Fault{Name: k.Name}); err != nil {
 				t.Fatal(err)
 			}
-			req, _ := http.NewRequestWithContext(t.Context(), "POST", h.URL()+"/v1/embeddings",
-				strings.NewReader(`{"model":"text-embedding-3-small",`+tt.request+`}`))
-			req.Header.Set("Authorization", "Bearer any")
-			req.Header.Set("Content-Type", "application/json")
-			resp, err := transport.RoundTrip(req)
-			if err != nil {
-				t.Fatal(err)
-			}
+			resp := post(t, transport, h.URL()+"/v1/embeddings", `{"model":"text-embedding-3-small",`+tt.request+`}`)
 			defer resp.Body.Close()
 			name, value, _ := strings.Cut(tt.header, ": ")
 			if resp.StatusCode != tt.status || tt.header != "" && resp.Header.Get(name) != value {
@@ -96,13 +88,7 @@ func TestVariants(t *testing.T) {
 	if err := h.Set(network.Fault{Name: "ten-inputs"}); err != nil {
 		t.Fatal(err)
 	}
-	req, _ := http.NewRequestWithContext(t.Context(), "POST", h.URL()+"/v1/embeddings", strings.NewReader(`{"model":"text-embedding-3-small","input":`+three+`}`))
-	req.Header.Set("Authorization", "Bearer any")
-	req.Header.Set("Content-Type", "application/json")
-	resp, err := transport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	resp := post(t, transport, h.URL()+"/v1/embeddings", `{"model":"text-embedding-3-small","input":`+three+`}`)
 	defer resp.Body.Close()
 	if body, _ := io.ReadAll(resp.Body); resp.StatusCode != 200 || indexes(string(body)) != "0;1;2;" {
 		t.Errorf("three inputs: answered %d %.300s", resp.StatusCode, body)
