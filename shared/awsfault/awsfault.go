@@ -1,7 +1,7 @@
-// Package awsfault says what the errors of AWS's SDK mean for another attempt.
+// Package awsfault says what errors of AWS's SDK mean for another attempt.
 //
-// The SDK's own retries are off, so what it would obey there is read here: its
-// lists of codes, and the header in which a service asks to wait.
+// The SDK's own retries are off. So its lists of codes, and the header in which a
+// service asks to wait, are read here.
 package awsfault
 
 import (
@@ -18,8 +18,8 @@ import (
 )
 
 var (
-	// throttles knows every code by which an AWS service asks to slow down, and a
-	// 429 whose body is not a service's.
+	// throttles knows all codes by which AWS's services ask to slow down, and a 429
+	// without such a code.
 	throttles = retry.IsErrorThrottles(retry.DefaultThrottles)
 	// retryable knows the codes of requests that did not reach the service in time.
 	retryable = retry.RetryableErrorCode{Codes: retry.DefaultRetryableErrorCodes}
@@ -36,21 +36,22 @@ func Code(err error) string {
 // Throttled tells whether the service asks to slow down.
 func Throttled(err error) bool { return throttles.IsErrorThrottle(err) == aws.TrueTernary }
 
-// Retryable tells whether another attempt may fare better: the service is
-// throttling or failing. A proxy's 5xx counts, whose body the SDK cannot read.
+// Retryable tells whether another attempt may fare better, since the service throttles
+// or fails. A 5xx counts whatever its body is: it may be a proxy's.
 func Retryable(err error) bool {
 	if api, ok := errors.AsType[smithy.APIError](err); ok && api.ErrorFault() == smithy.FaultServer {
 		return true
 	}
-	if resp, ok := errors.AsType[*smithyhttp.ResponseError](err); ok && resp.HTTPStatusCode() >= http.StatusInternalServerError {
+	resp, ok := errors.AsType[*smithyhttp.ResponseError](err)
+	if ok && resp.HTTPStatusCode() >= http.StatusInternalServerError {
 		return true
 	}
 	return Throttled(err) || retryable.IsErrorRetryable(err) == aws.TrueTernary
 }
 
-// RetryAfter is how long the service asks to wait before another attempt; 0
-// where it does not say. The SDK cuts it to 5 s; here attempt compares it with
-// the time that is left.
+// RetryAfter is how long the service asks to wait before another attempt; 0 where it
+// does not ask. It is not limited to 5 s as in the SDK: attempt compares it with the
+// time that is left.
 func RetryAfter(err error) time.Duration {
 	resp, ok := errors.AsType[*smithyhttp.ResponseError](err)
 	if !ok || resp.Response == nil || resp.Response.Response == nil {

@@ -1,10 +1,12 @@
-// Package bounded bounds what the answers of an AWS service may take of the
-// process, whatever the service sends.
+// Package bounded limits how much of the process's memory the answers of an AWS service
+// take, whatever the service sends.
 //
-// The SDK reads an answer whole and then decodes it, into seven times its size.
-// Here an answer has a limit, large ones share the room that there is for them,
-// and one of them is decoded at a time. An error's answer is short, or counts as
-// what came of it: the SDK would wait for its body, and the status would be lost.
+// The SDK reads a whole answer and then decodes it, which takes seven times its size. So
+// an answer has a limit here, all large answers together have another one, and only one
+// of them is decoded at a time.
+//
+// An error's body is cut off after a while. The SDK would wait for it until the deadline,
+// and the status would be lost.
 package bounded
 
 import (
@@ -21,26 +23,26 @@ import (
 )
 
 const (
-	// smallAnswer is the size under which an answer is not counted, in bytes: all but
-	// pages and searches are smaller.
+	// An answer of up to smallAnswer bytes is not counted. Only pages and searches have
+	// more.
 	smallAnswer = 256 << 10
-	// totalRoom is the room for the bytes of all large answers of the process.
+	// totalRoom is how many bytes all large answers of the process may have together.
 	totalRoom = 24 << 20
 
-	// errorBodyWait is how long an error's body may take; less where less than twice of
-	// it is left.
+	// errorBodyWait is how long an error's body may take. Where less than twice of it is
+	// left, the body may take half of what is left.
 	errorBodyWait = 250 * time.Millisecond
-	// maxError is how much of it is read, in bytes.
+	// maxError is how much of an error's body is read, in bytes.
 	maxError = 64 << 10
 )
 
-// Memory is the process's, so these are too.
+// All clients share these, since they share the process's memory.
 var (
-	room     = semaphore.NewWeighted(totalRoom)
+	room     = semaphore.NewWeighted(totalRoom) // in bytes
 	decoding = semaphore.NewWeighted(1)
 )
 
-// Doer is what the SDK needs of an HTTP client.
+// Doer is the SDK's interface of an HTTP client.
 type Doer interface {
 	Do(*http.Request) (*http.Response, error)
 }
@@ -51,13 +53,13 @@ type Client struct {
 	limit int64
 }
 
-// New makes a client over another one whose answers have at most that many
-// bytes, which must not be more than 24 MiB.
+// New makes a client over next. limit is the most that one answer may have, in bytes; it
+// must not be more than 24 MiB.
 func New(next Doer, limit int64) *Client { return &Client{next, limit} }
 
-// Do sends the request. Reading the answer's body to its end may wait until other
-// answers are decoded, as long as the request's context lasts; closing it says
-// that this one is.
+// Do sends the request. Reading the answer's body may wait, at the most until the
+// request's context ends, for other answers to be decoded. Closing the body means that
+// this answer is decoded.
 func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	resp, err := c.next.Do(r)
 	if err != nil {
@@ -77,7 +79,7 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// readError replaces an error's body by what comes of it in time.
+// readError replaces an error's body by the part of it that comes in time.
 func readError(ctx context.Context, resp *http.Response) {
 	wait := errorBodyWait
 	if end, ok := ctx.Deadline(); ok {
@@ -90,17 +92,19 @@ func readError(ctx context.Context, resp *http.Response) {
 	resp.Body = io.NopCloser(bytes.NewReader(received))
 }
 
-// body is a successful answer's. Only Close may be called beside Read.
+// body is the body of a successful answer. Close may be called while Read runs; two
+// Reads at once may not.
 type body struct {
 	io.ReadCloser
-	ctx         context.Context
-	limit, left int64
-	length      int64 // as announced; -1 if it was not
+	ctx    context.Context
+	limit  int64 // bytes that the answer may have
+	left   int64 // of limit
+	length int64 // Content-Length; -1 without one
 
 	mu           sync.Mutex
 	closed       bool
-	heldRoom     int64 // taken
-	holdsDecoder bool  // it is this one's turn
+	heldRoom     int64 // acquired of room
+	holdsDecoder bool  // acquired decoding
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -122,7 +126,7 @@ func (b *body) Read(p []byte) (int, error) {
 	case b.left < 0:
 		return n, b.tooLarge()
 	case err == io.EOF && b.heldRoom > 0 && !b.holdsDecoder:
-		// What follows is decoding, which is not to be done by many at once.
+		// The SDK decodes the body once it has its end.
 		if waited := b.acquire(decoding, 1, func() { b.holdsDecoder = true }); waited != nil {
 			return n, waited
 		}
@@ -134,7 +138,7 @@ func (b *body) tooLarge() error {
 	return fault.New(fault.Upstream, "the answer is larger than %d MiB", b.limit>>20)
 }
 
-// acquire waits for a share of what all have.
+// acquire waits for n of sem, and calls onAcquired unless the body was closed meanwhile.
 func (b *body) acquire(sem *semaphore.Weighted, n int64, onAcquired func()) error {
 	if sem.Acquire(b.ctx, n) != nil {
 		return context.Cause(b.ctx)
@@ -149,7 +153,7 @@ func (b *body) acquire(sem *semaphore.Weighted, n int64, onAcquired func()) erro
 	return nil
 }
 
-// Close gives back what the answer took.
+// Close releases what the body acquired.
 func (b *body) Close() error {
 	b.mu.Lock()
 	if !b.closed {

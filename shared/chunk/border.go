@@ -6,44 +6,44 @@ import (
 	"unicode/utf8"
 )
 
-// level says how good a place is to end a chunk; higher is better.
+// level says how good a border is as the end of a chunk; higher is better.
 type level int
 
 const (
 	inHeading    level = iota // between the words of a heading
-	afterHeading              // right after a heading, which belongs with what follows
-	word
-	sentence // also between list items, table rows and lines of code
-	paragraph
-	section // before a heading, and at the end
+	afterHeading              // right after a heading, which should stay with the text below it
+	word                      // between two words
+	sentence                  // after a sentence, a list item, a table row, a line of code
+	paragraph                 // after a paragraph
+	section                   // before a heading, and at the end of the text
 )
 
-// border is a place between two words: the first ends at end, the second starts
-// at start, and what is between them is white space.
+// border is a place between two words, with white space or nothing between them.
 type border struct {
-	end, start int
-	level      level
-	heading    bool // what starts here is part of a heading
+	end     int // of the first word, in bytes from the text's begin
+	start   int // of the second word
+	level   level
+	heading bool // the second word is part of a heading
 }
 
-// scanner finds a text's borders, in order, in one pass and constant memory, and
-// tells the outline of headings and tables.
+// scanner finds a text's borders and its outline, in order, in one pass.
 type scanner struct {
 	text    string
-	pos     int // start of the word to pass next
-	started bool
+	pos     int  // start of the next word
+	started bool // next was called
 
-	line        int // start of the line's first word
-	kind        kind
-	fence       string // what opened the code block that the line is in
-	underlineAt int    // start of a line that underlines a heading, if past pos
+	// Of the line that the word at pos is in.
+	line        int    // start of its first word
+	kind        kind   // of the line
+	fence       string // that opened the code block around the line; "" outside of one
+	underlineAt int    // start of the line that underlines the heading in this line
+	inTable     bool   // the line is a row of a table
 
 	outline outline
-	inTable bool // the line is a row of a table
 }
 
-// next gives the next border. The first is where the text's first word starts,
-// the last is at the text's end; after it there is none.
+// next returns the next border; false after the last one. The first is at the start of
+// the first word, the last at the end of the text.
 func (s *scanner) next() (border, bool) {
 	if s.pos == len(s.text) && s.started {
 		return border{}, false
@@ -98,7 +98,7 @@ func (s *scanner) next() (border, bool) {
 	return s.markHeading(b), true
 }
 
-// markHeading marks a border whose line is a heading.
+// markHeading sets a border's heading and, between two words of a heading, its level.
 func (s *scanner) markHeading(b border) border {
 	b.heading = s.kind == heading || s.kind == underline
 	if b.heading && (b.start != s.line || s.kind == underline) {
@@ -107,9 +107,9 @@ func (s *scanner) markHeading(b border) border {
 	return b
 }
 
-// skipWord is where the word at pos ends, and whether it does so because a
-// sentence does without white space, as in Chinese and Japanese. A full stop of
-// ASCII does not: it is in numbers and names.
+// skipWord returns the end of the word at pos. stop tells that a sentence ends there
+// without white space, as in Chinese and Japanese. An ASCII full stop does not end one
+// so, since numbers and names have it.
 func (s *scanner) skipWord() (end int, stop bool) {
 	for i := s.pos; i < len(s.text); {
 		r, n := utf8.DecodeRuneInString(s.text[i:])
@@ -131,21 +131,22 @@ func (s *scanner) skipWord() (end int, stop bool) {
 	return len(s.text), false
 }
 
-// abbreviations end in a full stop that ends no sentence. Not listed are those
-// that often end one, such as "etc" and "inc".
+// abbreviations are followed by a full stop that ends no sentence. Those that often end
+// one, such as "etc" and "inc", are not listed.
 var abbreviations = map[string]bool{
 	"dr": true, "mr": true, "mrs": true, "ms": true, "prof": true, "st": true, "vs": true, "no": true,
 	"fig": true, "cf": true, "approx": true, "dept": true, "rev": true, "sr": true, "jr": true,
 }
 
-// isTerminal reports whether a character ends sentences, in any script. Khmer's two
-// have that property since Unicode 16; Go has Unicode 15.
+// isTerminal reports whether a character ends sentences, in any script. The two Khmer
+// characters have the property since Unicode 16, and Go has Unicode 15.
 func isTerminal(r rune) bool {
 	return unicode.Is(unicode.Sentence_Terminal, r) || r == '។' || r == '៕'
 }
 
-// isClosing reports whether a character may follow a sentence's end and belong to it:
-// a bracket or quotation mark. Some languages close with what others open with.
+// isClosing reports whether a character is a bracket or a quotation mark that may follow
+// the end of a sentence and belong to it. Opening marks count too, since some languages
+// close with them.
 func isClosing(r rune) bool {
 	return strings.ContainsRune("\"'*_", r) || unicode.In(r, unicode.Pe, unicode.Pf, unicode.Pi)
 }
@@ -163,7 +164,7 @@ func (s *scanner) endsSentence(wordAt int, b border) bool {
 	}
 	w = strings.TrimLeft(w, "\"'([{*_«“‘")
 	// "1. Then", "J. Smith", "8 a.m. Monday"
-	const longest = 16 // no longer word is one of these
+	const longest = 16 // a longer word is no abbreviation
 	return wordAt != s.line && (len(w) > longest ||
 		utf8.RuneCountInString(w) > 1 && !strings.Contains(w, ".") && !abbreviations[strings.ToLower(w)])
 }

@@ -9,20 +9,19 @@ import (
 	"github.com/tiktoken-go/tokenizer/codec"
 )
 
-// vocabulary is built on first use: a function that tokenizes nothing should
-// not pay for it at its cold start. It takes 6 ms and 3.5 MB on one 3 GHz core
-// (BenchmarkVocabulary), several times that on a small Lambda's share of one.
-// The codec package is used directly because tokenizer.Get links all five
-// vocabularies, 8 MB more, into the binary.
+// vocabulary is built on first use, so that a function that tokenizes nothing does not
+// pay for it at its cold start. It takes 6 ms and 3.5 MB on one 3 GHz core
+// (BenchmarkVocabulary), and several times as long on the part of a core that a small
+// Lambda has. tokenizer.Get would link all five vocabularies into the binary, 8 MB more.
 var vocabulary = sync.OnceValue(codec.NewCl100kBase)
 
-// Count is the number of cl100k_base tokens in a text; special tokens such as
-// <|endoftext|> count as the text they are. An invalid byte counts as U+FFFD.
-// It may be called from any number of goroutines.
+// Count is the number of cl100k_base tokens in a text. The text of a special token, such
+// as <|endoftext|>, counts as any other text. An invalid byte counts as U+FFFD. Safe for
+// concurrent use.
 //
-// White space that holds several line ends apart from each other ("\n \n") may
-// count a token more than OpenAI bills: the codec's regular expression takes
-// up to the first line end where it should take up to the last.
+// For white space between several line ends ("\n \n") Count may be one more than what
+// OpenAI bills: the codec's regular expression matches up to the first line end instead
+// of the last.
 func Count(text string) int {
 	n := 0
 	for text != "" {
@@ -30,8 +29,8 @@ func Count(text string) int {
 		text = text[len(block):]
 		k, err := vocabulary().Count(replaceDEL(block))
 		if err != nil {
-			// The codec fails only on options that are not set here. Were it to,
-			// too high is the safe side: no token is shorter than a byte.
+			// The codec fails only on options that are not set here. If it failed, a count
+			// that is too high would be safe: no token is shorter than a byte.
 			k = len(block)
 		}
 		n += k
@@ -39,22 +38,22 @@ func Count(text string) int {
 	return n
 }
 
-// replaceDEL is the text with U+007F, which the codec's pattern leaves out and so loses,
-// as another control character, which costs a token as well.
+// replaceDEL replaces U+007F, which the codec's pattern does not match and so loses, by
+// another control character, which is one token too.
 func replaceDEL(text string) string { return strings.ReplaceAll(text, "\x7f", "\x01") }
 
-// blockSize is how much the codec is given at once, in bytes, where the text
-// allows. It is small because the codec's time is quadratic in white space with
-// many line ends ("\t\n\t\n..." of 64 KB takes it 2 s), and because it makes a
-// slice of 4 bytes a character.
+// blockSize is how much text the codec gets at once, in bytes; more where there is no
+// tokenBoundary. It is small since the codec's time is quadratic in white space with many
+// line ends (2 s for 64 KB of "\t\n\t\n..."), and since it allocates 4 bytes for each
+// character.
 const blockSize = 256
 
-// tokenBoundary is the first place from byte n on where a text can be cut so that the
-// tokens of its parts are those of the whole; the end if there is none.
+// tokenBoundary is the first place from byte n on where the text can be cut without
+// changing its tokens; its end if there is none.
 //
-// The encoding first splits a text by a regular expression. Each of its matches
-// ends before a space that follows a character other than white space, and
-// after line ends, and none looks further ahead than that.
+// The encoding first splits a text by a regular expression. A match ends before a space
+// that follows anything but white space, and it ends after line ends; none looks further
+// ahead.
 func tokenBoundary(text string, n int) int {
 	for n < len(text) {
 		i := strings.IndexAny(text[n:], " \r\n")

@@ -6,22 +6,22 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// splitter holds one Split's state. It looks ahead no further than a chunk may
-// reach, so what it holds does not grow with the text.
+// splitter has the state of one Split. It looks ahead no further than the next chunk may
+// reach, so its memory does not grow with the text.
 type splitter struct {
 	text  string
-	o     Options // normal
+	o     Options // with defaults
 	scan  scanner
 	meter meter
-	ahead []border // those found and not forgotten; only the last may be out of reach
+	ahead []border // found and not forgotten; only the last may be out of the chunk's reach
 }
 
-// cut makes the chunk whose new text starts at at, and which repeats what is
-// from begin to there, and gives the border at which it ends.
+// cut makes the next chunk, and returns it with the border at its end. The chunk starts at
+// begin, and its new text at at: what is between them, it repeats.
 func (s *splitter) cut(begin, at int) (Chunk, border) {
-	// The meter is not exact, the limit is: what comes out too long is cut again
-	// with less, without its overlap once that takes too much of it, and with a
-	// single character at the end, which always fits.
+	// The meter is not exact, but the limit is. So a chunk that is too long is cut again
+	// with fewer tokens; without the overlap, once that takes too much of them; in the
+	// end with a single character, which always fits.
 	context := s.scan.outline.context(begin, s.o.Limit/contextShare)
 	limit := s.o.Limit - Count(context)
 	for maxTokens := limit; ; maxTokens = maxTokens * 7 / 8 {
@@ -45,7 +45,7 @@ func (s *splitter) cut(begin, at int) (Chunk, border) {
 	}
 }
 
-// choose picks where a chunk of about hard tokens at the most should end.
+// choose picks the border at which the chunk ends. It may have about maxTokens tokens.
 func (s *splitter) choose(begin, at, maxTokens int) border {
 	if maxTokens == 0 {
 		return s.inWord(at+1, at)
@@ -56,9 +56,11 @@ func (s *splitter) choose(begin, at, maxTokens int) border {
 	s.load(maxEnd)
 
 	const none = level(-1)
+	// The candidates: at a good border near the target, at a good one before half of it,
+	// at the first one after it, and after or inside a heading.
 	unset := border{level: none}
 	good, early, late, poor := unset, unset, unset, unset
-	last := border{start: at} // the last within reach
+	last := border{start: at} // the last one within reach
 	for _, b := range s.ahead {
 		if b.start <= at {
 			last.heading = b.heading
@@ -93,8 +95,8 @@ func (s *splitter) choose(begin, at, maxTokens int) border {
 			return b
 		}
 	}
-	// What is left is to end after a heading or inside it, or inside a word: a
-	// word after a heading, or one that no chunk can hold.
+	// Only two ends are left: after or inside a heading, and inside a word that follows a
+	// heading or is longer than a chunk.
 	end := targetEnd
 	if end <= last.start {
 		end = maxEnd
@@ -105,7 +107,7 @@ func (s *splitter) choose(begin, at, maxTokens int) border {
 	return poor
 }
 
-// load finds borders until one is out of reach, or there are no more.
+// load finds borders up to the first one after maxEnd.
 func (s *splitter) load(maxEnd int) {
 	for len(s.ahead) == 0 || s.ahead[len(s.ahead)-1].end <= maxEnd {
 		b, ok := s.scan.next()
@@ -116,13 +118,13 @@ func (s *splitter) load(maxEnd int) {
 	}
 }
 
-// inWord makes a border inside the word that starts at or before floor, at
-// about end, but at least a character after floor. It keeps together what is drawn as one
-// character (a grapheme cluster of UAX #29): letters with their accents, Indic
-// conjuncts, parts of a Korean syllable, flags, the parts of an emoji.
+// inWord makes a border inside the word that starts at or before floor: at about end, but
+// at least one character after floor. It does not cut a grapheme cluster (UAX #29), which
+// is drawn as one character: a letter with its accents, an Indic conjunct, a Korean
+// syllable, a flag, an emoji of several parts.
 func (s *splitter) inWord(end, floor int) border {
 	p := runeStart(s.text, min(end, len(s.text)))
-	const longest = 128 // bytes of a cluster: an accent without end must be cut all the same
+	const longest = 128 // bytes of a cluster; a longer one, of endless accents, is cut
 	from := max(floor, runeStart(s.text, max(0, p-longest)))
 	// A cluster that starts at or before p may end past it.
 	clusters := graphemes.FromString(s.text[from:min(len(s.text), p+longest)])
@@ -140,10 +142,9 @@ func (s *splitter) inWord(end, floor int) border {
 	return border{end: p, start: p}
 }
 
-// repeatFrom is where the chunk after a border should start: at the border, or
-// up to Overlap tokens before it. A heading that near is a better start than
-// the end of what came before it; else it is the first sentence that fits, or
-// the first word.
+// repeatFrom is where the chunk after a border starts: at the border, or up to Overlap
+// tokens before it. It starts at the nearest heading in there, else at the first
+// sentence, else at the first word.
 func (s *splitter) repeatFrom(begin int, b border) int {
 	if b.level == section || s.o.Overlap == 0 {
 		return b.start
@@ -162,7 +163,7 @@ func (s *splitter) repeatFrom(begin int, b border) int {
 		}
 		l := min(c.level, sentence)
 		if l == afterHeading {
-			l = sentence // the first of its section, whose heading was too far
+			l = sentence // the first sentence of a section, whose heading is too far away
 		}
 		if l >= best {
 			from, best = c.start, l
@@ -171,14 +172,14 @@ func (s *splitter) repeatFrom(begin int, b border) int {
 	return from
 }
 
-// forget frees what no later chunk needs, given where the next one starts.
+// forget frees what the chunk that starts at begin, and those after it, do not need.
 func (s *splitter) forget(begin int) {
 	s.meter.forget(begin)
 	i := 0
 	for i < len(s.ahead) && s.ahead[i].start <= begin {
 		i++
 	}
-	// One border is kept, to know whether the chunk starts inside a heading.
+	// One border before it stays, since it tells whether the chunk starts inside a heading.
 	i = max(0, i-1)
 	s.ahead = append(s.ahead[:0], s.ahead[i:]...)
 }

@@ -2,23 +2,24 @@ package chunk
 
 import "strings"
 
-// kind is what a line is in Markdown, as far as borders need to know.
+// kind is the kind of a line in Markdown, as far as it matters for borders.
 type kind int
 
 const (
 	plain     kind = iota
-	heading        // "# Heading", or a line with an underline beneath
+	heading        // "# Heading", or a line that is underlined
 	underline      // === or --- beneath a heading
-	item           // of a list, a table or a quotation: a border as good as a sentence's
+	item           // of a list, a table or a quotation
 	fenceOpen      // ``` or ~~~
 	fenceClose
-	code // between them, where "# no heading" may stand
+	code // between the fences: "# this" is no heading there
 )
 
 // prose reports whether full stops end sentences in the line.
 func (k kind) prose() bool { return k == plain || k == item }
 
-// lineLevel is the level of the border between two lines with words in them.
+// lineLevel is the level of the border between two lines that are not blank. blank tells
+// that blank lines are between them.
 func lineLevel(before, after kind, blank bool) level {
 	switch {
 	case after == underline:
@@ -36,18 +37,18 @@ func lineLevel(before, after kind, blank bool) level {
 	case after == item:
 		return sentence
 	default:
-		return word // a line wrapped anywhere
+		return word // inside a wrapped paragraph
 	}
 }
 
-// startLine finds the kind of the line that starts at lineAt, white space
-// included, and whose first word is at pos.
+// startLine sets the state for the line that starts at lineAt and whose first word is at
+// pos. blank tells that a blank line is before it.
 func (s *scanner) startLine(lineAt int, blank bool) {
 	before := s.kind
 	s.line = s.pos
 	text, rest, _ := strings.Cut(s.text[s.pos:], "\n")
-	// Four columns of indent make code, or carry on a list item, whose inner
-	// headings and fences are not looked for.
+	// Four columns of indent mean code, or the next line of a list item. Headings and
+	// fences inside of list items are not looked for.
 	indent := s.text[lineAt:s.pos]
 	deep := len(indent) > 3 || strings.ContainsRune(indent, '\t')
 	switch mark := fenceMark(text); {
@@ -87,8 +88,8 @@ func isHeading(line string) bool {
 	return 1 <= n && n <= 6 && (n == len(line) || strings.IndexByte(" \t\r", line[n]) >= 0)
 }
 
-// isUnderline reports whether a text's first line makes a heading of the line
-// before. Only headings of one line are looked for.
+// isUnderline reports whether a text's first line makes the line before it a heading.
+// Headings of several lines are not looked for.
 func isUnderline(text string) bool {
 	i := 0
 	for i < len(text) && i < 3 && text[i] == ' ' {
@@ -108,7 +109,8 @@ func isUnderline(text string) bool {
 	return n == len(text) || text[n] == '\n'
 }
 
-// fenceMark is the run of marks that a line opens or shuts a code block with.
+// fenceMark is the run of backticks or tildes by which a line opens or closes a code
+// block; "" where it does neither.
 func fenceMark(line string) string {
 	if line == "" || line[0] != '`' && line[0] != '~' {
 		return ""
@@ -123,7 +125,7 @@ func fenceMark(line string) string {
 	return line[:n]
 }
 
-// isItem reports whether a line is a list item, a table row or quoted.
+// isItem reports whether a line is a list item, a table row or a quotation.
 func isItem(line string) bool {
 	if line[0] == '|' || line[0] == '>' {
 		return true
@@ -132,7 +134,11 @@ func isItem(line string) bool {
 	for n < len(line) && n < 9 && '0' <= line[n] && line[n] <= '9' {
 		n++
 	}
-	if n == len(line) || n == 0 && strings.IndexByte("-*+", line[n]) < 0 || n > 0 && strings.IndexByte(".)", line[n]) < 0 {
+	marks := "-*+"
+	if n > 0 {
+		marks = ".)"
+	}
+	if n == len(line) || strings.IndexByte(marks, line[n]) < 0 {
 		return false
 	}
 	n++

@@ -6,21 +6,20 @@ import (
 	"unicode/utf8"
 )
 
-// meter tells how far a number of tokens reaches, having tokenized each part of
-// the text once and only as far as it was asked about. It is nearly exact: a
-// range that starts or ends inside a token, or across two of its blocks, may
-// really have a few tokens more or fewer.
+// meter tells how far a number of tokens reaches. It tokenizes each part of the text once,
+// and only when it is asked about it. It is not exact: a range that starts or ends inside
+// a token, or spans two blocks, may have a few tokens more or fewer.
 type meter struct {
 	text      string
-	tokenized int   // how far the text is tokenized
-	ends      []int // where its tokens end, but those forgotten; ascending
+	tokenized int   // bytes of the text that are tokenized
+	ends      []int // offsets at which tokens end, ascending, without the forgotten ones
 }
 
-// meterBlock is how much is tokenized at once at the most, in bytes, should
-// there be no seam: the cost of a word without end is n log n in its length.
+// meterBlock is how many bytes are tokenized at once where there is no tokenBoundary. The
+// codec takes n log n for a word of n bytes.
 const meterBlock = 4 << 10
 
-// reach is the offset at which the n tokens after an offset end.
+// reach is the offset at which the n-th token after from ends.
 func (m *meter) reach(from, n int) int {
 	if n <= 0 {
 		return from
@@ -37,7 +36,7 @@ func (m *meter) reach(from, n int) int {
 	}
 }
 
-// forget frees what is known about the text before an offset.
+// forget frees the tokens that end before an offset.
 func (m *meter) forget(before int) {
 	if i := sort.SearchInts(m.ends, before+1); i > len(m.ends)/2 {
 		m.ends = append(m.ends[:0], m.ends[i:]...)
@@ -52,7 +51,7 @@ func (m *meter) fill() {
 	}
 	_, tokens, err := vocabulary().Encode(replaceDEL(sameLength(rest[:n])))
 	if err != nil {
-		tokens = strings.Split(rest[:n], "") // as in Count: too many is the safe side
+		tokens = strings.Split(rest[:n], "") // as in Count: too many tokens are safe
 	}
 	at := m.tokenized
 	for _, t := range tokens {
@@ -62,8 +61,8 @@ func (m *meter) fill() {
 	m.tokenized += n
 }
 
-// sameLength replaces invalid bytes by one byte each, where the codec would
-// put the three of U+FFFD and lose the offsets.
+// sameLength replaces each invalid byte by a question mark. The codec would replace it by
+// the three bytes of U+FFFD, and offsets would be wrong.
 func sameLength(s string) string {
 	if utf8.ValidString(s) {
 		return s
@@ -79,8 +78,8 @@ func sameLength(s string) string {
 	return string(b)
 }
 
-// runeStart is the start of the character that the byte at i belongs to, or i
-// where a valid one would have started too far back.
+// runeStart is the start of the character that the byte at i belongs to; i where it belongs
+// to no valid one.
 func runeStart(s string, i int) int {
 	for j := i; j >= 0 && j > i-utf8.UTFMax; j-- {
 		if j == len(s) || utf8.RuneStart(s[j]) {

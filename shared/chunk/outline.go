@@ -2,24 +2,25 @@ package chunk
 
 import "strings"
 
-// outline knows what stands above a place in the text: the headings that it is
-// under, and the header of the table that it is in. Places are asked for in
-// ascending order.
+// outline has the headings above a place in the text, and the header of the table that the
+// place is in. It must be asked about places in ascending order.
 type outline struct {
-	found    []landmark // by the scanner, and not passed yet; ascending
-	headings []landmark // that hold at the place that was asked for last, the outermost first
-	table    string     // header of the table there, "" for none
+	found    []landmark // after the place that was asked about last, ascending
+	headings []landmark // above that place, the outermost first
+	table    string     // header of the table there; "" outside of one
 }
 
-// landmark is a heading, the begin of a table or its end.
+// landmark is a heading, the start of a table, or the end of one.
 type landmark struct {
 	start int
-	depth int    // of a heading, 1 to 6; else 0
-	text  string // of a heading, without marks; of a table, its first two lines; "" at its end, or where it is too long to repeat
+	depth int // of a heading, 1 to 6; 0 for a table
+	// text is a heading without its marks, or the two lines of a table's header. It is ""
+	// at a table's end, and where it is longer than longestContext.
+	text string
 }
 
-// longestContext is how many bytes of a heading, or of a table's header, are
-// repeated at the most.
+// longestContext is the longest heading, or header of a table, that chunks repeat, in
+// bytes.
 const longestContext = 512
 
 func (o *outline) add(l landmark) {
@@ -29,7 +30,7 @@ func (o *outline) add(l landmark) {
 	o.found = append(o.found, l)
 }
 
-// advance goes to a place.
+// advance moves to a place.
 func (o *outline) advance(at int) {
 	for len(o.found) > 0 && o.found[0].start < at {
 		l := o.found[0]
@@ -43,19 +44,19 @@ func (o *outline) advance(at int) {
 		o.headings = append(o.headings, l)
 	}
 	if len(o.found) > 0 && o.found[0].start == at && o.found[0].depth > 0 {
-		o.closeSections(o.found[0].depth) // a heading is not under its sibling
+		o.closeSections(o.found[0].depth) // the place is a heading, which is not below its sibling
 	}
 }
 
-// closeSections ends the sections that a heading of this depth ends.
+// closeSections removes the headings whose sections a heading of this depth ends.
 func (o *outline) closeSections(depth int) {
 	for len(o.headings) > 0 && o.headings[len(o.headings)-1].depth >= depth {
 		o.headings = o.headings[:len(o.headings)-1]
 	}
 }
 
-// context is what stands above a place, of at most so many tokens: the header of
-// its table, and as many headings as there is room for, the innermost first.
+// context is the header of the table at a place, and the headings above it, within so many
+// tokens. Where there are too many headings, the outermost are left out.
 func (o *outline) context(at, tokens int) string {
 	o.advance(at)
 	out := ""
@@ -81,7 +82,7 @@ func (o *outline) context(at, tokens int) string {
 	return out
 }
 
-// separator is between a chunk's context and its text.
+// separator stands between a chunk's context and its text.
 const separator = "\n\n"
 
 // WithContext returns a chunk's text with its context above it: what is embedded and
@@ -93,12 +94,12 @@ func WithContext(context, text string) string {
 	return context + separator + text
 }
 
-// updateOutline tells the outline of the line that the scanner has just begun, whose text is
-// given, and what follows it.
+// updateOutline adds what the scanner's current line is to the outline: a heading, or the
+// start or end of a table. rest is the text after the line.
 func (s *scanner) updateOutline(line, rest string, blank bool) {
 	inTable := s.kind == item && line[0] == '|'
 	switch {
-	case inTable && s.inTable && !blank: // goes on
+	case inTable && s.inTable && !blank: // the same table
 	case inTable:
 		delimiter, _, _ := strings.Cut(rest, "\n")
 		header := ""
@@ -125,7 +126,7 @@ func (s *scanner) updateOutline(line, rest string, blank bool) {
 	s.outline.add(landmark{start: s.pos, depth: depth, text: text})
 }
 
-// isDelimiter reports whether a line is what parts a table's header from its rows.
+// isDelimiter reports whether a line is the one between a table's header and its rows.
 func isDelimiter(line string) bool {
 	line = strings.TrimSpace(line)
 	return strings.HasPrefix(line, "|") && strings.Contains(line, "-") && strings.Trim(line, "|-: \t") == ""

@@ -5,15 +5,15 @@ import (
 	"strings"
 )
 
-// Sentence is a sentence of a text, or what stands for one: a list item without a
-// full stop, a row of a table, a line of code, a heading.
+// Sentence is a sentence, a list item without a full stop, a row of a table, a line of
+// code, or a heading.
 type Sentence struct {
-	Text    string // the text's bytes, with the marks of Markdown; no white space at either side, never empty
+	Text    string // with the marks of Markdown; never empty, no white space at either side
 	Heading bool
 }
 
-// Sentences gives a text's sentences in their order, as Split sees them. Together
-// they are all of the text but white space.
+// Sentences returns a text's sentences in their order, as Split sees them. Together they
+// cover all of the text but white space.
 func Sentences(text string) iter.Seq[Sentence] {
 	return func(yield func(Sentence) bool) {
 		s := scanner{text: text}

@@ -1,5 +1,5 @@
-// Package clients builds a function's remote clients from its configuration,
-// all over one transport. Building asks nothing of the network.
+// Package clients builds a function's remote clients from its configuration, without
+// using the network.
 package clients
 
 import (
@@ -19,15 +19,15 @@ import (
 
 // The largest answers, in bytes.
 const (
-	// DynamoDB's page of 1 MB has about three times that in JSON where it is vectors.
+	// A page of DynamoDB has 1 MB, which is about 3 MB of JSON where it is vectors.
 	maxDynamoDBAnswer = 8 << 20
-	// A secret has at most 64 KiB, which JSON may write with six bytes each.
+	// A secret has at most 64 KiB, and a byte of it may take six in JSON.
 	maxSecretAnswer = 512 << 10
-	// A stream has some 300 bytes for each token, thoughts included.
+	// A stream has about 300 bytes for each token; thoughts are tokens too.
 	maxChatAnswer = 32 << 20
 )
 
-// Clients are what a handler works with.
+// Clients are the remote clients of one function.
 type Clients struct {
 	Embedder *openai.Embedder
 	Table    *dynamo.Table
@@ -36,20 +36,31 @@ type Clients struct {
 	keys   keys
 }
 
-// New builds the clients. Redirects are not followed: none of these services
-// sends any, and a credential must not travel to where a redirect points.
+// New builds the clients, over one transport.
 func New(c config.Config) Clients {
 	client := newHTTPClient(wire.Options{Resolver: c.Resolver})
-	keys := keys{aws: awsConfig(c, bounded.New(client, maxSecretAnswer), c.SecretsURL), secrets: map[string]openai.Key{}}
-	embedder := openai.NewEmbedder(c.Provider, client, keys.get(c.OpenAIKey, c.OpenAIKeySecret), c.EmbeddingModel, c.Dimensions)
+	keys := keys{
+		aws:     awsConfig(c, bounded.New(client, maxSecretAnswer), c.SecretsURL),
+		secrets: map[string]openai.Key{},
+	}
+	key := keys.get(c.OpenAIKey, c.OpenAIKeySecret)
+	embedder := openai.NewEmbedder(c.Provider, client, key, c.EmbeddingModel, c.Dimensions)
 	table := dynamo.New(awsConfig(c, bounded.New(client, maxDynamoDBAnswer), c.DynamoDBURL), c.Table)
-	return Clients{Embedder: embedder, Table: table.In(embedder.Model()).Declare(c.FilterKeys...), config: c, keys: keys}
+	return Clients{
+		Embedder: embedder,
+		Table:    table.In(embedder.Model()).Declare(c.FilterKeys...),
+		config:   c,
+		keys:     keys,
+	}
 }
 
-// Generator builds the client of the chat models, over a transport of its own: a
-// model that thinks is silent for longer than any other service may be.
+// Generator builds the client of the chat models. It has a transport of its own, since a
+// model that thinks is silent for longer than the other services may be.
 func (c Clients) Generator(chat config.Chat) *openai.Generator {
-	client := newHTTPClient(wire.Options{Resolver: c.config.Resolver, Limits: wire.Limits{Receive: deadline.Cap, Body: maxChatAnswer}})
+	client := newHTTPClient(wire.Options{
+		Resolver: c.config.Resolver,
+		Limits:   wire.Limits{Receive: deadline.Cap, Body: maxChatAnswer},
+	})
 	var models []openai.Chat
 	for _, m := range chat.Models {
 		models = append(models, openai.Chat{
@@ -63,19 +74,24 @@ func (c Clients) Generator(chat config.Chat) *openai.Generator {
 	return openai.NewGenerator(client, chat.Settings.Window, models[0], models[1:]...)
 }
 
+// newHTTPClient makes a client that follows no redirect: none of these services sends one,
+// and a credential must not go where a redirect points.
 func newHTTPClient(o wire.Options) *http.Client {
-	return &http.Client{Transport: wire.New(o), CheckRedirect: func(*http.Request, []*http.Request) error {
-		return http.ErrUseLastResponse
-	}}
+	return &http.Client{
+		Transport: wire.New(o),
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}
 }
 
-// keys has a key for each secret, which is fetched once, however many use it.
+// keys has one openai.Key for each secret, so that models with the same secret share it.
 type keys struct {
 	aws     aws.Config
 	secrets map[string]openai.Key // by ARN
 }
 
-// get is the fixed key, or the one in the secret.
+// get returns the fixed key, or where there is none the one in the secret.
 func (k keys) get(fixed, arn string) openai.Key {
 	if fixed != "" {
 		return openai.FixedKey(fixed)
@@ -86,13 +102,21 @@ func (k keys) get(fixed, arn string) openai.Key {
 	return k.secrets[arn]
 }
 
-// awsConfig is what config.LoadDefaultConfig would find in Lambda, without its
-// milliseconds at cold start: region and credentials are in the environment.
+// awsConfig is what config.LoadDefaultConfig would find in Lambda, where region and
+// credentials are in the environment. It saves that function's milliseconds at cold start.
 func awsConfig(c config.Config, client aws.HTTPClient, endpoint string) aws.Config {
-	credentials := aws.Credentials{AccessKeyID: c.AccessKeyID, SecretAccessKey: c.SecretAccessKey, SessionToken: c.SessionToken}
-	cfg := aws.Config{Region: c.Region, HTTPClient: client,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }),
-		Retryer:     func() aws.Retryer { return aws.NopRetryer{} }}
+	credentials := aws.Credentials{
+		AccessKeyID:     c.AccessKeyID,
+		SecretAccessKey: c.SecretAccessKey,
+		SessionToken:    c.SessionToken,
+	}
+	provide := func(context.Context) (aws.Credentials, error) { return credentials, nil }
+	cfg := aws.Config{
+		Region:      c.Region,
+		HTTPClient:  client,
+		Credentials: aws.CredentialsProviderFunc(provide),
+		Retryer:     func() aws.Retryer { return aws.NopRetryer{} },
+	}
 	if endpoint != "" {
 		cfg.BaseEndpoint = &endpoint
 	}

@@ -11,37 +11,37 @@ import (
 	"ragtime/shared/settings"
 )
 
-// Chat is what the function needs to know that writes answers.
+// Chat is what the answer function needs to know beside Config.
 type Chat struct {
-	Models   []ChatModel // the first is asked; the second, if there is one, where it hangs or is down
+	Models   []ChatModel // a second one, if there is one, is asked where the first hangs or is down
 	Settings ChatSettings
 	System   string     // RAGTIME_SYSTEM_PROMPT; empty for rag's own
 	Prices   price.List // RAGTIME_PRICES, on top of OpenAI's where OpenAI is asked
-	Streams  bool       // RAGTIME_STREAMING: the gateway's integration takes answers piece by piece
+	Streams  bool       // RAGTIME_STREAMING, "yes" or "no": the gateway takes answers piece by piece
 }
 
-// ChatModel is a chat model at a provider: RAGTIME_CHAT_MODEL, and the same with
-// FALLBACK for CHAT. What is not set is as for embeddings, and for the fallback as
-// for the first.
+// ChatModel is a chat model at a provider. The variables of the second model have
+// FALLBACK in place of CHAT. Where a variable is not set, the first model has what the
+// embeddings have, and the second what the first has.
 type ChatModel struct {
 	Name      string       // RAGTIME_CHAT_MODEL; gpt-4.1-mini
 	API       provider.API // RAGTIME_CHAT_PROVIDER, RAGTIME_CHAT_PROVIDER_SETTINGS, RAGTIME_CHAT_BASE_URL
-	Key       string       // OPENAI_API_KEY, where there is no secret
+	Key       string       // OPENAI_API_KEY; empty where the key is in a secret
 	KeySecret string       // RAGTIME_CHAT_API_KEY_SECRET: the secret's ARN
 }
 
 // ChatSettings are RAGTIME_CHAT_SETTINGS, such as "temperature=0.2,answer_tokens=500".
 type ChatSettings struct {
-	Temperature     *float64 // temperature, 0 to 2; not sent where it is not set
-	ReasoningEffort string   // reasoning_effort, such as low; likewise
-	AnswerTokens    int      // answer_tokens: the most of an answer; 1,024
-	PassageTokens   int      // passage_tokens: the most of the passages that the model reads; 6,000
-	Window          int      // window: what the model takes, its answer included; 128,000
-	LeastScore      float64  // least_score: a passage less similar than that is not relevant; 0.1
+	Temperature     *float64 // temperature, 0 to 2; nil is not sent
+	ReasoningEffort string   // reasoning_effort, such as low; empty is not sent
+	AnswerTokens    int      // answer_tokens: how many an answer may have; 1,024
+	PassageTokens   int      // passage_tokens: how many the passages for the model may have; 6,000
+	Window          int      // window: how many tokens the model takes, its answer included; 128,000
+	LeastScore      float64  // least_score: less similar passages are not relevant; 0.1
 }
 
-// ReadChat builds the Chat of a function that has the Config, and reports every
-// mistake at once.
+// ReadChat builds a Chat with getenv (os.Getenv) and the function's Config. The error
+// has all mistakes.
 func ReadChat(getenv func(string) string, c Config) (Chat, error) {
 	var mistakes []error
 	addMistake := func(err error) {
@@ -49,7 +49,15 @@ func ReadChat(getenv func(string) string, c Config) (Chat, error) {
 			mistakes = append(mistakes, err)
 		}
 	}
-	out := Chat{System: getenv("RAGTIME_SYSTEM_PROMPT"), Settings: ChatSettings{AnswerTokens: 1024, PassageTokens: 6000, Window: 128_000, LeastScore: 0.1}}
+	out := Chat{
+		System: getenv("RAGTIME_SYSTEM_PROMPT"),
+		Settings: ChatSettings{
+			AnswerTokens:  1024,
+			PassageTokens: 6000,
+			Window:        128_000,
+			LeastScore:    0.1,
+		},
+	}
 	if err := out.Settings.read(getenv("RAGTIME_CHAT_SETTINGS")); err != nil {
 		addMistake(fmt.Errorf("RAGTIME_CHAT_SETTINGS: %w", err))
 	}
@@ -73,14 +81,14 @@ func ReadChat(getenv func(string) string, c Config) (Chat, error) {
 	switch v := getenv("RAGTIME_STREAMING"); v {
 	case "", "no":
 	case "yes":
-		out.Streams = getenv("AWS_SAM_LOCAL") == "" // which hands whole answers on only
+		out.Streams = getenv("AWS_SAM_LOCAL") == "" // sam local cannot stream
 	default:
 		addMistake(fmt.Errorf("RAGTIME_STREAMING=%q is neither yes nor no", v))
 	}
 	return out, errors.Join(mistakes...)
 }
 
-// withEnv is the model with what the variables of a prefix say on top.
+// withEnv returns m, changed by the variables with the prefix.
 func (m ChatModel) withEnv(getenv func(string) string, prefix string) (ChatModel, error) {
 	var mistakes []error
 	m.Name = cmp.Or(getenv(prefix+"MODEL"), m.Name)

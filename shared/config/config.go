@@ -13,33 +13,37 @@ import (
 	"ragtime/shared/provider"
 )
 
-// Config is what a function process needs to know.
+// Config is what every function needs to know. A comment has the variable's name and,
+// after a semicolon, what an unset variable means.
 type Config struct {
 	Region          string       // AWS_REGION
 	Table           string       // RAGTIME_TABLE
 	OpenAIKey       string       // OPENAI_API_KEY; empty where the key is in a secret
 	OpenAIKeySecret string       // OPENAI_API_KEY_SECRET: the secret's ARN
 	EmbeddingModel  string       // RAGTIME_EMBEDDING_MODEL; text-embedding-3-small
-	Dimensions      int          // RAGTIME_EMBEDDING_DIMENSIONS; 1536, as the table's vector index has it
+	Dimensions      int          // RAGTIME_EMBEDDING_DIMENSIONS, those of the table's vector index; 1536
 	Provider        provider.API // RAGTIME_PROVIDER, RAGTIME_PROVIDER_SETTINGS, OPENAI_BASE_URL; OpenAI's own
 	DynamoDBURL     string       // AWS_ENDPOINT_URL_DYNAMODB; empty for AWS's own
-	Resolver        string       // RAGTIME_RESOLVER: host:port of a DNS server to ask instead of the system's, several with commas between
+	Resolver        string       // RAGTIME_RESOLVER: host:port of DNS servers, with commas between; the system's
 	SecretsURL      string       // AWS_ENDPOINT_URL_SECRETS_MANAGER; empty for AWS's own
 
 	Tenancy Tenancy // RAGTIME_TENANT_FROM; account
 
-	// RAGTIME_FILTER_KEYS, with commas between: the metadata keys that the vector
-	// index compares, at most 8.
+	// RAGTIME_FILTER_KEYS: the metadata keys that the vector index compares, with commas
+	// between; none. There are at most 8.
 	FilterKeys []string
 
-	// AWS_XRAY_DAEMON_ADDRESS, as Lambda sets it where tracing is on: an IP address
-	// and port, so that starting asks no resolver. The zero value is no tracing.
+	// AWS_XRAY_DAEMON_ADDRESS; no tracing. Lambda sets it to an IP address and port where
+	// tracing is on, so that a function asks no resolver when it starts.
 	XRayDaemon netip.AddrPort
 
-	AccessKeyID, SecretAccessKey, SessionToken string // AWS_ACCESS_KEY_ID and its companions, as Lambda sets them
+	// Lambda sets these.
+	AccessKeyID     string // AWS_ACCESS_KEY_ID
+	SecretAccessKey string // AWS_SECRET_ACCESS_KEY
+	SessionToken    string // AWS_SESSION_TOKEN
 }
 
-// Read builds a Config with getenv (os.Getenv), and reports every mistake at once.
+// Read builds a Config with getenv (os.Getenv). The error has all mistakes.
 func Read(getenv func(string) string) (Config, error) {
 	var mistakes []error
 	required := func(name string) string {
@@ -56,7 +60,8 @@ func Read(getenv func(string) string) (Config, error) {
 		return fallback
 	}
 	checkURL := func(name, v string) string {
-		if u, err := url.Parse(v); v != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		u, err := url.Parse(v)
+		if v != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 			mistakes = append(mistakes, fmt.Errorf("%s=%q is not an http or https URL", name, v))
 		}
 		return v

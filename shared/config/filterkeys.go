@@ -6,13 +6,12 @@ import (
 	"strings"
 )
 
-// maxFilterKeys is how many inline filters the template's index keeps for keys.
+// maxFilterKeys is how many metadata keys the index in template.yaml can have.
 const maxFilterKeys = 8
 
 var filterKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
-// parseFilterKeys reads the declared keys. One that is named twice would take a filter
-// of the index for nothing.
+// parseFilterKeys reads RAGTIME_FILTER_KEYS.
 func parseFilterKeys(v string) ([]string, error) {
 	if v == "" {
 		return nil, nil

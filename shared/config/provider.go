@@ -6,7 +6,7 @@ import (
 	"ragtime/shared/provider"
 )
 
-// readProvider reads which API makes the embeddings, where it is, and what it takes.
+// readProvider reads the API of the embeddings. It returns all mistakes.
 func readProvider(getenv func(string) string) (provider.API, []error) {
 	name := getenv("RAGTIME_PROVIDER")
 	changes := getenv("RAGTIME_PROVIDER_SETTINGS")

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Where a tenant comes from: the words of RAGTIME_TENANT_FROM.
+// Where a tenant comes from: the values of RAGTIME_TENANT_FROM.
 const (
 	FromAccount    = "account"    // the AWS account of an IAM caller; the default
 	FromCaller     = "caller"     // the role or user of an IAM caller
@@ -16,22 +16,22 @@ const (
 	FromAuthorizer = "authorizer" // authorizer:<key>, of a Lambda authorizer's context
 )
 
-// Tenancy is the one rule by which a function knows whose documents a request
-// may see. The zero value is account.
+// Tenancy is the rule that decides whose documents a request may see. The zero value is
+// account.
 type Tenancy struct {
-	From string // one of the words above; empty is account
-	Name string // of the claim or the key
+	From string // FromAccount and so on; empty is FromAccount
+	Name string // of the claim or the authorizer's key
 
-	// Local is the tenant of requests without any identity, under `sam local`,
-	// which verifies nobody. Deployed it is empty, and they are refused.
+	// Local is the tenant of requests without any identity under `sam local`, which
+	// verifies nobody. It is empty in a deployed function, which refuses such requests.
 	Local string
 }
 
-// localTenant is whom `sam local` acts for: the tenant of unsigned requests to
-// the system that `make run` starts, so that both see the same documents.
+// localTenant is the tenant under `sam local`. `make run` uses the same one for unsigned
+// requests, so that both see the same documents.
 const localTenant = "account:000000000000"
 
-// String is the rule as RAGTIME_TENANT_FROM has it.
+// String is the value of RAGTIME_TENANT_FROM that means t.
 func (t Tenancy) String() string {
 	switch {
 	case t.From == "":
@@ -44,14 +44,13 @@ func (t Tenancy) String() string {
 
 var tenancyName = regexp.MustCompile(`^[A-Za-z0-9_:./-]{1,128}$`)
 
-// userWritableClaims are OpenID Connect's claims that users write themselves: Cognito lets
-// an app client write all of them unless it is told otherwise. Whoever may write
-// such a claim could make himself any tenant.
+// userWritableClaims are the standard claims of OpenID Connect that users can change
+// themselves: Cognito lets an app client write them unless it is configured otherwise. A
+// user who can change the claim could become any tenant.
 // https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims
 var userWritableClaims = []string{"address", "birthdate", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name",
 	"nickname", "phone_number", "picture", "preferred_username", "profile", "website", "zoneinfo"}
 
-// readTenancy reads the rule.
 func readTenancy(getenv func(string) string) (Tenancy, error) {
 	const variable = "RAGTIME_TENANT_FROM"
 	v := getenv(variable)
@@ -76,10 +75,10 @@ func readTenancy(getenv func(string) string) (Tenancy, error) {
 	return t, t.readLocal(getenv)
 }
 
-// readLocal sets the tenant of `sam local`, which says of itself AWS_SAM_LOCAL. A
-// function in the cloud can be given that variable by mistake, but not the log
-// stream of `sam local` (aws-sam-cli, env_vars.py): Lambda sets that variable
-// itself, to another value, and lets nobody configure it.
+// readLocal sets Local where AWS_SAM_LOCAL says that the function runs under `sam local`.
+// Someone might set that variable for a deployed function by mistake. So the log stream
+// has to be that of `sam local` too (aws-sam-cli, env_vars.py): Lambda sets its variable
+// to another value, and nobody can configure it.
 func (t *Tenancy) readLocal(getenv func(string) string) error {
 	if getenv("AWS_SAM_LOCAL") == "" {
 		return nil

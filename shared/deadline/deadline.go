@@ -1,7 +1,6 @@
-// Package deadline cuts the time of a request: from the time that a Lambda
-// invocation has left to the operation's budget, and from the budget to the
-// limit of each step. It is arithmetic over contexts; a context's deadline is
-// the only timeout there is, and its cause names what ran out.
+// Package deadline divides the time of a request. It derives an operation's budget from
+// the time that the Lambda invocation has left, and the limit of each step from the
+// budget. A context's deadline is the only timeout, and its cause names what ran out.
 package deadline
 
 import (
@@ -15,19 +14,19 @@ const (
 	// Cap is the most an operation may spend. With the reserve, and Lambda's
 	// timeout of 28 s, the answer leaves before API Gateway gives up at 29 s.
 	Cap = 25 * time.Second
-	// Reserve is kept of the invocation's time for the answer, the last log
-	// line and the last trace document.
+	// Reserve is the part of the invocation's time that is kept for the answer, the last
+	// log line and the last trace document.
 	Reserve = time.Second
 	// Least is the shortest time worth starting anything in.
 	Least = 50 * time.Millisecond
 )
 
-// Begin bounds an operation: by Cap, by the time that ctx has left less
-// Reserve, and by the caller's wish where that is positive. It returns the
-// budget that resulted. Too little time to be useful is refused at once, with
-// a Timeout fault.
+// Begin gives an operation its deadline, and returns the budget: the least of Cap, of the
+// time that ctx has left less Reserve, and of the caller's wish where that is positive.
+// A budget of less than Least is a Timeout fault at once.
 func Begin(ctx context.Context, wish time.Duration) (context.Context, context.CancelFunc, time.Duration, error) {
-	now, budget := time.Now(), Cap
+	now := time.Now()
+	budget := Cap
 	if end, ok := ctx.Deadline(); ok {
 		budget = min(budget, end.Sub(now)-Reserve)
 	}
@@ -45,18 +44,16 @@ func Begin(ctx context.Context, wish time.Duration) (context.Context, context.Ca
 
 type wishKey struct{}
 
-// Wished tells whether the operation of ctx has less time than it would have had,
-// because its client asked for that.
+// Wished tells whether the client's wish is what limits the operation of ctx.
 func Wished(ctx context.Context) bool {
 	wished, _ := ctx.Value(wishKey{}).(bool)
 	return wished
 }
 
-// Step bounds a step of an operation: it may spend the time left less keep,
-// which is what the steps after it need at the least. Where little is left the
-// later steps are scaled down too: keep never takes more than half. A step
-// that would have less than Least is refused at once with a Timeout fault, and
-// the returned cancel does nothing.
+// Step gives a step its deadline: the time left less keep, which is the least that later
+// steps need. Where less than twice keep is left, the step gets half. A limit of less
+// than Least is a Timeout fault at once, and the returned cancel does nothing. Without a
+// deadline in ctx the step has none either.
 func Step(ctx context.Context, name fault.Step, keep time.Duration) (context.Context, context.CancelFunc, error) {
 	if err := ctx.Err(); err != nil {
 		return ctx, func() {}, context.Cause(ctx)
@@ -69,11 +66,17 @@ func Step(ctx context.Context, name fault.Step, keep time.Duration) (context.Con
 	left := time.Until(end)
 	limit := left - min(keep, left/2)
 	if limit < Least {
-		return ctx, func() {}, &fault.Error{Kind: fault.Timeout, Step: name,
-			Detail: "no time was left for step " + string(name)}
+		return ctx, func() {}, &fault.Error{
+			Kind:   fault.Timeout,
+			Step:   name,
+			Detail: "no time was left for step " + string(name),
+		}
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, &fault.Error{Kind: fault.Timeout, Step: name,
-		Detail: "step " + string(name) + " did not finish in " + seconds(limit)})
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, &fault.Error{
+		Kind:   fault.Timeout,
+		Step:   name,
+		Detail: "step " + string(name) + " did not finish in " + seconds(limit),
+	})
 	return ctx, cancel, nil
 }
 

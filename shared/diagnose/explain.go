@@ -15,7 +15,8 @@ import (
 	"ragtime/shared/wire"
 )
 
-// timeoutText says what a phase lacked when its time was over, and what usually is the cause.
+// timeoutText says what did not happen in a phase that timed out, and what usually is the
+// cause.
 func (p *probe) timeoutText(phase fault.Phase, took time.Duration) string {
 	within := fmt.Sprintf("within %.1f s", took.Seconds())
 	switch phase {
@@ -37,7 +38,7 @@ func (p *probe) timeoutText(phase fault.Phase, took time.Duration) string {
 	}
 }
 
-// dropCauses names what usually drops SYNs to the address.
+// dropCauses lists what usually drops the packets that open a connection to the address.
 func (p *probe) dropCauses() string {
 	to, err := netip.ParseAddrPort(p.target.Address)
 	if err == nil && to.Addr().IsPrivate() {
@@ -46,7 +47,7 @@ func (p *probe) dropCauses() string {
 	return "the security group, the network ACLs, and the subnet's route to a NAT gateway or VPC endpoint"
 }
 
-// peer is whom the connection is with.
+// peer is the other end of the connection.
 func (p *probe) peer() string {
 	if p.proxy != nil {
 		return "the proxy " + p.target.Address
@@ -54,7 +55,7 @@ func (p *probe) peer() string {
 	return p.target.Address
 }
 
-// explain says of an error what it means, and what usually is the cause.
+// explain says what an error means, and what usually is the cause.
 func (p *probe) explain(phase fault.Phase, err error) (fault.Kind, string) {
 	if k, text := p.explainConnect(err); text != "" {
 		return k, text
@@ -62,7 +63,8 @@ func (p *probe) explain(phase fault.Phase, err error) (fault.Kind, string) {
 	if text := p.explainTLS(err); text != "" {
 		return fault.Upstream, text
 	}
-	closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	closed := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	switch {
 	case closed && phase == fault.PhaseTLS:
 		return fault.Unavailable, fmt.Sprintf("%s closed the connection in the TLS handshake: a firewall that filters by server name does that, and so does an overloaded server", p.peer())
@@ -74,7 +76,7 @@ func (p *probe) explain(phase fault.Phase, err error) (fault.Kind, string) {
 	return fault.Unavailable, fmt.Sprintf("%s: %s", p.peer(), errorText(err))
 }
 
-// explainConnect explains errors of getting a connection.
+// explainConnect explains an error of DNS, of a proxy, or of TCP; "" for any other.
 func (p *probe) explainConnect(err error) (fault.Kind, string) {
 	switch dns := as[*net.DNSError](err); {
 	case dns != nil && dns.IsNotFound:
@@ -92,7 +94,7 @@ func (p *probe) explainConnect(err error) (fault.Kind, string) {
 	return 0, ""
 }
 
-// explainTLS explains what makes TLS fail at once.
+// explainTLS explains an error of a TLS handshake; "" for any other.
 func (p *probe) explainTLS(err error) string {
 	var name x509.HostnameError
 	var authority x509.UnknownAuthorityError
@@ -114,7 +116,7 @@ func (p *probe) explainTLS(err error) string {
 	return ""
 }
 
-// errorText is the text of a system's error without the addresses, which are told.
+// errorText is the text of a network error without its addresses, which are in the target.
 func errorText(err error) string {
 	if op := as[*net.OpError](err); op != nil {
 		return op.Err.Error()
@@ -122,7 +124,7 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// as is the error of type E in err's chain, or E's zero value.
+// as returns the error of type E in err's chain; E's zero value where there is none.
 func as[E error](err error) E { e, _ := errors.AsType[E](err); return e }
 
 // is tells whether there is an error of type E in err's chain.

@@ -18,24 +18,29 @@ import (
 	"ragtime/shared/fault"
 )
 
-// probe is one walk: to one address of a service, on one connection.
+// probe is the probe of one address of a service, over one connection.
 type probe struct {
 	options  Options
 	service  Service
 	request  *http.Request
-	proxy    *url.URL // nil for the direct way
+	proxy    *url.URL // nil without one
 	attempt  *evidence.Attempt
-	resolver string // that was asked last
+	resolver string // the address of the DNS server that was asked last
 	target   Target
-	fault    *fault.Error // why the way ends before its end
+	fault    *fault.Error // nil while no phase failed
 
-	socket net.Conn // below TLS; nil before there is one
-	conn   net.Conn // what the request goes over
+	socket net.Conn // the TCP connection; nil before there is one
+	conn   net.Conn // that the request is sent over: socket, or TLS over it
 	answer *bufio.Reader
 }
 
 func newProbe(o Options, s Service, a *evidence.Attempt) *probe {
-	p := &probe{options: o, service: s, attempt: a, target: Target{Name: s.Name, Step: s.Step, Host: s.URL.Host, Phases: []Phase{}}}
+	p := &probe{
+		options: o,
+		service: s,
+		attempt: a,
+		target:  Target{Name: s.Name, Step: s.Step, Host: s.URL.Host, Phases: []Phase{}},
+	}
 	p.request = &http.Request{
 		Method: http.MethodGet,
 		URL:    s.URL,
@@ -47,7 +52,7 @@ func newProbe(o Options, s Service, a *evidence.Attempt) *probe {
 	return p
 }
 
-// fork is a walk to another address of the same name.
+// fork makes a probe of another address of the same name.
 func (p *probe) fork(a *evidence.Attempt) *probe {
 	f := *p
 	f.attempt = a
@@ -64,7 +69,7 @@ func (p *probe) recordExchange() {
 	})
 }
 
-// run goes through the phases that follow dns, as far as it gets.
+// run runs the phases after dns, up to the first that fails.
 func (p *probe) run(ctx context.Context, address string) {
 	p.target.Address = address
 	p.attempt.Exchange(func(e *evidence.Exchange) { e.Address = address })
@@ -88,7 +93,7 @@ func (p *probe) run(ctx context.Context, address string) {
 	p.target.OK = true
 }
 
-// runPhase goes through one phase within its limit; false if the way ends there.
+// runPhase runs a phase within its limit, records it, and tells whether it succeeded.
 func (p *probe) runPhase(ctx context.Context, phase fault.Phase, do func(context.Context) (string, error)) bool {
 	ctx, cancel := context.WithTimeout(ctx, cmp.Or(p.options.Limits[phase], defaultLimits[phase]))
 	defer cancel()
@@ -113,14 +118,14 @@ func (p *probe) runPhase(ctx context.Context, phase fault.Phase, do func(context
 	return false
 }
 
-// timedOut tells whether err is of a time limit: the dialer and the resolver have
-// their own, made from the context's, which may end just before it.
+// timedOut tells whether err is a timeout. The dialer and the resolver derive a timeout of
+// their own from the context's, which may fire just before the context ends.
 func timedOut(err error) bool {
 	e := as[net.Error](err)
 	return e != nil && e.Timeout()
 }
 
-// fail ends the way in a phase.
+// fail notes in which phase the probe failed, and why.
 func (p *probe) fail(phase fault.Phase, k fault.Kind, text string, cause error) {
 	p.target.Phase, p.target.Error = phase, text
 	p.fault = &fault.Error{
@@ -132,8 +137,8 @@ func (p *probe) fail(phase fault.Phase, k fault.Kind, text string, cause error) 
 	}
 }
 
-// close hangs up. The socket goes without the polite end of TLS, which may wait
-// for a peer that takes nothing.
+// close closes the connection and ends the attempt. It sends no TLS close_notify, which
+// could block on a peer that reads nothing.
 func (p *probe) close() {
 	if p.socket != nil {
 		p.socket.Close()
@@ -154,8 +159,8 @@ func closeWith(ctx context.Context, c net.Conn) (stop func() bool) {
 func (p *probe) overTLS() bool      { return p.service.URL.Scheme == "https" }
 func (p *probe) proxyOverTLS() bool { return p.proxy != nil && p.proxy.Scheme == "https" }
 
-// connect opens a connection to the address, and has the proxy, where there is
-// one that is not to be reached over TLS first, connect it with the service.
+// connect opens a TCP connection to the address. If that is a proxy's which is not reached
+// over TLS, and the service is, the proxy then connects with the service.
 func (p *probe) connect(ctx context.Context) (string, error) {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", p.target.Address)
 	if err != nil {
@@ -172,7 +177,7 @@ func (p *probe) connect(ctx context.Context) (string, error) {
 	return detail + via, err
 }
 
-// send sends the request, or hands it to the kernel, which takes as little at once.
+// send sends the request. The kernel takes so few bytes at once, so this hardly ever waits.
 func (p *probe) send(context.Context) (string, error) {
 	var b bytes.Buffer
 	write := p.request.Write
@@ -202,7 +207,7 @@ const (
 	maxBody   = 64 << 10
 )
 
-// receive reads the answer, up to a length that none of these services has.
+// receive reads the answer, up to maxBody bytes of its body.
 func (p *probe) receive(context.Context) (string, error) {
 	resp, err := http.ReadResponse(p.answer, p.request)
 	if err != nil {
@@ -210,12 +215,13 @@ func (p *probe) receive(context.Context) (string, error) {
 	}
 	n, err := io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody))
 	p.attempt.Exchange(func(e *evidence.Exchange) { e.Status, e.Bytes = resp.StatusCode, n })
-	// Not what the server calls its status, nor its header as it is: the reader may be a terminal.
+	// The server's own text for its status, and its header as it is, might have control
+	// characters, and the reader may be a terminal.
 	media, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	return fmt.Sprintf("%d %s, %s, %d bytes", resp.StatusCode, http.StatusText(resp.StatusCode), cmp.Or(media, "no media type"), n), err
 }
 
 func milliseconds(d time.Duration) float64 { return round(float64(d) / float64(time.Millisecond)) }
 
-// round leaves a tenth of a millisecond.
+// round rounds to a tenth of a millisecond.
 func round(ms float64) float64 { return float64(int64(ms*10+0.5)) / 10 }

@@ -12,7 +12,7 @@ import (
 	"ragtime/shared/wire"
 )
 
-// findProxy finds the proxy that requests to the service go through.
+// findProxy sets the proxy that requests to the service go through, if there is one.
 func (p *probe) findProxy() error {
 	find := p.options.Proxy
 	if find == nil {
@@ -21,7 +21,7 @@ func (p *probe) findProxy() error {
 	proxy, err := find(p.request)
 	switch {
 	case err != nil:
-		return errors.New("the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL") // err quotes it, password and all
+		return errors.New("the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL") // without err, which quotes the password
 	case proxy == nil:
 		return nil
 	case proxy.Scheme != "http" && proxy.Scheme != "https":
@@ -35,7 +35,7 @@ func (p *probe) findProxy() error {
 	return nil
 }
 
-// authorize gives a proxy the user and password of its URL.
+// authorize adds the user and password of a proxy's URL to a request for the proxy.
 func authorize(h http.Header, proxy *url.URL) {
 	if u := proxy.User; u != nil {
 		password, _ := u.Password()
@@ -43,7 +43,7 @@ func authorize(h http.Header, proxy *url.URL) {
 	}
 }
 
-// refusal is a proxy's status instead of a connection.
+// refusal is the status with which a proxy refuses to connect.
 type refusal int
 
 func (r refusal) Error() string { return fmt.Sprintf("status %d", int(r)) }
@@ -55,15 +55,20 @@ func (r refusal) kind() fault.Kind {
 	return fault.Upstream
 }
 
-// tunnel has the proxy connect with the service.
+// tunnel makes the proxy connect with the service.
 func (p *probe) tunnel() (detail string, err error) {
 	to := wire.HostPort(p.service.URL)
-	r := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: to}, Host: to, Header: http.Header{"User-Agent": p.request.Header["User-Agent"]}}
+	r := &http.Request{
+		Method: http.MethodConnect,
+		URL:    &url.URL{Opaque: to},
+		Host:   to,
+		Header: http.Header{"User-Agent": p.request.Header["User-Agent"]},
+	}
 	authorize(r.Header, p.proxy)
 	if err := r.Write(p.conn); err != nil {
 		return "", err
 	}
-	// The reader takes no more than the answer: the service speaks after us.
+	// The reader's buffer cannot swallow bytes of the service, which speaks only after us.
 	resp, err := http.ReadResponse(bufio.NewReader(p.conn), r)
 	if err != nil {
 		return "", err

@@ -11,11 +11,11 @@ import (
 	"ragtime/shared/wire"
 )
 
-// maxAddresses is how many of a name's addresses are walked to.
+// maxAddresses is how many of a name's addresses are probed.
 const maxAddresses = 16
 
-// resolve finds the addresses, with ports, to walk to: of the service's host, or
-// of the proxy's. There are none if the way ends here.
+// resolve returns the addresses to probe, with ports: of the service's host, or of the
+// proxy's. It returns none where the probe fails here.
 func (p *probe) resolve(ctx context.Context) (addresses []string) {
 	if err := p.findProxy(); err != nil {
 		p.fail(fault.PhaseConnect, fault.Upstream, err.Error(), nil)
@@ -34,7 +34,7 @@ func (p *probe) resolve(ctx context.Context) (addresses []string) {
 		if err != nil {
 			return "", err
 		}
-		_, port, _ := net.SplitHostPort(wire.HostPort(to)) // it was just joined
+		_, port, _ := net.SplitHostPort(wire.HostPort(to)) // cannot fail
 		var left []string
 		for i, ip := range ips {
 			address := net.JoinHostPort(ip.Unmap().String(), port)
@@ -53,11 +53,10 @@ func (p *probe) resolve(ctx context.Context) (addresses []string) {
 	return addresses
 }
 
-// resolverName is the resolver, for people.
 func (p *probe) resolverName() string { return strings.TrimSpace("the resolver " + p.resolver) }
 
-// hasRoute tells whether there is a route to an address. It sends nothing. Without
-// IPv6 an IPv6 address has none, and requests pass it by in no time.
+// hasRoute tells whether there is a route to an address. It sends nothing. Where there is
+// no IPv6, requests skip IPv6 addresses at once, so probes leave them out.
 func hasRoute(address string) bool {
 	c, err := net.Dial("udp", address)
 	if err != nil {

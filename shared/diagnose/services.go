@@ -10,11 +10,11 @@ import (
 	"ragtime/shared/provider"
 )
 
-// Services are the remote services that functions of this configuration, which
-// config.Read and config.ReadChat have checked, call: OpenAI; the chat models'
-// providers, where they are others; DynamoDB, whose vector search has a host of
-// its own unless AWS_ENDPOINT_URL_DYNAMODB names one for both; and Secrets Manager,
-// if the key is there.
+// Services are the remote services that the functions call with this configuration, which
+// must be one that config.Read and config.ReadChat returned without an error: OpenAI; the
+// chat models' providers, if they are others; DynamoDB, whose vector search has a host of
+// its own unless AWS_ENDPOINT_URL_DYNAMODB names one for both; and Secrets Manager, if
+// the key is there.
 func Services(c config.Config, chat config.Chat) []Service {
 	services := []Service{{"openai", fault.StepEmbed, models(c.Provider)}}
 	for i, m := range chat.Models {
@@ -40,11 +40,10 @@ func Services(c config.Config, chat config.Chat) []Service {
 	return services
 }
 
-// models is what a provider can be asked without tokens.
+// models is the URL of a provider's list of models, which costs no tokens.
 func models(a provider.API) *url.URL { return parse(a.BaseURL).JoinPath("models") }
 
-// parse takes of a URL what tells where a service is. Credentials, in a user or
-// in a query, stay behind.
+// parse reads a URL, and drops user and query, which may be credentials.
 func parse(raw string) *url.URL {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -53,7 +52,7 @@ func parse(raw string) *url.URL {
 	return &url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}
 }
 
-// aws is the root of an AWS service, as the SDK finds it without being told.
+// aws is the SDK's default endpoint of an AWS service.
 func aws(service, region string) *url.URL {
 	suffix := "amazonaws.com"
 	if strings.HasPrefix(region, "cn-") {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// secure makes the TLS connections: with a proxy that wants one, through which
-// the service is connected then, and with the service.
+// secure makes the TLS connection with the service. Where the proxy is reached over TLS,
+// it connects with the proxy first, and through it with the service.
 func (p *probe) secure(ctx context.Context) (string, error) {
 	var detail string
 	if p.proxyOverTLS() {
@@ -30,10 +30,15 @@ func (p *probe) secure(ctx context.Context) (string, error) {
 	return detail + d, err
 }
 
-// handshake puts TLS over the connection, and tells of it. It offers what requests
-// offer: HTTP/1.1 only.
+// handshake makes a TLS connection over the one that there is, and describes it. Like
+// requests, it offers HTTP/1.1 only.
 func (p *probe) handshake(ctx context.Context, server string) (string, error) {
-	c := tls.Client(p.conn, &tls.Config{ServerName: server, RootCAs: p.options.RootCAs, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+	c := tls.Client(p.conn, &tls.Config{
+		ServerName: server,
+		RootCAs:    p.options.RootCAs,
+		MinVersion: tls.VersionTLS12,
+		NextProtos: []string{"http/1.1"},
+	})
 	err := c.HandshakeContext(ctx)
 	if err != nil {
 		if e := as[*tls.CertificateVerificationError](err); e != nil {
@@ -43,11 +48,15 @@ func (p *probe) handshake(ctx context.Context, server string) (string, error) {
 	}
 	p.conn = c
 	s := c.ConnectionState()
-	return strings.Join([]string{tls.VersionName(s.Version), tls.CipherSuiteName(s.CipherSuite),
-		"ALPN " + cmp.Or(s.NegotiatedProtocol, "none"), certificate(s.PeerCertificates)}, ", "), nil
+	return strings.Join([]string{
+		tls.VersionName(s.Version),
+		tls.CipherSuiteName(s.CipherSuite),
+		"ALPN " + cmp.Or(s.NegotiatedProtocol, "none"),
+		certificate(s.PeerCertificates),
+	}, ", "), nil
 }
 
-// certificate tells of the first certificate of a chain: the server's own.
+// certificate describes the first certificate of a chain, which is the server's own.
 func certificate(chain []*x509.Certificate) string {
 	if len(chain) == 0 {
 		return "no certificate"
