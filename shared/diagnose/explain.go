@@ -78,14 +78,15 @@ func (p *probe) explain(phase fault.Phase, err error) (fault.Kind, string) {
 
 // explainConnect explains an error of DNS, of a proxy, or of TCP; "" for any other.
 func (p *probe) explainConnect(err error) (fault.Kind, string) {
-	switch dns := as[*net.DNSError](err); {
-	case dns != nil && dns.IsNotFound:
+	dns, isDNS := errors.AsType[*net.DNSError](err)
+	refused, isRefusal := errors.AsType[refusal](err)
+	switch {
+	case isDNS && dns.IsNotFound:
 		return fault.Unavailable, fmt.Sprintf("the name %s has no address, says %s: check the URL for a typing error, then private hosted zones and DNS firewall rules", dns.Name, p.resolverName())
-	case dns != nil:
+	case isDNS:
 		return fault.Unavailable, fmt.Sprintf("%s could not resolve the name %s (%s): check the resolver, where it forwards to, and DNS firewall rules", p.resolverName(), dns.Name, dns.Err)
-	case is[refusal](err):
-		r := as[refusal](err)
-		return r.kind(), fmt.Sprintf("%s refuses to connect with %s: status %d; its rules do not allow that host, or it cannot reach it", p.peer(), wire.HostPort(p.service.URL), int(r))
+	case isRefusal:
+		return refused.kind(), fmt.Sprintf("%s refuses to connect with %s: status %d; its rules do not allow that host, or it cannot reach it", p.peer(), wire.HostPort(p.service.URL), int(refused))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fault.Unavailable, fmt.Sprintf("%s refused the TCP connection: nothing listens there, or a firewall rejects it; check the URL's port", p.peer())
 	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
@@ -96,21 +97,24 @@ func (p *probe) explainConnect(err error) (fault.Kind, string) {
 
 // explainTLS explains an error of a TLS handshake; "" for any other.
 func (p *probe) explainTLS(err error) string {
-	var name x509.HostnameError
-	var authority x509.UnknownAuthorityError
-	var invalid x509.CertificateInvalidError
-	switch op := as[*net.OpError](err); {
-	case errors.As(err, &name):
+	name, isName := errors.AsType[x509.HostnameError](err)
+	_, isAuthority := errors.AsType[x509.UnknownAuthorityError](err)
+	invalid, isInvalid := errors.AsType[x509.CertificateInvalidError](err)
+	_, isVerification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, isRecord := errors.AsType[tls.RecordHeaderError](err)
+	op, isOp := errors.AsType[*net.OpError](err)
+	switch {
+	case isName:
 		return fmt.Sprintf("the certificate of %s is not for %s: the name leads to another server, or something on the way intercepts TLS", p.peer(), name.Host)
-	case errors.As(err, &authority):
+	case isAuthority:
 		return fmt.Sprintf("the certificate of %s is of an authority that is not trusted: something on the way intercepts TLS, or its CA is missing from what SSL_CERT_FILE names", p.peer())
-	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+	case isInvalid && invalid.Reason == x509.Expired:
 		return fmt.Sprintf("the certificate of %s is not valid at this time: it ran out, or this clock is wrong", p.peer())
-	case is[*tls.CertificateVerificationError](err):
+	case isVerification:
 		return fmt.Sprintf("the certificate of %s is not valid", p.peer())
-	case is[tls.RecordHeaderError](err):
+	case isRecord:
 		return fmt.Sprintf("%s does not speak TLS: check the scheme and port of the URL", p.peer())
-	case op != nil && op.Op == "remote error": // a TLS alert, whose type is not exported
+	case isOp && op.Op == "remote error": // a TLS alert, whose type is not exported
 		return fmt.Sprintf("%s refuses TLS as offered (%v): it wants another version or a client certificate, or filters by server name", p.peer(), op.Err)
 	}
 	return ""
@@ -118,14 +122,8 @@ func (p *probe) explainTLS(err error) string {
 
 // errorText is the text of a network error without its addresses, which are in the target.
 func errorText(err error) string {
-	if op := as[*net.OpError](err); op != nil {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
 		return op.Err.Error()
 	}
 	return err.Error()
 }
-
-// as returns the error of type E in err's chain; E's zero value where there is none.
-func as[E error](err error) E { e, _ := errors.AsType[E](err); return e }
-
-// is tells whether there is an error of type E in err's chain.
-func is[E error](err error) bool { _, ok := errors.AsType[E](err); return ok }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -121,8 +122,8 @@ func (p *probe) runPhase(ctx context.Context, phase fault.Phase, do func(context
 // timedOut tells whether err is a timeout. The dialer and the resolver derive a timeout of
 // their own from the context's, which may fire just before the context ends.
 func timedOut(err error) bool {
-	e := as[net.Error](err)
-	return e != nil && e.Timeout()
+	e, ok := errors.AsType[net.Error](err)
+	return ok && e.Timeout()
 }
 
 // fail notes in which phase the probe failed, and why.

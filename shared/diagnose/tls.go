@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -41,7 +42,7 @@ func (p *probe) handshake(ctx context.Context, server string) (string, error) {
 	})
 	err := c.HandshakeContext(ctx)
 	if err != nil {
-		if e := as[*tls.CertificateVerificationError](err); e != nil {
+		if e, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 			return certificate(e.UnverifiedCertificates), err
 		}
 		return "", err
