@@ -10,39 +10,39 @@ import (
 // Attempt is one try of a step.
 type Attempt struct {
 	step       *Step
-	call       int // of the step's, from 1
-	number     int
+	call       int // which of the step's calls, from 1
+	number     int // within the call, from 1
 	start, end time.Time
-	phases     []Phase
-	connection string
+	phases     []Phase // at least one; the last is the current one
+	connection string  // "new" or "reused"; empty before there is one
 	exchange   Exchange
 	onSend     func() error
 	err        error
 	hung       bool
 }
 
-// Phase is one phase of an attempt; it lasted until the next one began.
+// Phase is one phase of an attempt. It lasts until the next one starts, or the attempt ends.
 type Phase struct {
 	Name  fault.Phase
 	Start time.Time
 }
 
-// Exchange is what an attempt asked and was told, as far as the transport knows
-// it and anyone may. Nothing in it is content.
+// Exchange describes an attempt's request and response, as far as the transport knows
+// them. It has no content of either, so logs and traces may show it.
 type Exchange struct {
 	Method    string
 	URL       string // scheme, host and path
 	Target    string // X-Amz-Target: the AWS service and operation, such as DynamoDB_20120810.GetItem
-	Address   string // IP address and port that the connection goes to; a proxy's where there is one
+	Address   string // IP address and port of the connection's other end, which may be a proxy
 	Status    int    // of the response; 0 without one
-	RequestID string // the remote service's own name for the request
+	RequestID string // the remote service's
 	Bytes     int64  // of the response's body, as far as it was read
 }
 
 type attemptKey struct{}
 
-// NewAttempt notes that the step of ctx begins an attempt of the given number
-// (from 1), in phase blocked. The caller ends it with End.
+// NewAttempt records that the step of ctx starts an attempt, in phase blocked. The number
+// is the attempt's within its call, from 1. The caller must end it with End.
 func NewAttempt(ctx context.Context, number int) (context.Context, *Attempt) {
 	s, _ := ctx.Value(stepKey{}).(*Step)
 	if s == nil {
@@ -58,8 +58,8 @@ func NewAttempt(ctx context.Context, number int) (context.Context, *Attempt) {
 	return context.WithValue(ctx, attemptKey{}, a), a
 }
 
-// Current is the attempt that ctx belongs to. Outside of one it is an attempt
-// that nobody reads.
+// Current returns the attempt that ctx belongs to; outside of one, an attempt that is in no
+// record.
 func Current(ctx context.Context) *Attempt {
 	if a, _ := ctx.Value(attemptKey{}).(*Attempt); a != nil {
 		return a
@@ -68,14 +68,14 @@ func Current(ctx context.Context) *Attempt {
 	return &Attempt{step: &Step{record: new(Record)}, number: 1, start: now, phases: []Phase{{fault.PhaseBlocked, now}}}
 }
 
-// Number counts the attempts of a call from 1.
+// Number is the attempt's number within its call, from 1.
 func (a *Attempt) Number() int { return a.number }
 
-// Phase notes that the attempt entered a phase. Phases go forward only: reports
-// of a connection come from several goroutines, and a server may answer before
-// it took the request. PhaseBlocked starts anew, as a call does that moves to
-// another connection: what was known of the one before is forgotten. An attempt that ended stays as it ended, which its
-// left-over goroutines may not know.
+// Phase records that the attempt entered a phase. An earlier phase than the current one is
+// ignored: several goroutines report phases, and a server may answer before it took the
+// whole request. Only PhaseBlocked goes back: the attempt moves to another connection,
+// and what is known of the last one is forgotten. After End, Phase does nothing, since a
+// goroutine that is left over may still report.
 func (a *Attempt) Phase(p fault.Phase) {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
@@ -94,23 +94,24 @@ func (a *Attempt) Phase(p fault.Phase) {
 	a.phases = append(a.phases, Phase{p, time.Now()})
 }
 
-// OnSend sets what is asked right before the attempt sends its request. An error
-// keeps it from sending.
+// OnSend sets a function that is called right before the attempt sends its request. If it
+// returns an error, the request is not sent.
 func (a *Attempt) OnSend(ask func() error) {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
 	a.onSend = ask
 }
 
-// Alone tells whether the attempt asks before it sends: no other one may take its
-// place once it has.
+// Alone tells whether OnSend was called: then no other attempt may be made once this one
+// has sent its request.
 func (a *Attempt) Alone() bool {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
 	return a.onSend != nil
 }
 
-// Send notes that the attempt begins to send its request, unless it must not.
+// Send records that the attempt starts to send its request. An error means that it must
+// not send it: see OnSend.
 func (a *Attempt) Send() error {
 	a.step.record.mu.Lock()
 	ask := a.onSend
@@ -124,7 +125,7 @@ func (a *Attempt) Send() error {
 	return nil
 }
 
-// At is the phase that the attempt is in, or ended in.
+// At returns the phase that the attempt is in, or ended in.
 func (a *Attempt) At() fault.Phase {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
@@ -133,7 +134,7 @@ func (a *Attempt) At() fault.Phase {
 
 func (a *Attempt) last() Phase { return a.phases[len(a.phases)-1] }
 
-// Connection notes which connection the attempt rides.
+// Connection records that the attempt uses a connection, a new or a reused one.
 func (a *Attempt) Connection(reused bool) {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
@@ -143,7 +144,7 @@ func (a *Attempt) Connection(reused bool) {
 	}
 }
 
-// Exchange lets edit change what is known of the attempt's exchange.
+// Exchange calls edit with the attempt's exchange, to change it. After End it does nothing.
 func (a *Attempt) Exchange(edit func(*Exchange)) {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
@@ -152,15 +153,15 @@ func (a *Attempt) Exchange(edit func(*Exchange)) {
 	}
 }
 
-// Hung notes that the attempt is given up as one that hangs: another one answered,
-// long after nearly all attempts had.
+// Hung records that the attempt is given up as hanging: it took much longer than nearly all
+// attempts before it, and another one answered.
 func (a *Attempt) Hung() {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
 	a.hung = true
 }
 
-// End notes how the attempt ended, and tells of it.
+// End records how the attempt ended, and returns its summary.
 func (a *Attempt) End(err error) fault.Attempt {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
@@ -169,7 +170,7 @@ func (a *Attempt) End(err error) fault.Attempt {
 	return a.summary(a.end)
 }
 
-// summary tells of the attempt as it is now, or as it ended.
+// summary is the attempt as it is now, or as it ended.
 func (a *Attempt) summary(now time.Time) fault.Attempt {
 	out := fault.Attempt{Attempt: a.number, Phase: a.last().Name, Connection: a.connection}
 	switch {
@@ -185,7 +186,7 @@ func (a *Attempt) summary(now time.Time) fault.Attempt {
 	return out
 }
 
-// position is where the attempt is at the moment; where it ended, once it has.
+// position is where the attempt is now, or where it ended.
 func (a *Attempt) position(now time.Time) Position {
 	if !a.end.IsZero() {
 		now = a.end
@@ -200,8 +201,8 @@ func (a *Attempt) position(now time.Time) Position {
 	}
 }
 
-// Longest picks, among attempts of one step, the position of the one that is, or
-// ended, longest in its phase: where several hang, it is the one to blame.
+// Longest returns the position of the attempt that is, or was at its end, longest in its
+// phase. Where several attempts of a step hang, that one is blamed.
 func Longest(attempts []*Attempt) Position {
 	var out Position
 	now := time.Now()
@@ -216,8 +217,7 @@ func Longest(attempts []*Attempt) Position {
 	return out
 }
 
-// Paused is the position of a call whose last attempt this was, and whose next one
-// has not begun.
+// Paused is the position of a call that pauses after this attempt, before its next one.
 func (a *Attempt) Paused() Position {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()

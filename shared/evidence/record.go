@@ -1,11 +1,11 @@
-// Package evidence keeps the record of one operation: which steps it took,
-// which attempts each step made, in which phase each attempt is or ended.
+// Package evidence keeps the record of one operation: its steps, each step's attempts, and
+// the phase that each attempt is in or ended in.
 //
-// Response, log, metric and trace are views of this one record, which is why
-// they name the same step and phase. The record travels in the context: a step
-// is entered with Enter, its attempts with NewAttempt, and the transport moves
-// the attempt from phase to phase. Everything is safe for concurrent use, and
-// works (recording nothing anyone sees) in a context without a record.
+// Response, log, metric and trace are views of this one record, so they name the same
+// step and phase. The record is in the context. Enter records a step, NewAttempt an
+// attempt, and the transport reports the attempt's phases. All functions are safe for
+// concurrent use. In a context without a record they work, and nobody reads what they
+// record.
 package evidence
 
 import (
@@ -32,7 +32,7 @@ type Step struct {
 	err        error
 	calls      int
 	attempts   []*Attempt
-	backoff    time.Time // since when the step pauses between attempts; zero if it does not
+	backoff    time.Time // start of the current pause between attempts; zero without one
 	pauses     []Pause
 }
 
@@ -41,13 +41,13 @@ type (
 	stepKey   struct{}
 )
 
-// With starts a record and returns a context that carries it.
+// With starts a record, and returns it with a context that carries it.
 func With(ctx context.Context) (context.Context, *Record) {
 	r := &Record{start: time.Now()}
 	return context.WithValue(ctx, recordKey{}, r), r
 }
 
-// Enter notes that the operation entered a step. The caller ends it with End.
+// Enter records that the operation enters a step. The caller must end it with End.
 func Enter(ctx context.Context, name fault.Step) (context.Context, *Step) {
 	r, _ := ctx.Value(recordKey{}).(*Record)
 	if r == nil {
@@ -60,7 +60,7 @@ func Enter(ctx context.Context, name fault.Step) (context.Context, *Step) {
 	return context.WithValue(ctx, stepKey{}, s), s
 }
 
-// End notes how the step ended.
+// End records how the step ended.
 func (s *Step) End(err error) {
 	s.record.mu.Lock()
 	defer s.record.mu.Unlock()
@@ -69,7 +69,7 @@ func (s *Step) End(err error) {
 	s.resume()
 }
 
-// Backoff notes that the step of ctx pauses until its next attempt.
+// Backoff records that the step of ctx pauses until its next attempt.
 func Backoff(ctx context.Context) {
 	if s, _ := ctx.Value(stepKey{}).(*Step); s != nil {
 		s.record.mu.Lock()
@@ -79,7 +79,7 @@ func Backoff(ctx context.Context) {
 	}
 }
 
-// resume ends a pause, if the step is in one.
+// resume ends the current pause, if there is one.
 func (s *Step) resume() {
 	if !s.backoff.IsZero() {
 		s.pauses = append(s.pauses, Pause{s.backoff, time.Now()})

@@ -11,12 +11,12 @@ import (
 type Position struct {
 	Step    fault.Step
 	Phase   fault.Phase
-	Call    int           // of the step's, from 1; 0 between attempts
-	Attempt int           // of the call, from 1; 0 between attempts
-	Elapsed time.Duration // since the phase began; since the step began where there is no phase
+	Call    int           // which of the step's calls, from 1; 0 between attempts
+	Attempt int           // which of the call's attempts, from 1; 0 between attempts
+	Elapsed time.Duration // since the phase started; without a phase, since the step started
 }
 
-// Timing is how long a step took, over all the times it was entered.
+// Timing is how long a step took in all; an operation may enter it several times.
 type Timing struct {
 	Step     fault.Step
 	Duration time.Duration
@@ -24,11 +24,10 @@ type Timing struct {
 	Outcome  fault.Outcome
 }
 
-// Snapshot is a copy of a record at one moment. Whatever has not ended has a
-// zero End.
+// Snapshot is a copy of a record at one moment. What has not ended has a zero End.
 type Snapshot struct {
 	Start time.Time
-	Steps []StepView // in the order in which they were entered; they may overlap
+	Steps []StepView // ordered by Start; they may overlap
 }
 
 // StepView is one step of a Snapshot.
@@ -36,19 +35,19 @@ type StepView struct {
 	Name       fault.Step
 	Start, End time.Time
 	Err        error
-	Attempts   []AttemptView // in the order of their start; calls that the step makes at once each count theirs from 1
-	Pauses     []Pause       // backoff; the last one has no End while it lasts
+	Attempts   []AttemptView // of all calls, ordered by Start
+	Pauses     []Pause       // phase backoff
 }
 
 // AttemptView is one attempt of a Snapshot.
 type AttemptView struct {
-	Number     int
+	Number     int // within its call, from 1
 	Start, End time.Time
 	Phases     []Phase
 	Connection string // "new" or "reused"; empty before there was one
 	Exchange   Exchange
 	Err        error
-	Hung       bool // it was given up as one that hangs: see Attempt.Hung
+	Hung       bool // see Attempt.Hung
 }
 
 // Pause is a time between attempts.
@@ -90,9 +89,9 @@ func (r *Record) Snapshot() Snapshot {
 	return out
 }
 
-// Position tells where the operation waits now: the step entered last that has
-// not ended, and in it the attempt under way that is longest in its phase. The
-// zero Position means that it waits on nothing outside.
+// Position tells where the operation waits now: in the last step that has not ended, and
+// there in the attempt that is longest in its phase. The zero Position means that it
+// waits on nothing outside.
 func (r *Record) Position() Position {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,8 +122,8 @@ func (s *Step) position(now time.Time) Position {
 	return Position{Step: s.name, Elapsed: now.Sub(s.start)}
 }
 
-// Timings lists the steps in the order in which each was first entered. A step
-// that has not ended counts up to now.
+// Timings lists the steps in the order in which they were first entered. A step that has
+// not ended counts up to now.
 func (r *Record) Timings() []Timing {
 	r.mu.Lock()
 	defer r.mu.Unlock()

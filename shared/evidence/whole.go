@@ -9,25 +9,25 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Whole is a step with all the calls that it made, as far as it got.
+// Whole is the summary of a step, with all its calls, at one moment.
 type Whole struct {
 	Name     fault.Step
 	Elapsed  time.Duration
 	Calls    int
-	Attempts []fault.Attempt // oldest first; of many, those that did not fail are left out
-	// Longest is the phase in which its attempts and pauses spent most, all added up, and
-	// Spent how much that was.
+	Attempts []fault.Attempt // oldest first; of more than maxAttempts, successes are left out
+	// Longest is the phase that took most of the time of all attempts and pauses, added
+	// up, and Spent is how long it took.
 	Longest fault.Phase
 	Spent   time.Duration
 }
 
-// maxAttempts is about how many attempts an answer tells of: a put may make hundreds.
+// maxAttempts is about how many attempts an answer lists. A put may make hundreds.
 const maxAttempts = 64
 
 type callKey struct{}
 
-// Call notes that the step of ctx begins a call. Attempts with the context that it returns
-// are the call's. Without it, an attempt with the number 1 begins a call.
+// Call records that the step of ctx starts a call. Attempts in the context that it returns
+// belong to that call. Where Call is not used, an attempt with the number 1 starts a call.
 func Call(ctx context.Context) context.Context {
 	s, _ := ctx.Value(stepKey{}).(*Step)
 	if s == nil {
@@ -37,16 +37,17 @@ func Call(ctx context.Context) context.Context {
 	return context.WithValue(ctx, callKey{}, &call{step: s})
 }
 
-// call is one of a step.
+// call is one call of a step.
 type call struct {
 	step   *Step
 	number int // from 1, in the order of their first attempts; 0 before that
 }
 
-// callNumber is the number of the call whose attempt of the given number begins now.
+// callNumber returns the number, from 1, of the call that an attempt belongs to, which
+// starts in ctx and has the given number within its call.
 func (s *Step) callNumber(ctx context.Context, number int) int {
 	c, _ := ctx.Value(callKey{}).(*call)
-	known := c != nil && c.step == s // not a call of the step around this one
+	known := c != nil && c.step == s // it may be a call of the step around s
 	if known && c.number > 0 {
 		return c.number
 	}
@@ -59,7 +60,7 @@ func (s *Step) callNumber(ctx context.Context, number int) int {
 	return s.calls
 }
 
-// WholeOf tells of the step of ctx up to now; the zero Whole outside of a step.
+// WholeOf returns the summary of the step of ctx; outside of a step, the zero Whole.
 func WholeOf(ctx context.Context) Whole {
 	s, _ := ctx.Value(stepKey{}).(*Step)
 	if s == nil {
@@ -98,7 +99,7 @@ func WholeOf(ctx context.Context) Whole {
 	return w
 }
 
-// addSpent adds how long the attempt was in each of its phases.
+// addSpent adds the time that the attempt spent in each of its phases.
 func (a *Attempt) addSpent(in map[fault.Phase]time.Duration, now time.Time) {
 	if !a.end.IsZero() {
 		now = a.end
@@ -112,9 +113,10 @@ func (a *Attempt) addSpent(in map[fault.Phase]time.Duration, now time.Time) {
 	}
 }
 
-// Timeout says that the step did not finish, and in which phase. Where one attempt waited for a
-// good part of its time, that is at; where the step made many short calls, the phase in
-// which they spent most.
+// Timeout returns the phase to blame for a step that did not finish, and a detail that
+// says so. That is the phase of at, where the last wait took at least a tenth of the
+// step's time or the step made only one call. Otherwise it is the phase that took most of
+// the time of all calls: many short waits are not one hang.
 func (w Whole) Timeout(at Position) (fault.Phase, string) {
 	begin := fmt.Sprintf("step %s did not finish in %.1f s: ", w.Name, w.Elapsed.Seconds())
 	switch {
@@ -141,6 +143,6 @@ func (w Whole) Timeout(at Position) (fault.Phase, string) {
 	return "", begin + "no call had begun"
 }
 
-// blamePart is which part of a step's time one wait must have lasted to be what it is
-// blamed on, where the step made other calls.
+// blamePart: where a step made several calls, one wait is blamed if it took at least one of
+// so many parts of the step's time.
 const blamePart = 10

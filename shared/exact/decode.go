@@ -9,16 +9,16 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Reader is a field that reads its own JSON. The path is where it stands, for faults.
+// Reader is a field that decodes its own JSON. Faults name it by its path.
 type Reader interface {
 	ReadExact(path string, raw json.RawMessage) error
 }
 
-// Decode decodes a request's body, a JSON object, into the struct that into points
-// to. A field has a name by its json tag, and is a string, int, float64, bool, a
-// Reader, a struct of such, embedded or not, a slice of such structs, or a pointer to
-// one. An unknown name, one given twice and a wrong type are faults; what is absent,
-// or null, stays as it is.
+// Decode decodes a request's body, a JSON object, into the struct that into points to.
+// Fields are named by their json tags. A field is a string, int, float64, bool, a Reader,
+// a struct, embedded or not, a slice of structs, or a pointer to any of these. An unknown
+// name, a name that is given twice and a wrong type are faults. A field that is absent or
+// null keeps its value.
 func Decode(body []byte, into any) error {
 	if strings.TrimSpace(string(body)) == "" {
 		return fault.InvalidField("body", "must not be empty")
@@ -54,7 +54,7 @@ func decodeStruct(path string, raw json.RawMessage, into reflect.Value) error {
 	return nil
 }
 
-// collectFields notes a struct's fields by name, those of embedded structs too.
+// collectFields adds a struct's fields, and those of embedded structs, to known.
 func collectFields(of reflect.Value, known map[string]reflect.Value) {
 	for i := range of.NumField() {
 		f := of.Type().Field(i)

@@ -1,9 +1,9 @@
-// Package exact reads JSON so that it means one thing: names are compared exactly,
-// and none may occur twice. encoding/json takes "AccountID" for accountId, the last
-// of two, and null for anything; a gateway or a log that reads the same bytes may
-// see something else.
+// Package exact reads JSON that can be read in one way only: names are compared exactly,
+// and no name may occur twice. encoding/json takes "AccountID" for accountId, takes the
+// last of two, and takes null for anything. A gateway or a log that reads the same bytes
+// may see something else.
 //
-// Mistakes are faults of kind Invalid that name the field, with its path.
+// A mistake is a fault of kind Invalid that names the field by its path.
 package exact
 
 import (
@@ -14,14 +14,14 @@ import (
 	"strings"
 )
 
-// Member is a name and a value of a JSON object.
+// Member is a name and its value in a JSON object.
 type Member struct {
 	Name string
 	Raw  json.RawMessage
 }
 
-// Members gives a JSON object's members in their order, and the first name that
-// occurs twice. An error says that it is no JSON object.
+// Members returns the members of a JSON object in their order, and the first name that
+// occurs twice, or "". The error means that raw is not a JSON object.
 func Members(raw json.RawMessage) (all []Member, duplicate string, err error) {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -50,8 +50,8 @@ func Members(raw json.RawMessage) (all []Member, duplicate string, err error) {
 	return all, duplicate, nil
 }
 
-// Printable makes a name that a client sent fit to be shown: short, and quoted
-// where it is empty or has anything but plain characters.
+// Printable makes a name that a client sent safe to show: it is cut to 64 bytes, and quoted
+// where it is empty or has other than printable ASCII characters.
 func Printable(name string) string {
 	if len(name) > 64 {
 		name = strings.ToValidUTF8(name[:64], "") + "..."
@@ -62,10 +62,11 @@ func Printable(name string) string {
 	return name
 }
 
-// Path is the path of a name that a client sent within an object whose path is given.
+// Path is the path of a member, whose name a client sent, of the object at path.
 func Path(path, name string) string { return join(path, Printable(name), "") }
 
-// join is the path of a name within an object; whole stands for the outermost one.
+// join is the path of a member of the object at path. Where both are empty it is whole,
+// which names the outermost object.
 func join(path, name, whole string) string {
 	switch {
 	case path == "" && name == "":

@@ -6,16 +6,16 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Object is a JSON object that is read name by name, as far as it is known. What
-// is absent or null reads as the zero value; what is of another type does too,
-// and is the mistake that Err tells of.
+// Object is a JSON object that is read member by member; members that nobody asks for are
+// ignored. A member that is absent or null reads as the zero value. One of another type
+// does too, and is a mistake that Err returns.
 type Object struct {
 	Fields  map[string]json.RawMessage // nil where there is no object
 	path    string                     // within the outermost object
-	mistake *error                     // the first mistake, of the whole
+	mistake *error                     // the first one; shared by all objects of one Read
 }
 
-// Read gives the outermost object of an event.
+// Read reads an event's outermost object.
 func Read(event json.RawMessage) Object {
 	o := Object{mistake: new(error)}
 	o.read(event)
@@ -37,10 +37,10 @@ func (o *Object) read(raw json.RawMessage) {
 	}
 }
 
-// Err is the first mistake that was found in the whole of which this is a part.
+// Err returns the first mistake in the outermost object, of which o may be a part.
 func (o Object) Err() error { return *o.mistake }
 
-// Fail says what is wrong with a name's value. The first mistake counts.
+// Fail records what is wrong with the value of that name, unless there was a mistake before.
 func (o Object) Fail(name, problem string) {
 	if *o.mistake == nil {
 		*o.mistake = fault.InvalidField(join(o.path, Printable(name), ""), "%s", problem)
@@ -50,7 +50,7 @@ func (o Object) Fail(name, problem string) {
 	}
 }
 
-// Has tells whether the name is there, with any value but null.
+// Has tells whether there is a value of that name, other than null.
 func (o Object) Has(name string) bool {
 	raw, ok := o.Fields[name]
 	return ok && string(raw) != "null"
@@ -62,7 +62,7 @@ func (o Object) IsObject(name string) bool {
 	return len(raw) > 0 && raw[0] == '{'
 }
 
-// Object gives the object of that name.
+// Object returns the object of that name.
 func (o Object) Object(name string) Object {
 	in := Object{path: join(o.path, name, ""), mistake: o.mistake}
 	if o.Has(name) {
@@ -71,24 +71,24 @@ func (o Object) Object(name string) Object {
 	return in
 }
 
-// Text gives the string of that name.
+// Text returns the string of that name.
 func (o Object) Text(name string) string {
 	v, _ := decodeField[string](o, name, "must be a string")
 	return v
 }
 
-// Flag gives the truth value of that name.
+// Flag returns the boolean of that name.
 func (o Object) Flag(name string) bool {
 	v, _ := decodeField[bool](o, name, "must be true or false")
 	return v
 }
 
-// Texts gives the object of strings of that name. A null in it counts as absent.
+// Texts returns the object of strings of that name, without members that are null.
 func (o Object) Texts(name string) map[string]string {
 	return decodeEach[string](o.Object(name), "must be a string")
 }
 
-// Lists gives the object of lists of strings of that name. A null in it counts as absent.
+// Lists returns the object of lists of strings of that name, without members that are null.
 func (o Object) Lists(name string) map[string][]string {
 	return decodeEach[[]string](o.Object(name), "must be a list of strings")
 }
@@ -103,7 +103,7 @@ func decodeEach[T any](o Object, want string) map[string]T {
 	return out
 }
 
-// decodeField decodes one value; ok is false where there is none, or one of another type.
+// decodeField decodes the value of a name; ok is false where there is none of type T.
 func decodeField[T any](o Object, name, want string) (v T, ok bool) {
 	if !o.Has(name) {
 		return v, false

@@ -1,12 +1,11 @@
 // Package fault is the one error type of Ragtime.
 //
-// A fault says what a caller may know (kind, detail, field, step, phase,
-// attempts) and keeps what only a log may know (the cause). Every error that
-// leaves a function passes through From; the status of an HTTP answer comes
-// from the one table behind Kind.
+// A fault has what a caller may know (kind, detail, field, step, phase, attempts), and its
+// cause, which only a log may know. Every error that leaves a function passes through
+// From. The table of kinds has each kind's HTTP status.
 //
-// The package also holds the words that errors, logs, traces and metrics
-// share: steps, phases, outcomes.
+// The package also has the names that errors, logs, traces and metrics share: steps,
+// phases and outcomes.
 package fault
 
 import (
@@ -21,14 +20,14 @@ type Error struct {
 	Kind       Kind
 	Detail     string        // safe to show to the caller; never content of a document, a query or a key
 	Field      string        // the request's field at fault, such as "filter.collection"; Invalid only
-	Step       Step          // where it happened, if in a step
-	Phase      Phase         // where the attempt to blame was
+	Step       Step          // in which it happened; empty outside of a step
+	Phase      Phase         // of the attempt to blame
 	Attempts   []Attempt     // of all calls of the step, oldest first
-	RetryAfter time.Duration // when the remote service asked to wait; 0 if it did not
-	Cause      error         // private: for logs only
+	RetryAfter time.Duration // how long the remote service asks to wait; 0 if it does not ask
+	Cause      error         // for logs only
 }
 
-// Error gives the whole story, the private cause included: for logs.
+// Error is for logs: it includes the private cause.
 func (e *Error) Error() string {
 	s := e.Kind.String()
 	if e.Detail != "" {
@@ -45,19 +44,19 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Cause }
 
-// New makes a fault of a kind with a detail that the caller may see.
+// New makes a fault. The caller may see its detail.
 func New(k Kind, format string, args ...any) *Error {
 	return &Error{Kind: k, Detail: fmt.Sprintf(format, args...)}
 }
 
-// InvalidField makes an Invalid fault that names the field at fault.
+// InvalidField makes an Invalid fault. Its detail begins with the field's name.
 func InvalidField(field, format string, args ...any) *Error {
 	return &Error{Kind: Invalid, Field: field, Detail: field + " " + fmt.Sprintf(format, args...)}
 }
 
-// From finds the fault in err's chain; nil gives nil. An error without one is
-// Timeout if it is a context's deadline, Canceled if a context was cancelled,
-// else Internal, with err as its private cause.
+// From returns the fault in err's chain, and nil for nil. For an error without one it makes
+// a fault with err as its private cause: a Timeout if a context's deadline passed,
+// Canceled if a context was cancelled, otherwise Internal.
 func From(err error) *Error {
 	if err == nil {
 		return nil
@@ -74,7 +73,7 @@ func From(err error) *Error {
 	return &Error{Kind: Internal, Detail: "internal error", Cause: err}
 }
 
-// OutcomeOf tells how something that returned err ended.
+// OutcomeOf is the outcome of what returned err.
 func OutcomeOf(err error) Outcome {
 	switch {
 	case err == nil:

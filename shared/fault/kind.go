@@ -2,23 +2,23 @@ package fault
 
 import "net/http"
 
-// Kind is what went wrong, as far as the caller is concerned.
+// Kind is the kind of a fault, as the caller sees it.
 type Kind int
 
-// The kinds. The zero value is Internal, so that a fault nobody classified
-// tells the caller nothing.
+// The kinds. The zero value is Internal, so that a fault without a kind tells the caller
+// nothing.
 const (
 	Internal         Kind = iota
 	Invalid               // the request breaks the contract
 	Unauthorized          // no identity
 	Forbidden             // an identity without the right
 	NotFound              // no such document or route
-	Conflict              // overtaken by another write
+	Conflict              // a later write won
 	TooLarge              // the body is over the limit
-	UnsupportedMedia      // a content type that is not taken
-	NotAcceptable         // an answer in a form that is not given
+	UnsupportedMedia      // the content type is not accepted
+	NotAcceptable         // the answer cannot have the media type that was asked for
 	RateLimited           // a remote service asks to slow down
-	QuotaExhausted        // the account at a remote service has nothing left
+	QuotaExhausted        // the account at a remote service has no quota or money left
 	Upstream              // a remote service answered wrongly or refused us
 	Unavailable           // a remote service cannot be reached or is failing
 	Timeout               // the budget was spent
@@ -29,7 +29,7 @@ var kinds = [...]struct {
 	name   string // in the problem's type: urn:ragtime:problem:<name>
 	title  string
 	status int
-	retry  bool // another attempt may fare better
+	retry  bool // see Retryable
 }{
 	Internal:         {"internal", "Internal error", http.StatusInternalServerError, false},
 	Invalid:          {"invalid", "Invalid request", http.StatusBadRequest, false},
@@ -45,7 +45,7 @@ var kinds = [...]struct {
 	Upstream:         {"upstream", "Upstream error", http.StatusBadGateway, false},
 	Unavailable:      {"unavailable", "Unavailable", http.StatusServiceUnavailable, true},
 	Timeout:          {"timeout", "Timed out", http.StatusGatewayTimeout, true},
-	Canceled:         {"canceled", "Canceled", 499, false}, // nginx's status for a client that went away; nobody is there to read it
+	Canceled:         {"canceled", "Canceled", 499, false}, // nginx's status for a client that went away
 }
 
 // String is the kind's name in problem types and logs, such as "rate-limited".

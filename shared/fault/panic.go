@@ -5,8 +5,8 @@ import (
 	"runtime/debug"
 )
 
-// Panic is a panic that was caught, with the stack of its goroutine. It goes on
-// as an error, or as a panic in another goroutine.
+// Panic is a recovered panic, with the stack of its goroutine. It is an error; it may also be
+// the value of a panic in another goroutine.
 type Panic struct {
 	Value any
 	Stack string

@@ -31,16 +31,14 @@ const (
 	PhaseReceive Phase = "receive" // response begun, not ended
 )
 
-// order is the phases as an attempt goes through them.
 var order = []Phase{PhaseBackoff, PhaseBlocked, PhaseDNS, PhaseConnect, PhaseTLS, PhaseSend, PhaseWait, PhaseReceive}
 
-// Phases are all phases, as an attempt goes through them.
+// Phases returns all phases, in the order in which an attempt goes through them.
 func Phases() []Phase { return slices.Clone(order) }
 
 // Before tells whether an attempt goes through p before q.
 func (p Phase) Before(q Phase) bool { return slices.Index(order, p) < slices.Index(order, q) }
 
-// meaning says what a phase lacks, for the person who reads a timeout.
 var meaning = map[Phase]string{
 	PhaseBackoff: "pausing before the next attempt",
 	PhaseBlocked: "no connection free",
@@ -52,7 +50,8 @@ var meaning = map[Phase]string{
 	PhaseReceive: "response unfinished",
 }
 
-// Meaning says in a few words what an attempt in the phase waits for.
+// Meaning says in a few words what has not happened yet in the phase, for the reader of a
+// timeout.
 func (p Phase) Meaning() string { return meaning[p] }
 
 // Outcome is how an operation, a step or an attempt ended.
@@ -65,12 +64,12 @@ const (
 	Failed   Outcome = "error"
 )
 
-// Attempt tells of one try of a step, as problem documents and logs show it.
+// Attempt is one attempt, as problem documents and logs show it.
 type Attempt struct {
-	Call       int    `json:"call,omitempty"` // which of the step's calls, from 1; 0 where the step made one
-	Attempt    int    `json:"attempt"`        // of the call, from 1
+	Call       int    `json:"call,omitempty"` // which of the step's calls, from 1; 0 if it made only one
+	Attempt    int    `json:"attempt"`        // which of the call's attempts, from 1
 	Phase      Phase  `json:"phase,omitempty"`
 	Connection string `json:"connection,omitempty"` // "new" or "reused"; empty before there was one
 	ElapsedMS  int64  `json:"elapsed_ms"`
-	Error      string `json:"error,omitempty"` // what the attempt met, without content of the request
+	Error      string `json:"error,omitempty"` // why it failed, without content of the request
 }
