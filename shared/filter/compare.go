@@ -7,12 +7,11 @@ import (
 	"ragtime/shared/metadata"
 )
 
-// comparison holds where the operator does of a document's value and the operands:
-// one or more of "in", one of all others.
+// comparison compares a document's value with operands.
 type comparison struct {
 	key      string
-	operator string
-	operands []metadata.Value
+	operator string           // a key of operators
+	operands []metadata.Value // one or more of "in", one of all others
 }
 
 func (c comparison) match(m metadata.Map) bool {
@@ -20,43 +19,57 @@ func (c comparison) match(m metadata.Map) bool {
 	return operators[c.operator].holds(v, present, c.operands)
 }
 
-// operator is what an operator means. Where the document lacks the key, there is
-// false and v is nothing.
+// operator says what an operator takes and means. Where a document lacks the key, present is
+// false and v is the zero value.
 type operator struct {
 	operand operandType
-	holds   func(v metadata.Value, present bool, operands []metadata.Value) bool
+	holds   test
 }
 
-// operandType says what the operand must be.
+// operandType says what an operand must be.
 type operandType int
 
 const (
-	valueOperand   operandType = iota
-	listOperand                // of values
-	orderedOperand             // a string or a number
-	stringOperand              //
-	booleanOperand             //
+	valueOperand   operandType = iota // any value
+	listOperand                       // a list of values
+	orderedOperand                    // a string or a number
+	stringOperand
+	booleanOperand
 )
+
+// test tells whether a document's value, if it is present, meets an operator.
+type test func(v metadata.Value, present bool, operands []metadata.Value) bool
 
 var operators = map[string]operator{
 	"eq":     {valueOperand, equal},
-	"ne":     {valueOperand, func(v metadata.Value, present bool, w []metadata.Value) bool { return !equal(v, present, w) }},
+	"ne":     {valueOperand, notEqual},
 	"in":     {listOperand, equal},
 	"lt":     {orderedOperand, order(func(n int) bool { return n < 0 })},
 	"lte":    {orderedOperand, order(func(n int) bool { return n <= 0 })},
 	"gt":     {orderedOperand, order(func(n int) bool { return n > 0 })},
 	"gte":    {orderedOperand, order(func(n int) bool { return n >= 0 })},
-	"exists": {booleanOperand, func(_ metadata.Value, present bool, w []metadata.Value) bool { return present == w[0].Bool() }},
-	"prefix": {stringOperand, func(v metadata.Value, present bool, w []metadata.Value) bool {
-		return present && v.Kind() == metadata.Text && strings.HasPrefix(v.Text(), w[0].Text())
-	}},
+	"exists": {booleanOperand, exists},
+	"prefix": {stringOperand, hasPrefix},
 }
 
 func equal(v metadata.Value, present bool, operands []metadata.Value) bool {
 	return present && slices.Contains(operands, v)
 }
 
-func order(holds func(int) bool) func(metadata.Value, bool, []metadata.Value) bool {
+func notEqual(v metadata.Value, present bool, operands []metadata.Value) bool {
+	return !equal(v, present, operands)
+}
+
+func exists(_ metadata.Value, present bool, operands []metadata.Value) bool {
+	return present == operands[0].Bool()
+}
+
+func hasPrefix(v metadata.Value, present bool, operands []metadata.Value) bool {
+	return present && v.Kind() == metadata.Text && strings.HasPrefix(v.Text(), operands[0].Text())
+}
+
+// order is the test of an operator that takes the result of Value.Compare.
+func order(holds func(int) bool) test {
 	return func(v metadata.Value, present bool, operands []metadata.Value) bool {
 		n, comparable := v.Compare(operands[0])
 		return present && comparable && holds(n)

@@ -1,17 +1,16 @@
 // Package filter says which documents a search may find.
 //
-// A filter is a JSON object; a document has to meet all of its members:
+// A filter is a JSON object. A document must meet all of its members:
 //
 //	{"collection": "law", "metadata": {"year": {"gte": 2020, "lt": 2026}, "lang": "de"},
 //	 "or": [{"metadata": {"court": {"prefix": "BGH"}}}, {"not": {"metadata": {"draft": {"eq": true}}}}]}
 //
-// document_id and collection stand in the outermost filter only. metadata has a
-// value by key, which must be the document's, or an object of operators, which must
-// all hold. and and or have a list of filters, not has one.
+// document_id and collection may be in the outermost filter only. metadata has, by key,
+// the value that the document must have, or an object of operators that must all hold.
+// "and" and "or" have a list of filters, "not" has one filter.
 //
-// Types never mix: 1 is not "1", and a value of another type than the operand's is
-// not equal to it, nor before or after it. ne and not are exact negations, so they
-// also hold where a document lacks the key.
+// Types never mix: 1 is not "1", and values of two types are neither equal nor ordered.
+// "ne" and "not" are exact negations, so they also hold where a document lacks the key.
 package filter
 
 import (
@@ -22,25 +21,25 @@ import (
 
 // The limits of a filter.
 const (
-	MaxDepth    = 5  // of filters within filters, the outermost included
-	MaxOperands = 64 // values that are compared, in all
+	MaxDepth    = 5  // of nested filters, the outermost included
+	MaxOperands = 64 // values to compare with, in the whole filter
 )
 
-// Filter is a filter that was read; the zero value lets all documents through.
-// Its exported fields have the outermost members of these names, "" for any.
+// Filter is a filter. The zero value matches all documents. DocumentID and Collection are
+// the outermost filter's; "" matches any.
 type Filter struct {
 	DocumentID string
 	Collection string
 	conditions allOf
 }
 
-// Match tells whether a document's metadata meets the filter. DocumentID and
-// Collection are not looked at.
+// Match tells whether a document's metadata meets the filter. It ignores DocumentID and
+// Collection.
 func (f Filter) Match(m metadata.Map) bool { return f.conditions.match(m) }
 
-// Inline takes apart what an index can filter by, equality of the given keys, and
-// the rest. Every document that matches has the values; more says that not every
-// one that has them matches.
+// Inline returns the part of the filter that an index can compare: the values that the given
+// keys must have. Every document that matches has these values. more tells that a document
+// may have them and not match.
 func (f Filter) Inline(keys []string) (values metadata.Map, more bool) {
 	values = metadata.Map{}
 	more = f.conditions.inline(keys, values)
@@ -69,7 +68,7 @@ func (s anyOf) match(m metadata.Map) bool {
 
 func (n not) match(m metadata.Map) bool { return !n.condition.match(m) }
 
-// inline adds to values, and tells whether there is more.
+// inline adds to values: see Filter.Inline.
 func (a allOf) inline(keys []string, values metadata.Map) (more bool) {
 	for _, c := range a {
 		switch c := c.(type) {

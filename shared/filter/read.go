@@ -12,8 +12,8 @@ import (
 	"ragtime/shared/metadata"
 )
 
-// ReadExact implements exact.Reader. A fault names the path of what is wrong, such
-// as filter.or[1].metadata.year.gte.
+// ReadExact implements exact.Reader. A fault names what is wrong by its path, such as
+// filter.or[1].metadata.year.gte.
 func (f *Filter) ReadExact(path string, raw json.RawMessage) error {
 	r := reader{into: f}
 	conditions, err := r.filter(path, raw, 1)
@@ -21,7 +21,7 @@ func (f *Filter) ReadExact(path string, raw json.RawMessage) error {
 	return err
 }
 
-// reader reads one filter, with all that are within it.
+// reader reads one filter, and those nested in it.
 type reader struct {
 	into     *Filter
 	operands int // so far
@@ -68,7 +68,7 @@ func (r *reader) filter(path string, raw json.RawMessage, depth int) (allOf, err
 			out = append(out, c)
 		}
 	}
-	// A filter that lets all through is a mistake where it is one of several.
+	// A nested filter that matches all documents is a mistake.
 	if depth > 1 && len(out) == 0 {
 		return nil, fault.InvalidField(path, "must have a condition")
 	}
@@ -79,7 +79,7 @@ func isMember(name string) bool {
 	return slices.Contains([]string{"document_id", "collection", "metadata", "and", "or", "not"}, name)
 }
 
-// readName reads a string that is not empty: what an empty one should mean nobody can tell.
+// readName reads a string. An empty one is a mistake: nobody can tell what it should mean.
 func readName(path string, raw json.RawMessage, into *string) error {
 	if json.Unmarshal(raw, into) != nil {
 		return fault.InvalidField(path, "must be a string")
@@ -173,7 +173,7 @@ func (r *reader) comparison(path, key string, wanted exact.Member) (condition, e
 		c.operands = append(c.operands, v)
 	}
 	if c.operator == "in" && len(c.operands) == 1 {
-		c.operator = "eq" // which an index may know
+		c.operator = "eq" // which an index can compare
 	}
 	return c, nil
 }

@@ -13,16 +13,16 @@ const (
 	maxPower  = 125
 )
 
-// decimal is an exact number: 0.digits times ten to the power of exp. Digits have
-// no zeros at either end, and zero is the zero value, so equal numbers are equal
-// by ==.
+// decimal is the exact number 0.digits * 10^exp. digits has no zeros at either end, and
+// zero is the zero value, so that equal numbers are equal by ==.
 type decimal struct {
 	negative bool
 	digits   string
 	exp      int16
 }
 
-// parseDecimal reads decimal notation, with or without a fraction and an exponent.
+// parseDecimal reads decimal notation, with or without a fraction and an exponent. It
+// returns false where the text is none, or the number is over DynamoDB's limits.
 func parseDecimal(s string) (decimal, bool) {
 	unsigned, negative := strings.CutPrefix(s, "-")
 	mantissa, power, scientific := strings.Cut(strings.ToLower(unsigned), "e")
@@ -57,8 +57,8 @@ func isDigits(s string) bool {
 	return s != "" && strings.Trim(s, "0123456789") == ""
 }
 
-// String is plain notation where it is short, else scientific. Both are JSON's
-// and DynamoDB's.
+// String is the number in plain notation where that is short, otherwise in scientific
+// notation. JSON and DynamoDB take both.
 func (d decimal) String() string {
 	if d.digits == "" {
 		return "0"

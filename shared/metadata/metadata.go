@@ -1,9 +1,8 @@
-// Package metadata is what a document is labelled with: values by key, each a
-// string, a number or a boolean, as JSON has them.
+// Package metadata has a document's metadata: values by key, each a string, a number or a
+// boolean of JSON.
 //
-// Numbers are exact decimals, not floats: what was put is what comes back, up to
-// the 38 digits that DynamoDB keeps. Equal numbers are equal values, however they
-// were written: 1, 1.0 and 10e-1 are one.
+// Numbers are exact decimals of up to 38 digits, as DynamoDB stores them, and not floats.
+// Numbers that are equal are equal values: 1, 1.0 and 10e-1.
 package metadata
 
 import (
@@ -38,7 +37,7 @@ func (m *Map) ReadExact(path string, raw json.RawMessage) error {
 	}
 	*m = make(Map, len(members))
 	for _, member := range members {
-		// A key that cannot be is refused before its name is told in a path.
+		// A bad key is refused before it becomes part of a path.
 		if err := CheckKey(path, member.Name); err != nil {
 			return err
 		}
@@ -51,8 +50,8 @@ func (m *Map) ReadExact(path string, raw json.RawMessage) error {
 	return nil
 }
 
-// Check refuses what is over the limits, or no text; a fault names the field,
-// whose path is given.
+// Check refuses metadata over the limits, and strings that are not text: see isText. path is
+// that of the metadata, for faults.
 func (m Map) Check(path string) error {
 	if len(m) > MaxEntries {
 		return fault.InvalidField(path, "must have at most %d entries, not %d", MaxEntries, len(m))
@@ -68,7 +67,7 @@ func (m Map) Check(path string) error {
 	return nil
 }
 
-// CheckKey refuses what cannot be a key.
+// CheckKey refuses a text that cannot be a key. path is that of the metadata.
 func CheckKey(path, key string) error {
 	if key == "" {
 		return fault.InvalidField(path, "must not have an empty key")
@@ -82,7 +81,7 @@ func CheckKey(path, key string) error {
 	return nil
 }
 
-// Check refuses a string that is over the limit, or no text.
+// Check refuses a string that is over the limit or not text. path is the value's.
 func (v Value) Check(path string) error {
 	if v.kind != Text {
 		return nil
@@ -96,8 +95,8 @@ func (v Value) Check(path string) error {
 	return nil
 }
 
-// isText tells that a string was not damaged on its way: U+FFFD is what gateways and
-// decoders put where bytes were no UTF-8.
+// isText tells whether a string is valid UTF-8 without NUL, and was not damaged before:
+// gateways and decoders replace invalid bytes by U+FFFD.
 func isText(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsAny(s, "\ufffd\x00")
 }

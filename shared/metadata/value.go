@@ -8,7 +8,7 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Kind is what a value is.
+// Kind is the type of a value.
 type Kind byte
 
 // The kinds.
@@ -18,57 +18,57 @@ const (
 	Boolean
 )
 
-// Value is one value. Values that are equal by == are equal as JSON; a string is
-// never equal to a number. The zero value is the empty string.
+// Value is a string, a number or a boolean. Two values are equal by == exactly if they are
+// equal in JSON; a string never equals a number. The zero value is the empty string.
 type Value struct {
 	kind    Kind
-	text    string  // a Text's
-	number  decimal // a Number's
-	boolean bool    // a Boolean's
+	text    string  // of kind Text
+	number  decimal // of kind Number
+	boolean bool    // of kind Boolean
 }
 
-// String makes a string of s. It must be UTF-8 to come back as it is.
+// String makes a string. A string that is not UTF-8 is not stored as it is.
 func String(s string) Value { return Value{kind: Text, text: s} }
 
 // Bool makes a boolean.
 func Bool(b bool) Value { return Value{kind: Boolean, boolean: b} }
 
-// Decimal makes a number of its decimal notation, with or without an exponent.
-// It has at most 38 significant digits, and is 0 or from 1e-130 to below 1e126
-// either side of 0: ok tells whether it is such.
+// Decimal makes a number from its decimal notation, with or without an exponent. ok is false
+// if the text is no number, has more than 38 significant digits, or if its absolute value
+// is not 0 and not from 1e-130 to below 1e126.
 func Decimal(s string) (v Value, ok bool) {
 	d, ok := parseDecimal(s)
 	return Value{kind: Number, number: d}, ok
 }
 
-// Kind tells what the value is.
+// Kind returns the value's type.
 func (v Value) Kind() Kind { return v.kind }
 
-// Text is a Text's string; "" of anything else.
+// Text returns the string of a Text; "" for other kinds.
 func (v Value) Text() string { return v.text }
 
-// Bool is a Boolean's value; false of anything else.
+// Bool returns the value of a Boolean; false for other kinds.
 func (v Value) Bool() bool { return v.boolean }
 
-// Decimal is a Number's notation, the same for equal numbers; "0" of anything else.
+// Decimal returns the notation of a Number, which equal numbers share; "0" for other kinds.
 func (v Value) Decimal() string { return v.number.String() }
 
-// Equal is ==. It is there for those that compare by a method of this name.
+// Equal is ==, for packages that compare by a method of this name.
 func (v Value) Equal(w Value) bool { return v == w }
 
-// Compare orders two strings, by their characters' code points, or two numbers.
-// ok is false for others, which have no order.
+// Compare orders two strings by code points, or two numbers: order is negative, 0 or
+// positive. ok is false for other values, which have no order.
 func (v Value) Compare(w Value) (order int, ok bool) {
 	switch {
 	case v.kind == Text && w.kind == Text:
-		return strings.Compare(v.text, w.text), true // UTF-8 sorts as code points do
+		return strings.Compare(v.text, w.text), true // the order of UTF-8 is that of code points
 	case v.kind == Number && w.kind == Number:
 		return v.number.compare(w.number), true
 	}
 	return 0, false
 }
 
-// Read reads a value from JSON; a fault names the field, whose path is given.
+// Read reads a value from JSON. path is the value's, for faults.
 func Read(path string, raw json.RawMessage) (Value, error) {
 	text := strings.TrimSpace(string(raw))
 	switch {
@@ -127,8 +127,8 @@ func (d decimal) compare(e decimal) int {
 	return size
 }
 
-// compareSize leaves the signs out. Digits are those of a fraction, so they
-// compare as strings do.
+// compareSize compares absolute values. Digits are those of a fraction, so they compare as
+// strings.
 func (d decimal) compareSize(e decimal) int {
 	if d.digits == "" || e.digits == "" {
 		return cmp.Compare(len(d.digits), len(e.digits))

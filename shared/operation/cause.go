@@ -15,7 +15,7 @@ import (
 	"ragtime/shared/fault"
 )
 
-// recoverPanics turns a panic of the work into a fault: the process goes on.
+// recoverPanics calls work, and turns a panic into a fault.
 func recoverPanics(ctx context.Context, work func(context.Context) error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -25,12 +25,11 @@ func recoverPanics(ctx context.Context, work func(context.Context) error) (err e
 	return work(ctx)
 }
 
-// describe tells of a private cause what a log may hold. An error's text is made
-// by whoever made the error, and may quote what it was about: a server's answer
-// quotes the question, a parser its input. So an error is told by its type, down
-// its chain, and by its text only where that cannot quote a request: errors of
-// the network and the operating system, fixed ones, and the details of faults,
-// which anyone may see.
+// describe describes a private cause, without content of the request. An error's text may
+// have some: a server's answer quotes the question, a parser quotes its input. So each
+// error of the chain is described by its type. Its text is added only where that cannot
+// quote a request: errors of the network and the operating system, fixedErrors, and the
+// details of faults.
 func describe(err error) string {
 	var links []string
 	for err != nil {
@@ -45,9 +44,17 @@ func describe(err error) string {
 }
 
 // fixedErrors are errors whose text is always the same.
-var fixedErrors = []error{io.EOF, io.ErrUnexpectedEOF, io.ErrClosedPipe, net.ErrClosed, context.Canceled, context.DeadlineExceeded}
+var fixedErrors = []error{
+	io.EOF,
+	io.ErrUnexpectedEOF,
+	io.ErrClosedPipe,
+	net.ErrClosed,
+	context.Canceled,
+	context.DeadlineExceeded,
+}
 
-// describeOne tells of one error of a chain; last if that includes what it wraps.
+// describeOne describes one error of a chain. last tells that the description includes the
+// errors that it wraps.
 func describeOne(err error) (text string, last bool) {
 	if slices.Contains(fixedErrors, err) {
 		return err.Error(), true
@@ -58,10 +65,15 @@ func describeOne(err error) (text string, last bool) {
 	case *fault.Error:
 		return e.Kind.String() + ": " + e.Detail, false
 	case *net.OpError:
-		// Its text is the operation, the addresses and what it wraps, which is
-		// a system call's error, or a TLS alert's.
+		// Its text has the operation, the addresses, and what it wraps: a system call's
+		// error or a TLS alert.
 		return e.Error(), true
-	case *net.DNSError, *tls.CertificateVerificationError, tls.AlertError, tls.RecordHeaderError, syscall.Errno, runtime.Error:
+	case *net.DNSError,
+		*tls.CertificateVerificationError,
+		tls.AlertError,
+		tls.RecordHeaderError,
+		syscall.Errno,
+		runtime.Error:
 		return e.Error(), true
 	case interface{ ErrorCode() string }: // an AWS service's answer
 		return fmt.Sprintf("%T %s", e, e.ErrorCode()), false
@@ -69,7 +81,7 @@ func describeOne(err error) (text string, last bool) {
 	return fmt.Sprintf("%T", err), false
 }
 
-// describePanic tells where a panic was, and its value if the Go runtime made it.
+// describePanic has a panic's stack, and its value if the Go runtime made it.
 func describePanic(p *fault.Panic) string {
 	if e, ok := p.Value.(runtime.Error); ok {
 		return "panic: " + e.Error() + "\n" + p.Stack

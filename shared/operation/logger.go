@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// LogHandler is a handler of a process's log that keeps the one thing of services' answers
-// out of it that net/http puts there: what came over a connection unasked.
+// LogHandler returns a handler that cuts one line of net/http: it logs the beginning of an
+// answer that came over a connection without a request, and answers may have content.
 func LogHandler(h slog.Handler) slog.Handler { return logHandler{h} }
 
 type logHandler struct{ slog.Handler }
 
-// unsolicitedPrefix is how net/http's line begins (net/http/transport.go, readLoopPeekFailLocked).
-// The beginning of the answer follows.
+// unsolicitedPrefix is the begin of that line (net/http/transport.go,
+// readLoopPeekFailLocked). The answer follows it.
 const unsolicitedPrefix = "Unsolicited response received on idle HTTP channel"
 
 func (h logHandler) Handle(ctx context.Context, r slog.Record) error {

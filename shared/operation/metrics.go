@@ -17,11 +17,11 @@ type Counter string
 // The counters.
 const (
 	EmbeddingTokens  Counter = "embedding_tokens"
-	PromptTokens     Counter = "prompt_tokens"     // that a chat model read
-	CompletionTokens Counter = "completion_tokens" // that it wrote
-	CitationsDropped Counter = "citations_dropped" // markers of an answer that referred to no passage
+	PromptTokens     Counter = "prompt_tokens"     // read by chat models
+	CompletionTokens Counter = "completion_tokens" // written by chat models
+	CitationsDropped Counter = "citations_dropped" // markers in an answer that refer to no passage
 	ChunksReused     Counter = "chunks_reused"
-	StaleChunks      Counter = "stale_chunks" // documents whose left-over chunks a search met
+	StaleChunks      Counter = "stale_chunks" // documents of which a search met left-over chunks
 )
 
 var counters = []Counter{EmbeddingTokens, PromptTokens, CompletionTokens, CitationsDropped, ChunksReused, StaleChunks}
@@ -34,8 +34,8 @@ type counts struct {
 	degradedBy *fault.Error // why the answer is less than was asked for; nil if it is not
 }
 
-// Degrade says that the operation that ctx belongs to gives less than it was asked
-// for, and why: it is no failure, but metric, log and trace tell of it.
+// Degrade records why the operation of ctx gives less than it was asked for. The operation
+// does not fail, but metric, log and trace show it.
 func Degrade(ctx context.Context, why *fault.Error) {
 	if counts, _ := ctx.Value(countsKey{}).(*counts); counts != nil {
 		counts.mu.Lock()
@@ -50,8 +50,8 @@ func (c *counts) degraded() *fault.Error {
 	return c.degradedBy
 }
 
-// Count adds n to a metric of the operation that ctx belongs to. What is never
-// counted is not reported. Outside of an operation it does nothing.
+// Count adds n to a counter of the operation of ctx. A counter that Count is never called
+// for is no metric of the operation. Outside of an operation Count does nothing.
 func Count(ctx context.Context, c Counter, n int) {
 	if counts, _ := ctx.Value(countsKey{}).(*counts); counts != nil {
 		counts.mu.Lock()
@@ -63,12 +63,11 @@ func Count(ctx context.Context, c Counter, n int) {
 	}
 }
 
-// Namespace is CloudWatch's name for the metrics.
+// Namespace is the metrics' namespace in CloudWatch.
 const Namespace = "Ragtime"
 
-// Lines in CloudWatch's embedded metric format are JSON objects whose _aws member
-// names the other members that are metrics and dimensions; any further members are
-// let be:
+// The value of the member _aws in CloudWatch's embedded metric format (EMF). It says which
+// other members of the log line are metrics and dimensions; CloudWatch ignores the rest:
 // https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 type (
 	emfMember struct {
@@ -83,12 +82,14 @@ type (
 	emfMetric struct{ Name, Unit string }
 )
 
-// metrics are the members that make the finish line one in embedded metric format.
-// Each metric has the dimension function; timeouts in a phase, of both kinds, are also counted
-// by step and phase. What a client's own wish cut short is in wish_timeouts, not in
-// timeouts: nobody need be woken because a client is in a hurry. The dimensions' values are few: the functions, steps and phases
-// there are.
+// metrics returns the members of the finish line that make it EMF.
+//
+// Each metric has the dimension function. Timeouts whose phase is known are also counted by
+// step and phase, and so are those that only degraded an answer. An operation that a
+// client's own wish cut short counts as wish_timeouts and not as timeouts: nobody need be
+// woken because a client is in a hurry.
 func (op *Operation) metrics() []any {
+	byPhase := [][]string{{"function", "step", "phase"}}
 	var all emfDirective
 	all.Namespace = Namespace
 	all.Dimensions = [][]string{{"function"}}
@@ -125,18 +126,18 @@ func (op *Operation) metrics() []any {
 		if op.wished {
 			name = "wish_timeouts"
 		}
-		directives = append(directives, emfDirective{Namespace, [][]string{{"function", "step", "phase"}}, []emfMetric{{name, "Count"}}})
+		directives = append(directives, emfDirective{Namespace, byPhase, []emfMetric{{name, "Count"}}})
 	}
-	if degraded != nil && op.Fault == nil && degraded.Step != "" && degraded.Phase != "" {
-		if degraded.Kind == fault.Timeout {
-			directives = append(directives, emfDirective{Namespace, [][]string{{"function", "step", "phase"}}, []emfMetric{{"degraded", "Count"}}})
+	if degraded != nil && op.Fault == nil && degraded.Kind == fault.Timeout {
+		if degraded.Step != "" && degraded.Phase != "" {
+			directives = append(directives, emfDirective{Namespace, byPhase, []emfMetric{{"degraded", "Count"}}})
 		}
 	}
 	return append(attrs, "_aws", emfMember{time.Now().UnixMilli(), directives})
 }
 
-// functionName is the name of the Lambda function, which tells two deployments apart;
-// outside of Lambda the operation's.
+// functionName is the name of the Lambda function, which differs between deployments.
+// Outside of Lambda it is the operation's.
 func functionName(operation string) string {
 	if lambdacontext.FunctionName != "" {
 		return lambdacontext.FunctionName
@@ -151,7 +152,7 @@ func oneIf(b bool) int {
 	return 0
 }
 
-// percent is how much of the budget was used; all of it, if there was none.
+// percent is how much of the budget was used, 100 for all of it. Without a budget it is 100.
 func percent(elapsed, budget time.Duration) float64 {
 	if budget <= 0 {
 		return 100
@@ -159,8 +160,8 @@ func percent(elapsed, budget time.Duration) float64 {
 	return float64(1000*elapsed/budget) / 10
 }
 
-// isCallerFault tells whether the caller's request is what is wrong: nobody need be
-// woken for that. A rate limit or quota is the remote service's.
+// isCallerFault tells whether the caller's request is to blame: nobody need be woken for
+// that. A rate limit or an exhausted quota is not the caller's.
 func isCallerFault(k fault.Kind) bool {
 	s := k.Status()
 	return s < 500 && s != fault.RateLimited.Status()
@@ -169,8 +170,8 @@ func isCallerFault(k fault.Kind) bool {
 // tally counts the attempts of an operation.
 type tally struct {
 	attempts int
-	hedges   int // attempts that began beside another of the same call
-	survived int // attempts that timed out or were given up as hung in a step that succeeded
+	hedges   int // attempts that started while another one of the same call ran
+	survived int // attempts that timed out, or were given up as hanging, in steps that succeeded
 }
 
 func countAttempts(s evidence.Snapshot) (t tally) {
@@ -189,10 +190,10 @@ func countAttempts(s evidence.Snapshot) (t tally) {
 	return t
 }
 
-// hedges counts the attempts that did not follow the failure of the one before
-// them, but ran beside it. A step may make several calls at once, each counting
-// from 1: an attempt follows the earliest failure of its predecessor's number that
-// no other attempt followed.
+// hedges counts the attempts that started while the attempt before them ran, and not after
+// it had failed. Calls that a step makes at once all number their attempts from 1. So an
+// attempt n counts as the one after the earliest failed attempt n-1 that no other attempt
+// has followed.
 func hedges(attempts []evidence.AttemptView) (n int) {
 	followed := make([]bool, len(attempts))
 	for i, a := range attempts {

@@ -1,15 +1,14 @@
-// Package operation is the begin and the end of an operation: its budget, its
-// record, its log lines, its trace and its metrics.
+// Package operation begins and ends an operation: its budget, its record, its log lines,
+// its trace and its metrics.
 //
-// Whatever happens to the work, panics included, Run logs one "operation
-// started" and one "operation finished", and in between, while the work waits
-// for long, "operation waiting" with the step and the phase. With each of these
-// it sends X-Ray what is still open, so a process that Lambda kills has said
-// where it was, twice. The finish line is also the operation's metrics, and the
-// trace is complete before Run returns.
+// Run logs one "operation started" and one "operation finished", whatever happens to the
+// work, panics included. While the work waits for long, Run logs "operation waiting" with
+// step and phase, and sends X-Ray what is still open. So a process that Lambda kills has
+// said where it was, in the log and in the trace. The finish line has the operation's
+// metrics, and the trace is complete before Run returns.
 //
-// Texts of documents and queries and keys are in none of these. A fault's private
-// cause may hold some, so the log tells of it only what cannot.
+// None of these has texts of documents or queries, or keys. Since a fault's private cause
+// may have some, the log only has what describe leaves of it.
 package operation
 
 import (
@@ -26,28 +25,34 @@ import (
 	"ragtime/shared/trace"
 )
 
-// Operation is one request's work in one function, as it ended.
+// Operation is the result of one request's work in one function.
 type Operation struct {
 	ID      string // the Lambda request id
 	Name    string // embed, retrieve, ...
-	TraceID string // X-Ray's, such as 1-5759e988-bd862e3fe1be46a994272793; empty without one
+	TraceID string // X-Ray's: see trace.ID
 	Budget  time.Duration
 	Elapsed time.Duration
 	Record  *evidence.Record
 	Fault   *fault.Error // nil if the work succeeded
 
 	counts counts
-	wished bool // it had less time than it would have had, because the client asked for that
+	wished bool // see deadline.Wished
 }
 
-// firstWait is when a waiting operation first says so; then at each doubling.
+// firstWait is the time after which "operation waiting" is first logged; after that, at
+// each doubling of it.
 const firstWait = time.Second
 
-// Run does the work of the named operation within its budget, and traces it if
-// the tracer, which may be nil, samples it. The wish is the time that the caller
-// is ready to wait, 0 for no wish. The work must return soon after its context is
-// done.
-func Run(ctx context.Context, tracer *trace.Tracer, name string, wish time.Duration, work func(context.Context) error) *Operation {
+// Run runs the named operation within its budget. It traces the operation if the request is
+// sampled; a nil tracer traces nothing. wish is the time that the caller is ready to wait;
+// 0 for no wish. work must return soon after its context is done.
+func Run(
+	ctx context.Context,
+	tracer *trace.Tracer,
+	name string,
+	wish time.Duration,
+	work func(context.Context) error,
+) *Operation {
 	start := time.Now()
 	op := &Operation{ID: ID(ctx), Name: name, TraceID: trace.ID(ctx)}
 	ctx, op.Record = evidence.With(ctx)
@@ -74,20 +79,37 @@ func Run(ctx context.Context, tracer *trace.Tracer, name string, wish time.Durat
 	return op
 }
 
-// finish logs the line that counts: the outcome, where the time went, and the metrics.
+// finish logs "operation finished": the outcome, the time of each step, and the metrics.
 func (op *Operation) finish(ctx context.Context, log *slog.Logger) {
 	level := slog.LevelInfo
-	attrs := []any{"outcome", op.Outcome(), "elapsed_ms", op.Elapsed.Milliseconds(), "budget_ms", op.Budget.Milliseconds(),
-		"goroutines", runtime.NumGoroutine()} // a leak shows as a number that grows
+	attrs := []any{
+		"outcome", op.Outcome(),
+		"elapsed_ms", op.Elapsed.Milliseconds(),
+		"budget_ms", op.Budget.Milliseconds(),
+		"goroutines", runtime.NumGoroutine(), // grows where goroutines leak
+	}
 	for _, t := range op.Record.Timings() {
-		attrs = append(attrs, slog.Group("step_"+string(t.Step), "ms", t.Duration.Milliseconds(), "attempts", t.Attempts, "outcome", t.Outcome))
+		attrs = append(attrs, slog.Group("step_"+string(t.Step),
+			"ms", t.Duration.Milliseconds(),
+			"attempts", t.Attempts,
+			"outcome", t.Outcome))
 	}
 	if f := op.counts.degraded(); f != nil && op.Fault == nil {
 		level = slog.LevelWarn
-		attrs = append(attrs, "degraded_kind", f.Kind.String(), "degraded_detail", f.Detail, "step", f.Step, "phase", f.Phase, "fault_attempts", f.Attempts)
+		attrs = append(attrs,
+			"degraded_kind", f.Kind.String(),
+			"degraded_detail", f.Detail,
+			"step", f.Step,
+			"phase", f.Phase,
+			"fault_attempts", f.Attempts)
 	}
 	if f := op.Fault; f != nil {
-		attrs = append(attrs, "kind", f.Kind.String(), "detail", f.Detail, "step", f.Step, "phase", f.Phase, "fault_attempts", f.Attempts)
+		attrs = append(attrs,
+			"kind", f.Kind.String(),
+			"detail", f.Detail,
+			"step", f.Step,
+			"phase", f.Phase,
+			"fault_attempts", f.Attempts)
 		if f.Kind.Status() >= 500 {
 			level = slog.LevelError
 			if f.Cause != nil {
@@ -106,7 +128,7 @@ func (op *Operation) Outcome() fault.Outcome {
 	return fault.OutcomeOf(op.Fault)
 }
 
-// logWaiting tells log and trace where the operation waits until stop is called.
+// logWaiting logs and traces where the operation waits, until stop is called.
 func logWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record, traced *trace.Trace) (stop func()) {
 	quit := make(chan struct{})
 	done := make(chan struct{})
@@ -129,7 +151,7 @@ func logWaiting(ctx context.Context, log *slog.Logger, r *evidence.Record, trace
 	return func() { close(quit); <-done }
 }
 
-// ID is the id of the operation that ctx belongs to: the Lambda request id.
+// ID is the id of the operation of ctx: the Lambda request id.
 func ID(ctx context.Context) string {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		return lc.AwsRequestID

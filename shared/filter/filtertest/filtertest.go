@@ -1,5 +1,5 @@
-// Package filtertest makes random filters and documents, and says by other means
-// than package filter which of them match.
+// Package filtertest makes random filters and documents. It has an evaluation of filters of
+// its own, to compare package filter's with.
 package filtertest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// The keys, and values in JSON. The first ones are the most frequent, so that
-// conditions are met as well as missed.
+// Keys, and values in JSON. The first ones are picked most often, so that many documents
+// match and many do not.
 var (
 	keys   = []string{"lang", "year", "draft", "and", "odd \"key\".[0]"}
 	values = []string{`"de"`, `1`, `true`, `1.0`, `"den"`, `false`, `2026`, `10e-1`, `"1"`, `""`, `"true"`, `-1`, `2.5`, `"é"`, `"e\u0301"`,
@@ -100,8 +100,9 @@ func operators(r *rand.Rand) string {
 	return object(members)
 }
 
-// Matches evaluates a filter from what encoding/json makes of it, as its
-// documentation reads. It knows no document_id and no collection.
+// Matches tells whether a document's metadata meets a filter; both are JSON. It implements
+// the documentation of package filter over what encoding/json decodes, without
+// document_id and collection.
 func Matches(filter, document string) bool {
 	return matches(decode(filter).(map[string]any), decode(document).(map[string]any))
 }
