@@ -17,25 +17,25 @@ import (
 )
 
 const (
-	// maxNumberBytes is the most bytes that a number of a vector takes in JSON: 17 digits
-	// with sign, point and exponent are 24, and an indented answer has a line for each.
+	// maxNumberBytes is the most that a vector's number may take in JSON: 17 digits with
+	// sign, point and exponent are 24 bytes, and the rest is for an indented answer.
 	maxNumberBytes = 64
-	// maxRestBytes is the most bytes that an embedding has beside its numbers, and that
-	// each other member of the answer has.
+	// maxRestBytes is the most that an embedding may have beside its numbers, and that any
+	// other member of the answer may have.
 	maxRestBytes = 16 << 10
-	// maxMembers is how many members an answer may have; OpenAI's has four.
+	// maxMembers is how many members an answer may have. OpenAI's has four.
 	maxMembers = 64
 )
 
-// answer is what came for one request.
+// answer is the answer to one request.
 type answer struct {
-	vectors [][]float32
-	tokens  int // paid for, as far as the API says
+	vectors [][]float32 // one for each text, in the order of the texts
+	tokens  int         // that were paid for; 0 where the API does not say
 }
 
-// decodeAnswer reads an answer to n texts and checks it. It holds one embedding of the
-// body at a time, and reads no more than n of that dimension can need: neither
-// memory nor time grow with what is sent.
+// decodeAnswer reads and checks the answer to n texts. It buffers one embedding at a time,
+// and reads no more than n embeddings of that many dimensions can need. So neither memory
+// nor time depends on how much the server sends.
 func decodeAnswer(ctx context.Context, body io.Reader, n, dimensions int) (answer, error) {
 	src := &boundedBody{ctx: ctx, body: bufio.NewReaderSize(body, 32<<10)}
 	r := answerReader{Decoder: json.NewDecoder(src), src: src, n: n, dimensions: dimensions}
@@ -43,13 +43,17 @@ func decodeAnswer(ctx context.Context, body io.Reader, n, dimensions int) (answe
 	if err == nil {
 		return a, nil
 	}
-	if src.err != nil { // what the decoder made of it does not matter
+	if src.err != nil { // err is only what the decoder made of it
 		return answer{}, classify(src.err)
 	}
 	if f, ok := errors.AsType[*fault.Error](err); ok {
 		return answer{}, f
 	}
-	return answer{}, &fault.Error{Kind: fault.Upstream, Detail: "openai: the answer is not what the embeddings API promises", Cause: err}
+	return answer{}, &fault.Error{
+		Kind:   fault.Upstream,
+		Detail: "openai: the answer is not what the embeddings API promises",
+		Cause:  err,
+	}
 }
 
 // answerReader reads one answer.
@@ -91,7 +95,7 @@ func (r *answerReader) readAnswer() (a answer, err error) {
 	if len(a.vectors) == 0 {
 		return a, fault.New(fault.Upstream, "openai: no embedding came for %d texts", r.n)
 	}
-	// To the body's end, so that its connection can be used again.
+	// Read to the body's end, so that its connection can be used again.
 	if _, err := r.Token(); err != io.EOF {
 		return a, errors.Join(err, errors.New("something follows the answer"))
 	}
@@ -107,8 +111,8 @@ func (r *answerReader) readDelim(want json.Delim) error {
 	return err
 }
 
-// readVectors reads the embeddings. One without an index is of the text at its place:
-// Gemini leaves out those that are 0.
+// readVectors reads the embeddings. One without an index belongs to the text at its place,
+// since Gemini leaves out an index of 0.
 func (r *answerReader) readVectors() ([][]float32, error) {
 	if err := r.readDelim('['); err != nil {
 		return nil, err
@@ -148,8 +152,8 @@ func (r *answerReader) readVectors() ([][]float32, error) {
 	return out, nil
 }
 
-// readUsage reads the tokens that were paid for. What is no count does not spoil a good
-// answer: it is 0.
+// readUsage reads how many tokens were paid for; 0 where that cannot be read, since the rest
+// of the answer is good all the same.
 func (r *answerReader) readUsage() (int, error) {
 	var raw json.RawMessage
 	if err := r.Decode(&raw); err != nil {
@@ -170,7 +174,8 @@ func (r *answerReader) readUsage() (int, error) {
 	return 0, nil
 }
 
-// parseCount reads a count of tokens: a number with a point, or in a string, is one.
+// parseCount reads a count of tokens. It takes a number with a decimal point and one in a
+// string too.
 func parseCount(raw json.RawMessage) (n int, ok bool) {
 	x, err := strconv.ParseFloat(strings.Trim(string(raw), `"`), 64)
 	if err != nil || !(x >= 0 && x <= math.MaxInt32) {
@@ -193,13 +198,13 @@ func checkVector(v []float32, dimensions int) error {
 	return nil
 }
 
-// vector decodes both encoding formats: base64 of little-endian float32, and
-// an array of numbers, which servers that do not know base64 send.
+// vector decodes both encoding formats: base64 of little-endian float32, and an array of
+// numbers, which servers send that do not know base64.
 type vector []float32
 
 func (v *vector) UnmarshalJSON(b []byte) error {
 	if len(b) > 0 && b[0] == '[' {
-		if bytes.Contains(b, []byte("null")) { // which encoding/json would take for 0
+		if bytes.Contains(b, []byte("null")) { // encoding/json would take it for 0
 			return errors.New("an embedding has null among its numbers")
 		}
 		return json.Unmarshal(b, (*[]float32)(v))

@@ -6,17 +6,18 @@ import (
 	"ragtime/shared/chunk"
 )
 
-// What one request asks for at the most, whatever the API would take: an answer
-// of that many numbers is 3 MB as base64 and at most 32 MB as text.
+// The most that one request asks for, even if the API would take more. An answer with so
+// many numbers has 3 MB as base64, and at most 32 MB as text.
 const (
 	maxNumbers     = 512 << 10
 	maxBatchTokens = 300_000
 )
 
+// span is the texts from index from up to, and without, index to.
 type span struct{ from, to int }
 
-// batch cuts texts into runs that each fit one request. Counting tokens takes a
-// while, so it minds the deadline.
+// batch divides texts into spans that each fit into one request. Counting tokens takes a
+// while, so batch stops when ctx is done.
 func (e *Embedder) batch(ctx context.Context, texts []string) ([]span, error) {
 	maxInputs := lowerLimit(max(1, maxNumbers/e.dimensions), e.api.Inputs)
 	maxTokens := lowerLimit(maxBatchTokens, e.api.Tokens)
@@ -36,7 +37,7 @@ func (e *Embedder) batch(ctx context.Context, texts []string) ([]span, error) {
 	return append(out, span{from, len(texts)}), nil
 }
 
-// lowerLimit is ours, or the API's limit if it has one below that.
+// lowerLimit is the lower of our limit and the API's; 0 is no limit of the API's.
 func lowerLimit(ours, theirs int) int {
 	if theirs == 0 {
 		return ours

@@ -24,19 +24,19 @@ type Chat struct {
 	Key   Key
 	Model string
 
-	// What the model is sent beside the messages. Zero values are not sent.
+	// Parameters of the request. Zero values are not sent.
 	Temperature     *float64
 	ReasoningEffort string // such as minimal, low, medium or high
 }
 
-// Generator is rag's Generator over the chat completions API, which every
-// compatible server has. It always streams: a model that stopped talking is told
-// from one that talks for long. Safe for concurrent use.
+// Generator implements rag.Generator over the chat completions API, which every compatible
+// server has. It always streams, to tell a model that hangs from one that writes for long.
+// Safe for concurrent use.
 //
-// A generation costs money, so only one attempt of a call has sent its request
-// at any time; a model that has begun to answer is not asked again, whatever comes
-// of it; and none is once text has come. With several models, attempts take turns:
-// the second attempt goes to the second model.
+// A generation costs money. So only one attempt of a call at a time has a request under
+// way, a model that has begun to answer is not asked again, and once there is text no
+// model is. Where there are several models, attempts take turns: the second attempt asks
+// the second model.
 type Generator struct {
 	models []model
 	window int
@@ -46,14 +46,14 @@ type Generator struct {
 type model struct {
 	Chat
 	service openai.ChatCompletionService
-	key     string // of this call
+	key     string // for this call: see modelsWithKeys
 }
 
 var _ rag.Generator = (*Generator)(nil)
 
-// NewGenerator makes a Generator over the client's transport. The transport's
-// limit for silence while an answer is received must be longer than a model
-// thinks. window is the context of the smallest of the models, in tokens.
+// NewGenerator makes a Generator over the client's transport, whose limit for silence while
+// an answer is received must be longer than the models think. window is the context
+// window of the smallest of the models, in tokens.
 func NewGenerator(client *http.Client, window int, first Chat, others ...Chat) *Generator {
 	g := &Generator{window: window, policy: attempt.New(attempt.Options{OneSends: true})}
 	for _, c := range append([]Chat{first}, others...) {
@@ -79,16 +79,17 @@ func (g *Generator) Generate(ctx context.Context, p rag.Prompt, emit func(string
 	return out, err
 }
 
-// call is a Generate with all its attempts.
+// call is one Generate, with all its attempts.
 type call struct {
 	models []model
 
 	mu    sync.Mutex
-	begun []bool // which of the models have begun to answer
+	begun []bool // by index of models: whether it has begun to answer
 	paid  []rag.Paid
 }
 
-// pickModel is the model that an attempt asks: the next one that has not begun to answer.
+// pickModel returns the index of the model that an attempt asks: of the next one that has
+// not begun to answer.
 func (c *call) pickModel(attempt int) (i int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -101,8 +102,8 @@ func (c *call) pickModel(attempt int) (i int) {
 	return i
 }
 
-// markBegun notes that a model has begun to answer. Where none is left that could be
-// asked instead, the attempt is the call's last.
+// markBegun records that a model has begun to answer. If all have, the attempt is the call's
+// last one.
 func (c *call) markBegun(ctx context.Context, i int) {
 	c.mu.Lock()
 	c.begun[i] = true
@@ -125,8 +126,8 @@ func (c *call) allPaid() []rag.Paid {
 	return c.paid
 }
 
-// modelsWithKeys gives the models with their keys: those whose key can be had. The error is
-// that of the first model's key, where there is none.
+// modelsWithKeys returns the models whose keys can be fetched, with their keys. Where there
+// are none, the error is that of the first model's key.
 func (g *Generator) modelsWithKeys(ctx context.Context) ([]model, error) {
 	var out []model
 	var first error
@@ -147,7 +148,6 @@ func (g *Generator) modelsWithKeys(ctx context.Context) ([]model, error) {
 	return out, nil
 }
 
-// params is the request for a prompt.
 func (m model) params(p rag.Prompt) openai.ChatCompletionNewParams {
 	params := openai.ChatCompletionNewParams{Model: m.Model, ReasoningEffort: shared.ReasoningEffort(m.ReasoningEffort)}
 	if p.System != "" {
@@ -174,13 +174,13 @@ func (m model) params(p rag.Prompt) openai.ChatCompletionNewParams {
 	return params
 }
 
-// detail is a detail with the model's name: the provider's answer may be about any
-// of several.
+// detail adds the model's name to a fault's detail, since there may be several models.
 func (m model) detail(detail string) string {
 	return strings.ReplaceAll(detail, "RAGTIME_EMBEDDING_MODEL", "RAGTIME_CHAT_MODEL") + " (model " + m.Model + ")"
 }
 
-// requestOptions are openai-go's for an API: its retries off, and its reading of errors replaced.
+// requestOptions are openai-go's options for an API. Its retries are off, and
+// refusalMiddleware reads errors in its place.
 func requestOptions(api provider.API, client *http.Client) []option.RequestOption {
 	out := []option.RequestOption{
 		option.WithBaseURL(api.BaseURL + "/"),

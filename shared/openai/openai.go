@@ -1,12 +1,11 @@
-// Package openai is rag's Embedder and Generator over OpenAI-compatible APIs.
+// Package openai implements rag.Embedder and rag.Generator over OpenAI-compatible APIs.
 //
-// It rides openai-go with that library's retries off (one loop decides: see
-// attempt), and with its reading of answers replaced: it loses the status of an
-// answer whose body hangs or has an error of another shape than OpenAI's, and
-// reads whatever comes into memory. Here a refusal is read by its status first
-// (see refusal), and an answer piece by piece, within what the question can need
-// (see decode). Nothing is believed that was not checked: there must be one vector
-// a text, of the model's dimension, finite and not zero.
+// It uses openai-go with that library's retries off, since package attempt decides about
+// retries. It also reads answers itself. openai-go loses the status of an answer whose
+// body hangs, or whose error is not in OpenAI's format, and reads bodies of any size into
+// memory. Here an error is classified by its status first (see refusal), and an answer is
+// read piece by piece, up to the size that the request can need (see decodeAnswer).
+// Vectors are checked: one for each text, of the right dimensions, finite and not zero.
 package openai
 
 import (
@@ -33,7 +32,7 @@ type Key interface {
 // FixedKey is a key that does not change.
 type FixedKey string
 
-// Get gives the key.
+// Get returns the key.
 func (f FixedKey) Get(context.Context) (string, error) { return string(f), nil }
 
 // Invalidate changes nothing.
@@ -47,16 +46,17 @@ type Embedder struct {
 	model      string
 	dimensions int
 
-	queries, batches *attempt.Policy // one text's latencies say little of a batch's
+	// One policy for requests of one text and one for batches, since their latencies differ.
+	queries, batches *attempt.Policy
 }
 
 var _ rag.Embedder = (*Embedder)(nil)
 
-// maxConcurrent is how many requests a document's embedding has under way at once.
+// maxConcurrent is how many requests Embed has under way at once.
 const maxConcurrent = 4
 
-// NewEmbedder makes an Embedder for the API, which has a base URL, over the client's
-// transport. The key is asked for at each call.
+// NewEmbedder makes an Embedder for the API, which must have a base URL, over the client's
+// transport. It gets the key at each call.
 func NewEmbedder(api provider.API, client *http.Client, key Key, model string, dimensions int) *Embedder {
 	return &Embedder{
 		api:        api,
@@ -69,15 +69,15 @@ func NewEmbedder(api provider.API, client *http.Client, key Key, model string, d
 	}
 }
 
-// Model names the space that the vectors are in: who makes them, with which
-// model, and their dimensions.
+// Model implements rag.Embedder. The name has all that vectors depend on: provider, model
+// and dimensions.
 func (e *Embedder) Model() string {
 	return e.api.Space() + "/" + e.model + "/" + strconv.Itoa(e.dimensions)
 }
 
-// Embed implements rag.Embedder. Texts go in batches within the API's limits, a
-// few at once; the first batch to fail for good ends the others. The tokens are
-// those of every answer that said them, whether it was used or came too late.
+// Embed implements rag.Embedder. It sends the texts in batches within the API's limits, a
+// few at once. The first batch that fails ends the others. The tokens are those of all
+// answers that have a count, also of those that came too late to be used.
 func (e *Embedder) Embed(ctx context.Context, texts []string) ([][]float32, int, error) {
 	key, err := e.key.Get(ctx)
 	if err != nil {

@@ -20,20 +20,24 @@ import (
 )
 
 const (
-	// errorBodyWait is how long an error's body may take: its status says nearly all. A
-	// process that does not know the API's latencies yet makes no second attempt in
-	// that time. It is less where less than twice of it is left.
+	// errorBodyWait is how long an error's body may take, since the status says nearly
+	// all. It is shorter than the time after which a new process makes a second attempt.
+	// Where less than twice of it is left, the body may take half of what is left.
 	errorBodyWait = 250 * time.Millisecond
-	// maxErrorBody is how much of it is read, in bytes; OpenAI's have less than 1 KiB.
+	// maxErrorBody is how much of an error's body is read, in bytes. OpenAI's have less
+	// than 1 KiB.
 	maxErrorBody = 16 << 10
 )
 
-// refusal is an answer with a status that is no success.
+// refusal is an answer with another status than 2xx.
 type refusal struct {
 	status int
 	header http.Header
-	// What the API says of the reason, where it is a name and no sentence.
-	code, kind, param string
+
+	// What the API names as the reason. Empty where it names none, or has a sentence.
+	code  string
+	kind  string // "type" in OpenAI's error
+	param string
 }
 
 func (r *refusal) Error() string {
@@ -42,9 +46,9 @@ func (r *refusal) Error() string {
 
 func asRefusal(err error) (*refusal, bool) { return errors.AsType[*refusal](err) }
 
-// refusalMiddleware is openai-go's middleware: it makes an error of a refusal before
-// openai-go reads it, which would wait for its body without limit, and forget
-// its status where the body is not of OpenAI's shape.
+// refusalMiddleware is a middleware of openai-go that returns a refusal as an error. If
+// openai-go read the refusal, it would wait for the body without limit, and lose the
+// status where the body is not in OpenAI's format.
 func refusalMiddleware(r *http.Request, next option.MiddlewareNext) (*http.Response, error) {
 	resp, err := next(r)
 	if err != nil || resp.StatusCode >= 200 && resp.StatusCode < 300 {
@@ -55,7 +59,7 @@ func refusalMiddleware(r *http.Request, next option.MiddlewareNext) (*http.Respo
 		wait = min(wait, time.Until(end)/2)
 	}
 	giveUp := time.AfterFunc(wait, func() { resp.Body.Close() })
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // what came of it counts
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a part of it is enough
 	giveUp.Stop()
 	resp.Body.Close()
 	refused := &refusal{status: resp.StatusCode, header: resp.Header}
@@ -63,9 +67,9 @@ func refusalMiddleware(r *http.Request, next option.MiddlewareNext) (*http.Respo
 	return nil, refused
 }
 
-// read finds names in an error's body. OpenAI has them in "error"; Gemini has a
-// list of such; vLLM and TEI have them at the top; Ollama and gateways have a
-// sentence only, which is not ours to repeat: it may have the text in it.
+// read reads the names in an error's body. OpenAI has them in "error", Gemini has a list of
+// such objects, vLLM and TEI have them at the top. Ollama and gateways have only a
+// sentence, which is left out since it may quote the request.
 func (r *refusal) read(body []byte) {
 	type names struct {
 		Code   name `json:"code"`
@@ -103,8 +107,8 @@ func (r *refusal) read(body []byte) {
 	}
 }
 
-// name is a string or number of an error's body, kept if it looks like a name in
-// a program; else it is empty, which is no error.
+// name is a string or a number in an error's body that looks like a name in a program.
+// Anything else decodes as "".
 type name string
 
 const nameBytes = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-[]$"
@@ -117,8 +121,8 @@ func (n *name) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// outOfFunds are the codes and types by which OpenAI says that the account pays
-// for no more (https://platform.openai.com/docs/guides/error-codes): waiting does not help.
+// outOfFunds are the codes and types by which OpenAI says that the account cannot pay, so
+// that waiting does not help: https://platform.openai.com/docs/guides/error-codes
 var outOfFunds = []string{"insufficient_quota", "billing_not_active", "billing_hard_limit_reached"}
 
 func (r *refusal) outOfFunds() bool {
@@ -130,7 +134,7 @@ const (
 	rateLimitedDetail = "openai: rate limit reached"
 )
 
-// fault says what the refusal means for the caller and for another attempt.
+// fault returns the refusal as a fault.
 func (r *refusal) fault() *fault.Error {
 	f := &fault.Error{Kind: fault.Upstream, Detail: "openai: answered " + strconv.Itoa(r.status), Cause: r}
 	switch s := r.status; {
@@ -140,7 +144,8 @@ func (r *refusal) fault() *fault.Error {
 		f.Kind, f.Detail = fault.RateLimited, rateLimitedDetail
 		f.RetryAfter = wire.RetryAfter(r.header)
 	case s == http.StatusUnauthorized || s == http.StatusForbidden:
-		f.Detail = "openai: the API key was refused (" + strconv.Itoa(s) + "): check OPENAI_API_KEY or the secret behind OPENAI_API_KEY_SECRET"
+		f.Detail = "openai: the API key was refused (" + strconv.Itoa(s) +
+			"): check OPENAI_API_KEY or the secret behind OPENAI_API_KEY_SECRET"
 	case s >= 500 || s == http.StatusRequestTimeout || s == http.StatusConflict:
 		f.Kind = fault.Unavailable
 		f.RetryAfter = wire.RetryAfter(r.header)
@@ -152,7 +157,8 @@ func (r *refusal) fault() *fault.Error {
 	return f
 }
 
-// redirectDetail says where a redirect points. It is not followed: the key would go there.
+// redirectDetail says where a redirect points. It is not followed, since the key would be
+// sent there.
 func (r *refusal) redirectDetail() string {
 	to, err := url.Parse(r.header.Get("Location"))
 	if err != nil || to.Hostname() == "" {
@@ -161,7 +167,7 @@ func (r *refusal) redirectDetail() string {
 	return fmt.Sprintf(", a redirect to %q that is not followed, since the key would go there: if the API is there, say so in OPENAI_BASE_URL", to.Scheme+"://"+to.Host)
 }
 
-// reason says what the API named as the reason.
+// reason is what the API names as the reason, in brackets; "" where it names none.
 func (r *refusal) reason() string {
 	var said []string
 	if r.param != "" {
@@ -178,7 +184,7 @@ func (r *refusal) reason() string {
 	return " (" + strings.Join(said, ", ") + ")"
 }
 
-// advice says what usually mends a refusal of this status.
+// advice says what usually helps against such a refusal; "" where nothing is known to.
 func (r *refusal) advice() string {
 	switch {
 	case r.code == "model_not_found":

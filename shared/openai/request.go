@@ -13,8 +13,7 @@ import (
 	"ragtime/shared/wire"
 )
 
-// request asks for the embeddings of texts, once. The answer's tokens count even
-// where its vectors cannot be used.
+// request requests the embeddings of texts, once.
 func (e *Embedder) request(ctx context.Context, key string, texts []string) (answer, error) {
 	withKey, err := withKey(e.api, key)
 	if err != nil {
@@ -25,7 +24,7 @@ func (e *Embedder) request(ctx context.Context, key string, texts []string) (ans
 		Model:          e.model,
 		EncodingFormat: openai.EmbeddingNewParamsEncodingFormat(e.api.Encoding),
 	}
-	// OpenAI's oldest model has one length only, and refuses the parameter.
+	// OpenAI's oldest model has fixed dimensions, and refuses the parameter.
 	if e.api.Dimensions && e.model != openai.EmbeddingModelTextEmbeddingAda002 {
 		params.Dimensions = openai.Int(int64(e.dimensions))
 	}
@@ -40,8 +39,8 @@ func (e *Embedder) request(ctx context.Context, key string, texts []string) (ans
 	return decodeAnswer(ctx, resp.Body, len(texts), e.dimensions)
 }
 
-// withKey is the option that sends the key as the API wants it. A key that no
-// header can carry is refused here: nothing was sent, and nothing would help.
+// withKey returns the option that sends the key in the API's header. A key that cannot be
+// sent in a header is a fault that no other attempt can help.
 func withKey(api provider.API, key string) (option.RequestOption, error) {
 	if strings.ContainsFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, fault.New(fault.Upstream, "openai: the API key has a space, a line break or another character that no key has: see OPENAI_API_KEY, or the secret behind OPENAI_API_KEY_SECRET")
@@ -52,7 +51,7 @@ func withKey(api provider.API, key string) (option.RequestOption, error) {
 	return option.WithAPIKey(key), nil
 }
 
-// classify makes a fault of openai-go's error.
+// classify turns an error of openai-go into a fault.
 func classify(err error) error {
 	if refused, ok := asRefusal(err); ok {
 		return refused.fault()

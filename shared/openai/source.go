@@ -7,19 +7,20 @@ import (
 	"ragtime/shared/fault"
 )
 
-// boundedBody is a body that is read while time and room are left.
+// boundedBody is an answer's body that fails when its context ends, or when more bytes come
+// than remaining allows.
 type boundedBody struct {
 	ctx       context.Context
 	body      io.Reader
-	remaining int   // bytes that may still be read, until the reader knows that more are due
-	err       error // why no more came, if that was not the body's end
+	remaining int   // bytes that may still be read; the reader of the answer raises it
+	err       error // why Read failed; nil at the body's end
 }
 
 func (s *boundedBody) Read(p []byte) (int, error) {
 	switch {
 	case s.err != nil:
 		return 0, s.err
-	case s.ctx.Err() != nil: // decoding takes its time too
+	case s.ctx.Err() != nil: // checked here too, since decoding takes time between reads
 		s.err = context.Cause(s.ctx)
 		return 0, s.err
 	case s.remaining <= 0:

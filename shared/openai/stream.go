@@ -18,20 +18,20 @@ import (
 	"ragtime/shared/rag"
 )
 
-// maxSilence is how long a model may pause in its text. What is no text (a
-// server's keep-alives, empty pieces, thoughts) does not count. Tests shorten it.
+// maxSilence is the longest pause in a model's text. Keep-alives, empty pieces and thoughts
+// are not text. Tests shorten it.
 var maxSilence = 10 * time.Second
 
 const (
-	// usageWait is how long the rest of the stream is waited for once the model has
-	// said that it is done: the count of tokens comes after that.
+	// usageWait is how long the rest of the stream may take after the end of the text. The
+	// count of tokens comes then.
 	usageWait = time.Second
-	// maxTokenBytes is the most bytes of text for each token that was allowed; few tokens
-	// have more than 16.
+	// maxTokenBytes is the most bytes of text for each allowed token. Few tokens have more
+	// than 16.
 	maxTokenBytes = 32
 )
 
-// event is a chunk of a streamed completion, as far as it is used.
+// event is one event of a streamed completion, with the fields that are used.
 type event struct {
 	Model   string `json:"model"`
 	Choices []struct {
@@ -46,10 +46,10 @@ type event struct {
 		PromptTokens     json.RawMessage `json:"prompt_tokens"`
 		CompletionTokens json.RawMessage `json:"completion_tokens"`
 	} `json:"usage"`
-	Error json.RawMessage `json:"error"` // null where there is none, as some servers write it
+	Error json.RawMessage `json:"error"` // absent or null where there is none
 }
 
-// stream asks a model once, and passes the text on as it comes.
+// stream asks a model once, and passes the text to emit as it comes.
 func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string) error) (rag.Generated, error) {
 	m := c.models[i]
 	withKey, err := withKey(m.API, m.key)
@@ -75,7 +75,7 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 	r.timer = time.AfterFunc(time.Hour, func() {
 		cancel(fault.New(fault.Timeout, "the model said nothing for %.0f s", maxSilence.Seconds()))
 	})
-	r.timer.Stop() // until the first piece of text, the attempt's own limit holds
+	r.timer.Stop() // starts with the first piece of text; until then the attempt's limit holds
 	defer r.timer.Stop()
 	err = r.read(resp)
 	r.out.Text = r.text.String()
@@ -86,25 +86,25 @@ func (c *call) stream(ctx context.Context, i int, p rag.Prompt, emit func(string
 		err = cause
 	}
 	if err != nil && r.out.Finish != "" && ctx.Err() != nil {
-		err = nil // the text is whole; only what follows it did not come
+		err = nil // the text is whole; only the count of tokens is missing
 	}
 	return r.out, err
 }
 
-// streamReader is a stream while it is read.
+// streamReader reads one stream.
 type streamReader struct {
 	model model
 	ctx   context.Context
 	emit  func(string) error
-	timer *time.Timer // fires when nothing was said for too long
+	timer *time.Timer // cancels the request after too long a pause
 
-	out      rag.Generated // but for its text
+	out      rag.Generated // without Text, which is in text
 	text     strings.Builder
-	maxBytes int       // bytes that the text may have
-	paid     *rag.Paid // as counted so far; nil where nobody has
+	maxBytes int       // of text
+	paid     *rag.Paid // the last count of tokens; nil while there is none
 }
 
-// read reads the stream to its end. An error that the client's end caused is the client's.
+// read reads the stream to its end.
 func (r *streamReader) read(resp *http.Response) error {
 	decoder := ssestream.NewDecoder(resp)
 	for decoder.Next() {
@@ -112,13 +112,17 @@ func (r *streamReader) read(resp *http.Response) error {
 		if string(bytes.TrimSpace(data)) == "[DONE]" {
 			io.Copy(io.Discard, io.LimitReader(resp.Body, 4096)) // so that the connection can be used again
 			if r.out.Finish == "" && r.text.Len() > 0 {
-				r.out.Finish = rag.FinishStop // some servers do not say why
+				r.out.Finish = rag.FinishStop // some servers give no reason
 			}
 			break
 		}
 		var e event
 		if err := json.Unmarshal(data, &e); err != nil {
-			return &fault.Error{Kind: fault.Upstream, Detail: r.model.detail("openai: an event of the stream cannot be read"), Cause: err}
+			return &fault.Error{
+				Kind:   fault.Upstream,
+				Detail: r.model.detail("openai: an event of the stream cannot be read"),
+				Cause:  err,
+			}
 		}
 		if len(e.Error) > 0 && string(e.Error) != "null" {
 			return r.model.errorEventFault(data)
@@ -139,7 +143,7 @@ func (r *streamReader) read(resp *http.Response) error {
 	return nil
 }
 
-// noTextFault is the fault of a model that ended without an answer.
+// noTextFault is the fault of a model that finished without text.
 func (r *streamReader) noTextFault() error {
 	detail := "openai: the model ended (" + string(r.out.Finish) + ") without a word"
 	if r.out.Finish == rag.FinishLength {
@@ -148,16 +152,18 @@ func (r *streamReader) noTextFault() error {
 	return fault.New(fault.Upstream, "%s", r.model.detail(detail))
 }
 
-// finishReasons are the provider's words for how a text ended. Others are new to us:
-// the text is whole all the same.
-var finishReasons = map[string]rag.Finish{"length": rag.FinishLength, "content_filter": rag.FinishFilter}
+// finishReasons are values of finish_reason. Any other one counts as rag.FinishStop: the
+// text is whole.
+var finishReasons = map[string]rag.Finish{
+	"length":         rag.FinishLength,
+	"content_filter": rag.FinishFilter,
+}
 
-// handle takes an event.
 func (r *streamReader) handle(e event) error {
 	if e.Model != "" {
 		r.out.Model = e.Model
 	}
-	if e.Usage != nil { // some servers count in every event, up to there
+	if e.Usage != nil { // some servers have a running count in every event
 		prompt, _ := parseCount(e.Usage.PromptTokens)
 		completion, _ := parseCount(e.Usage.CompletionTokens)
 		r.paid = &rag.Paid{Model: r.model.Model, Prompt: prompt, Completion: completion}
@@ -166,7 +172,8 @@ func (r *streamReader) handle(e event) error {
 		return nil
 	}
 	choice := e.Choices[0]
-	if len(choice.Delta.ToolCalls) > 0 || choice.FinishReason == "tool_calls" || choice.FinishReason == "function_call" {
+	toolCall := choice.FinishReason == "tool_calls" || choice.FinishReason == "function_call"
+	if toolCall || len(choice.Delta.ToolCalls) > 0 {
 		return fault.New(fault.Upstream, "%s", r.model.detail("openai: the model called a tool, and none was offered"))
 	}
 	if choice.Delta.Refusal != "" {
@@ -181,7 +188,8 @@ func (r *streamReader) handle(e event) error {
 	return nil
 }
 
-// emitText passes a piece of text on. The time that its reader takes is not the model's.
+// emitText passes a piece of text to emit. The timer stands still meanwhile, since a slow
+// reader is not a silent model.
 func (r *streamReader) emitText(piece string) error {
 	if piece == "" {
 		return nil
@@ -201,7 +209,7 @@ func (r *streamReader) emitText(piece string) error {
 	return nil
 }
 
-// finish notes that the model is done.
+// finish records why the model stopped.
 func (r *streamReader) finish(reason string) {
 	if r.out.Finish == "" {
 		r.out.Finish = rag.FinishStop
@@ -212,7 +220,7 @@ func (r *streamReader) finish(reason string) {
 	r.timer.Reset(usageWait)
 }
 
-// errorEventFault makes a fault of an event with an error, which comes in the stream's middle.
+// errorEventFault is the fault of an event with an error.
 func (m model) errorEventFault(event []byte) error {
 	var why refusal
 	why.read(event)
@@ -225,10 +233,10 @@ func (m model) errorEventFault(event []byte) error {
 	return fault.New(fault.Unavailable, "%s", m.detail("openai: the stream ended with an error"))
 }
 
-// classify makes a fault of an error, and names the model.
+// classify turns an error into a fault that names the model.
 func (m model) classify(err error) error {
 	f := *fault.From(classify(err))
-	if f.Kind != fault.Timeout && f.Kind != fault.Canceled { // these are of the attempt
+	if f.Kind != fault.Timeout && f.Kind != fault.Canceled { // these are not the model's
 		f.Detail = m.detail(f.Detail)
 	}
 	return &f

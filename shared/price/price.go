@@ -1,5 +1,5 @@
-// Package price says what tokens cost. A model whose price is not known has none:
-// no figure is better than a wrong one.
+// Package price says what tokens cost. Where a model's price is not known there is no cost,
+// since a wrong figure would be worse.
 package price
 
 import (
@@ -11,17 +11,17 @@ import (
 	"strings"
 )
 
-// Price is what a model's tokens cost, in US dollars a million.
+// Price is what a model's tokens cost, in US dollars per million.
 type Price struct {
-	Input  float64 // that it reads: a prompt's, or of texts to embed
-	Output float64 // that it writes
+	Input  float64 // tokens of prompts, or of texts to embed
+	Output float64 // tokens that the model writes
 }
 
-// List is the prices of models by name.
+// List has the prices of models by their names.
 type List map[string]Price
 
-// OpenAI is what OpenAI takes for models that are likely to be used here, without
-// its discounts for what it has cached:
+// OpenAI is what OpenAI takes for models that are likely to be used here, without its
+// discounts for cached tokens:
 // https://developers.openai.com/api/docs/pricing, as https://tokenmath.io and
 // https://deploybase.ai quoted it between March and June 2026 (read 2026-11-25).
 var OpenAI = List{
@@ -36,9 +36,9 @@ var OpenAI = List{
 	"gpt-5.4-mini":           {0.75, 4.50},
 }
 
-// Parse reads prices as "gpt-4.1-mini=0.40/1.60,text-embedding-3-small=0.02": a
-// model, what its input costs and, after a slash, its output. Empty is none.
-// All mistakes are reported at once.
+// Parse reads prices such as "gpt-4.1-mini=0.40/1.60,text-embedding-3-small=0.02": model,
+// price of input and, after a slash, price of output. An empty text has none. The error
+// has all mistakes.
 func Parse(text string) (List, error) {
 	out := List{}
 	var mistakes []error
@@ -61,7 +61,7 @@ func Parse(text string) (List, error) {
 	return out, errors.Join(mistakes...)
 }
 
-// parsePrice is -1 for what is none.
+// parsePrice returns -1 for a text that is no price.
 func parsePrice(s string) float64 {
 	n, err := strconv.ParseFloat(strings.TrimSpace(s), 64)
 	if err != nil || !(n >= 0 && n < 1e6) {
@@ -70,7 +70,7 @@ func parsePrice(s string) float64 {
 	return n
 }
 
-// With is the list with others on top of it.
+// With returns the list with other prices added, or put in place of its own.
 func (l List) With(others List) List {
 	out := maps.Clone(l)
 	if out == nil {
@@ -80,10 +80,11 @@ func (l List) With(others List) List {
 	return out
 }
 
-// dateSuffix ends the names of a model's versions, such as gpt-4.1-mini-2025-04-14.
+// dateSuffix is the end of a version's name, such as gpt-4.1-mini-2025-04-14.
 var dateSuffix = regexp.MustCompile(`-\d{4}-\d{2}-\d{2}$`)
 
-// Cost is what tokens cost in US dollars; ok is false for a model without a price.
+// Cost returns what tokens cost, in US dollars. A version without a price has its model's.
+// ok is false where there is neither.
 func (l List) Cost(model string, input, output int) (usd float64, ok bool) {
 	p, ok := l[model]
 	if !ok {

@@ -1,6 +1,5 @@
-// Package provider knows how the APIs differ that call themselves OpenAI-compatible:
-// what each takes beside a model and texts, and how much at once.
-// docs/providers.md has the same table with its sources.
+// Package provider knows how OpenAI-compatible APIs differ: which parameters each takes,
+// and how much in one request. docs/providers.md has the same table, with its sources.
 package provider
 
 import (
@@ -15,30 +14,29 @@ import (
 	"ragtime/shared/settings"
 )
 
-// API is what is known of one provider's API. A parameter that it is not known
-// to take is not sent: many refuse what they do not know.
+// API describes one provider's API. Since many APIs refuse parameters that they do not know,
+// only those are sent that an API is known to take.
 type API struct {
 	Name       string     // of the preset, such as "azure"
-	BaseURL    string     // where it is, without a last slash; empty where every deployment has its own
-	Query      url.Values // goes with every request, such as Azure's api-version
-	KeyHeader  string     // the header that carries the key; empty is Authorization, as a bearer token
-	Dimensions bool       // takes the parameter dimensions, for a model that can shorten its vectors
-	Encoding   string     // the encoding_format to ask for, "base64" or "float"; empty asks for none
-	Inputs     int        // texts a request takes; 0 where no limit is known
-	Tokens     int        // tokens that a request takes, all texts together; 0 where no limit is known
-	Plaintext  bool       // the key may go over http to another machine
+	BaseURL    string     // without a slash at the end; empty where each deployment has its own
+	Query      url.Values // of every request, such as Azure's api-version
+	KeyHeader  string     // the key's header; empty for Authorization, as a bearer token
+	Dimensions bool       // takes the parameter dimensions, which shortens vectors
+	Encoding   string     // the encoding_format to send, "base64" or "float"; empty sends none
+	Inputs     int        // how many texts a request may have; 0 where no limit is known
+	Tokens     int        // how many tokens its texts may have together; 0 where no limit is known
+	Plaintext  bool       // the key may be sent over http to another machine
 
-	// Of chat completions. MaxTokens is the name of the parameter that bounds an answer,
-	// StreamUsage tells whether a stream can be asked to count its tokens.
-	MaxTokens   string
-	StreamUsage bool
+	// Of chat completions.
+	MaxTokens   string // the name of the parameter that limits an answer
+	StreamUsage bool   // takes stream_options, by which a stream counts its tokens
 }
 
-// OpenAI is the preset that counts where none is named.
+// OpenAI is the name of the default preset.
 const OpenAI = "openai"
 
-// The names of the parameter that bounds an answer. The first is OpenAI's for
-// models that think; the second is older, and what servers like OpenAI's know.
+// Names of the parameter that limits an answer. OpenAI's models that think take only the
+// first. The second is older, and compatible servers know it.
 const (
 	maxCompletionTokens = "max_completion_tokens"
 	maxTokens           = "max_tokens"
@@ -82,10 +80,10 @@ var presets = map[string]API{
 	"tei":    {Inputs: 32, MaxTokens: maxTokens},
 }
 
-// Names are the presets' names, sorted.
+// Names returns the presets' names, sorted.
 func Names() []string { return slices.Sorted(maps.Keys(presets)) }
 
-// Preset is the API of that name; "" is OpenAI's.
+// Preset returns the preset of that name; OpenAI's for "".
 func Preset(name string) (API, error) {
 	if name == "" {
 		name = OpenAI
@@ -98,8 +96,8 @@ func Preset(name string) (API, error) {
 	return api, nil
 }
 
-// With is the API with single settings on top of it, such as
-// "inputs=10,encoding=float". Empty changes nothing. All mistakes are reported at once.
+// With returns the API with changed settings, such as "inputs=10,encoding=float". An empty
+// text changes nothing. The error has all mistakes.
 func (api API) With(changes string) (API, error) {
 	err := settings.Read(changes, map[string]func(string) error{
 		"dimensions": func(v string) error { return setBool(&api.Dimensions, v) },

@@ -20,7 +20,7 @@ func (api API) WithBaseURL(rawURL string) (API, error) {
 	}
 	u, err := url.Parse(rawURL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return API{}, errors.New("is not an http or https URL") // url's own error has the whole URL in it
+		return API{}, errors.New("is not an http or https URL") // without err, which has the whole URL
 	}
 	switch {
 	case u.User != nil:
@@ -42,9 +42,9 @@ func loopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }
 
-// Space names what makes the vectors, as far as vectors of one space compare: a
-// preset by its name, so that an address may change; an API that only claims to
-// be like OpenAI's by its host.
+// Space is a name for the provider; only vectors of equal names can be compared. A preset's
+// is the preset's name, whatever its address is. An API that has OpenAI's preset at
+// another address is named by its host.
 func (api API) Space() string {
 	u, err := url.Parse(api.BaseURL)
 	if api.Name != OpenAI || err != nil || api.BaseURL == presets[OpenAI].BaseURL {

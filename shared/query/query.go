@@ -1,4 +1,4 @@
-// Package query is what requests and answers of retrieve and answer share, as JSON.
+// Package query has the JSON fields that the functions retrieve and answer share.
 package query
 
 import (
@@ -9,7 +9,7 @@ import (
 	"ragtime/shared/rag"
 )
 
-// Fields are the fields of a request that say what to search for, beside its words.
+// Fields are the fields of a request that say how to search.
 type Fields struct {
 	TopK     *int          `json:"top_k"`
 	Filter   filter.Filter `json:"filter"`
@@ -18,7 +18,7 @@ type Fields struct {
 	Merge    *bool         `json:"merge"`
 }
 
-// Query is the query with the words. topK and merge are for what the request does not say.
+// Query returns the query for the words. topK and merge are the defaults.
 func (f Fields) Query(words string, topK int, merge bool) rag.Query {
 	q := rag.Query{
 		Text:     words,
@@ -31,7 +31,7 @@ func (f Fields) Query(words string, topK int, merge bool) rag.Query {
 		q.TopK = *f.TopK
 	}
 	if f.Rank != nil {
-		// An empty name is a mistake, not the default.
+		// An empty name is a mistake, and not the default as in rag.Query.
 		q.Rank = rag.Ranking(cmp.Or(*f.Rank, " "))
 	}
 	if f.Merge != nil {
@@ -40,12 +40,12 @@ func (f Fields) Query(words string, topK int, merge bool) rag.Query {
 	return q
 }
 
-// Passage is a passage of an answer.
+// Passage is a passage in an answer.
 type Passage struct {
 	DocumentID     string       `json:"document_id"`
 	Chunk          int          `json:"chunk"`
-	Chunks         int          `json:"chunks,omitempty"`  // with "merge": how many, from chunk on
-	Context        string       `json:"context,omitempty"` // headings and a table's header that stand above the text
+	Chunks         int          `json:"chunks,omitempty"`  // with "merge": how many chunks it has, from Chunk on
+	Context        string       `json:"context,omitempty"` // headings above the text, and the header of its table
 	Text           string       `json:"text"`
 	Score          float64      `json:"score"`
 	SimilarityRank int          `json:"similarity_rank"`

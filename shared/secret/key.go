@@ -7,12 +7,11 @@ import (
 	"ragtime/shared/fault"
 )
 
-// keyName is the member that counts in a secret with several.
+// keyName is the member with the key, in a secret with several members.
 const keyName = "OPENAI_API_KEY"
 
-// parseKey finds the key in a secret's string: the whole of it, or, where it is JSON
-// as the console makes it of key/value pairs, its only value, or the one called
-// OPENAI_API_KEY.
+// parseKey returns the key in a secret's string. That is the whole string or, in the JSON
+// that the console makes of key/value pairs, the only value or that of OPENAI_API_KEY.
 func parseKey(secret string) (string, error) {
 	secret = strings.TrimSpace(secret)
 	if strings.HasPrefix(secret, "{") {

@@ -1,5 +1,5 @@
-// Package secret fetches an API key from Secrets Manager: once a process, and
-// again when it was refused.
+// Package secret fetches an API key from Secrets Manager: once in a process, and again when
+// the API refused it.
 package secret
 
 import (
@@ -19,12 +19,11 @@ import (
 	"ragtime/shared/wire"
 )
 
-// keepForCall is what the call that needs the key needs at the least.
+// keepForCall is the least that the call with the key needs.
 const keepForCall = 12 * time.Second
 
-// Key is a secret's value, fetched when first asked for. Safe for concurrent
-// use: callers who need it at the same time share one fetch, each for as long as
-// its own time allows.
+// Key is an API key in a secret, which is fetched on first use. Safe for concurrent use:
+// callers who need it at the same time wait for one fetch, each until its own deadline.
 type Key struct {
 	client *secretsmanager.Client
 	arn    string
@@ -32,24 +31,27 @@ type Key struct {
 
 	mu    sync.Mutex
 	value string
-	fetch *fetch // under way; nil if none is
+	fetch *fetch // the one under way, or nil
 }
 
-// fetch is one fetch that a caller makes and others may wait for.
+// fetch is one fetch, which one caller makes and others may wait for.
 type fetch struct {
-	done      chan struct{} // closed when the rest is final
-	value     string
-	err       error
-	abandoned bool // the caller's own time, or its panic, ended it: that says nothing to others
+	done chan struct{} // closed when the other fields are final
+
+	value string
+	err   error
+	// abandoned tells that the caller who made the fetch ran out of time or panicked. Those
+	// who wait then fetch again.
+	abandoned bool
 }
 
-// New makes a Key of the secret with the ARN. It asks nothing yet.
+// New makes a Key of the secret with the ARN. It does not fetch it.
 func New(cfg aws.Config, arn string) *Key {
 	return &Key{arn: arn, policy: attempt.New(attempt.Options{}), client: secretsmanager.NewFromConfig(cfg)}
 }
 
-// Get gives the key, as a step of the operation when it has to be fetched. A
-// failure is that of all who waited for the fetch; it is not remembered.
+// Get returns the key. Where it has to fetch the key, that is a step of the operation. All
+// who wait for a fetch get its error; the next Get fetches again.
 func (k *Key) Get(ctx context.Context) (string, error) {
 	k.mu.Lock()
 	v := k.value
@@ -70,8 +72,8 @@ func (k *Key) Invalidate(key string) {
 	}
 }
 
-// sharedFetch waits for the fetch that is under way, or makes one. When a caller's
-// time ends during its fetch, one of those who waited makes the next.
+// sharedFetch waits for the fetch under way, or makes one. Where a fetch is abandoned, one of
+// those who waited makes the next.
 func (k *Key) sharedFetch(ctx context.Context) (string, error) {
 	for {
 		k.mu.Lock()
@@ -96,7 +98,7 @@ func (k *Key) sharedFetch(ctx context.Context) (string, error) {
 	}
 }
 
-// runFetch makes the fetch and tells those who wait.
+// runFetch makes the fetch, and wakes those who wait for it.
 func (k *Key) runFetch(ctx context.Context, f *fetch) (string, error) {
 	defer func() {
 		k.mu.Lock()
@@ -109,7 +111,7 @@ func (k *Key) runFetch(ctx context.Context, f *fetch) (string, error) {
 	return f.value, f.err
 }
 
-// awaitFetch waits for done, in phase blocked.
+// awaitFetch waits for another caller's fetch, as an attempt in phase blocked.
 func awaitFetch(ctx context.Context, done <-chan struct{}) error {
 	start := time.Now()
 	_, a := evidence.NewAttempt(ctx, 1)
@@ -129,7 +131,7 @@ func awaitFetch(ctx context.Context, done <-chan struct{}) error {
 	return &f
 }
 
-// getSecret asks for the secret, once.
+// getSecret makes one attempt to fetch the secret.
 func (k *Key) getSecret(ctx context.Context) (string, error) {
 	out, err := k.client.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &k.arn})
 	if err != nil {

@@ -1,5 +1,4 @@
-// Package settings reads several settings out of one text, such as
-// "inputs=10,encoding=float".
+// Package settings reads several settings from one text, such as "inputs=10,encoding=float".
 package settings
 
 import (
@@ -10,8 +9,8 @@ import (
 	"strings"
 )
 
-// Read gives each setting of the text to what is known under its name. Empty
-// changes nothing. All mistakes are reported at once.
+// Read calls, for each setting in the text, the function of that name with its value. An
+// empty text has no settings. The error has all mistakes.
 func Read(text string, known map[string]func(value string) error) error {
 	var mistakes []error
 	for entry := range strings.SplitSeq(text, ",") {

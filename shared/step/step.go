@@ -1,5 +1,5 @@
-// Package step runs one step of an operation: bounded by its share of the time
-// left, and entered in the operation's record.
+// Package step runs one step of an operation, within its share of the time left, and
+// records it.
 package step
 
 import (
@@ -11,10 +11,10 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Run calls f as the named step. f may spend the time that ctx has left, less
-// keep, which later steps need at the least. f must return soon after its
-// context is done; Run waits for it. An error of f that is not a fault becomes
-// one, with the step's name; once the step's time is spent that is a Timeout.
+// Run calls f as the named step. f may spend the time that ctx has left less keep, the least
+// that later steps need: see deadline.Step. f must return soon after its context is done,
+// since Run waits for it. An error of f that is not a fault becomes one: a Timeout, if the
+// step's time is spent. The fault that Run returns names the step, unless f's names one.
 func Run[T any](ctx context.Context, name fault.Step, keep time.Duration, f func(context.Context) (T, error)) (T, error) {
 	var zero T
 	ctx, s := evidence.Enter(ctx, name)
@@ -35,7 +35,7 @@ func Run[T any](ctx context.Context, name fault.Step, keep time.Duration, f func
 		failure.Step = name
 	}
 	if failure.Kind == fault.Timeout && failure.Phase == "" && len(failure.Attempts) == 0 {
-		// Its time was spent between two calls, or before the first.
+		// The time was spent between two calls, or before the first.
 		if w := evidence.WholeOf(ctx); len(w.Attempts) > 0 {
 			failure.Attempts = w.Attempts
 			failure.Phase, failure.Detail = w.Timeout(evidence.Position{})
@@ -45,14 +45,15 @@ func Run[T any](ctx context.Context, name fault.Step, keep time.Duration, f func
 	return zero, &failure
 }
 
-// Do is Run for an f that returns nothing but an error.
+// Do is Run for an f that returns only an error.
 func Do(ctx context.Context, name fault.Step, keep time.Duration, f func(context.Context) error) error {
 	_, err := Run(ctx, name, keep, func(ctx context.Context) (struct{}, error) { return struct{}{}, f(ctx) })
 	return err
 }
 
-// Leave bounds several steps at once: they may spend the time left less keep,
-// scaled down where little is left, as for Run. Without a deadline it bounds nothing.
+// Leave gives several steps together a deadline, as Run gives one step: the time left less
+// keep; half of the time left, where less than twice keep is left. Where ctx has no
+// deadline, they have none.
 func Leave(ctx context.Context, keep time.Duration) (context.Context, context.CancelFunc) {
 	end, ok := ctx.Deadline()
 	if !ok {
@@ -60,5 +61,6 @@ func Leave(ctx context.Context, keep time.Duration) (context.Context, context.Ca
 	}
 	left := time.Until(end)
 	limit := left - min(keep, left/2)
-	return context.WithTimeoutCause(ctx, limit, fault.New(fault.Timeout, "the time was spent that is not kept for later steps: %.1f s", limit.Seconds()))
+	spent := fault.New(fault.Timeout, "the time was spent that is not kept for later steps: %.1f s", limit.Seconds())
+	return context.WithTimeoutCause(ctx, limit, spent)
 }

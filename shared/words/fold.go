@@ -8,12 +8,12 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold gives a word in the form in which it is compared: in lower case, without
-// accents and vowel points, and the same however its characters were composed
-// (Unicode's compatibility forms: NFC, NFD, full width).
+// Fold returns a word in the form in which words are compared: lower case, without accents
+// and vowel points, and with characters that Unicode calls compatible made equal (composed
+// and decomposed, full and half width).
 func Fold(word string) string { return string(fold(nil, word, false)) }
 
-// fold appends a word, folded; plain says that it is of ASCII alone.
+// fold appends a folded word. ascii says that all of the word is ASCII.
 func fold(to []byte, word string, ascii bool) []byte {
 	if ascii {
 		for i := range len(word) {
@@ -26,7 +26,7 @@ func fold(to []byte, word string, ascii bool) []byte {
 		return to
 	}
 	start := len(to)
-	composes := false // composing costs more than all the rest
+	composes := false // whether composing may change the result, which costs more than the rest
 	t := characterTable()
 	before := uint8(0)
 	for _, r := range word {
@@ -45,22 +45,22 @@ func fold(to []byte, word string, ascii bool) []byte {
 			composes = true
 		}
 	}
-	if composes { // with the letter before
+	if composes {
 		return norm.NFC.AppendString(to[:start], string(to[start:]))
 	}
 	return to
 }
 
-// tableSize is the first character that the table does not have. It has those of all
-// scripts but the ideographs, kana and Korean, and some that are rare.
+// tableSize is the first character that is not in the table. All scripts are in it but
+// ideographs, kana, Korean and some rare ones.
 const tableSize = 0x2000
 
 type characters struct {
 	kinds  [tableSize]kind
 	folded [tableSize][]byte
-	joins  [tableSize]bool // it may become one with what is before it: parts of Korean syllables, some Indic signs
-	// The combining classes of the folded form's first and last character, by which
-	// marks after one letter are ordered.
+	joins  [tableSize]bool // may be composed with the character before it
+	// The combining classes of the first and last character of the folded form. Unicode
+	// orders the marks of a letter by them.
 	first, last [tableSize]uint8
 }
 
@@ -96,10 +96,10 @@ func foldRune(r rune) []byte {
 	return norm.NFC.Bytes(out)
 }
 
-// isOmittedMark reports whether a mark is one that writers leave out: an accent (its
-// combining class is 200 or more), or a vowel point of Hebrew, Arabic or Syriac
-// (10 to 36). The signs of Indic and of South East Asian vowels are letters in
-// all but name, and have other classes.
+// isOmittedMark reports whether a mark is one that writers often leave out: an accent
+// (combining class 200 or more), or a vowel point of Hebrew, Arabic or Syriac (10 to 36).
+// Vowel signs of Indic and South East Asian scripts have other classes. They stay, since
+// writers do not leave them out.
 func isOmittedMark(r rune) bool {
 	if !unicode.Is(unicode.M, r) {
 		return false

@@ -1,9 +1,9 @@
-// Package words finds the words of a text in any language, in the form in which
-// they are compared.
+// Package words finds the words of a text in any language, in the form in which they are
+// compared.
 //
-// It knows no language's words, endings or frequencies, only Unicode's
-// properties of characters: what is a letter, a mark or a digit, which scripts
-// put no space between words, and which characters differ in form alone.
+// It uses only Unicode's properties of characters: which are letters, marks or digits,
+// which scripts put no space between words, and which characters are compatible. It has no
+// dictionary, and no language's endings.
 package words
 
 import (
@@ -20,7 +20,7 @@ type Run struct {
 	Unspaced bool
 }
 
-// Runs gives a text's runs in their order.
+// Runs returns a text's runs in their order.
 func Runs(text string) iter.Seq[Run] {
 	return func(yield func(Run) bool) {
 		var buffer []byte
@@ -39,10 +39,10 @@ func Runs(text string) iter.Seq[Run] {
 	}
 }
 
-// Terms gives what two texts are compared by: the words of scripts with spaces,
-// and of the others, and of Korean, whose words are inflected by what follows
-// them, every pair of adjacent characters; a character that stands alone is a
-// term of its own. A term is valid until the next.
+// Terms returns the terms by which two texts are compared. In a script with spaces a word is
+// a term. In a script without, each pair of adjacent characters is one, or a character
+// that stands alone. Korean counts as a script without spaces, since it appends particles
+// to its words. A term is valid until the next one.
 func Terms(text string) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for r := range Runs(text) {
@@ -61,8 +61,8 @@ func Terms(text string) iter.Seq[[]byte] {
 	}
 }
 
-// Pairs gives every two adjacent characters of a run; of a run of one, that one.
-// A character is a letter or digit and the marks that follow it.
+// Pairs returns each pair of adjacent characters of a run, or the run where it has only one
+// character. Marks belong to the letter or digit before them.
 func Pairs(run []byte) iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		first := 0
@@ -81,7 +81,7 @@ func Pairs(run []byte) iter.Seq[[]byte] {
 	}
 }
 
-// nextCharacter is where the character after the one at i starts.
+// nextCharacter is the start of the character after the one at i.
 func nextCharacter(run []byte, i int) int {
 	_, n := utf8.DecodeRune(run[i:])
 	for i += n; i < len(run); i += n {
@@ -93,8 +93,8 @@ func nextCharacter(run []byte, i int) int {
 	return i
 }
 
-// findRun finds the first run from i on; start is end where there is none. plain
-// says that it is of ASCII alone.
+// findRun finds the first run from i on; start is end where there is none. ascii tells that
+// all of it is ASCII.
 func findRun(text string, i int) (start, end int, dense, ascii bool) {
 	start = len(text)
 	end = len(text)
@@ -127,20 +127,20 @@ type kind uint8
 
 const (
 	none     kind = iota // between words
-	spaced               // a letter or digit of a script with spaces
-	unspaced             // a letter of a script without, or a Korean one
+	spaced               // a letter of a script with spaces, or a digit
+	unspaced             // a letter of a script without spaces, or of Korean
 	mark                 // belongs to the letter before it
 )
 
-// unspacedScripts without spaces between words, and Korean.
+// unspacedScripts are the scripts without spaces between words, and Korean.
 var unspacedScripts = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Hangul, unicode.Bopomofo, unicode.Yi,
 	unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar, unicode.Tai_Le, unicode.New_Tai_Lue,
 	unicode.Tai_Tham, unicode.Tai_Viet, unicode.Javanese, unicode.Balinese, unicode.Ahom,
 }
 
-// Japanese characters that Unicode has in no script, since both kana use them:
-// what lengthens a vowel, in full and half width, and the half-width voicing marks.
+// Japanese characters that belong to no single script, since both kana use them: the sign
+// of a long vowel, in full and half width, and the half-width voicing marks.
 const (
 	longVowel     = 'ー'
 	halfLongVowel = 'ｰ'
@@ -158,8 +158,8 @@ func kindOf(r rune) kind {
 	return findKind(r)
 }
 
-// isCommon are the ideographs and the Korean syllables that most texts of such
-// scripts are made of; no form of them is another's.
+// isCommon reports whether a character is in the main block of ideographs or of Korean
+// syllables, which most texts in these scripts use. None of them folds into another.
 func isCommon(r rune) bool { return r >= 0x4E00 && r <= 0x9FFF || r >= 0xAC00 && r <= 0xD7A3 }
 
 func findKind(r rune) kind {
