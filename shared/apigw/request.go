@@ -21,12 +21,6 @@ type Request struct {
 	events      *Events
 }
 
-// Prefers tells whether the request has the preference, such as "handling=strict"
-// (RFC 7240).
-func (r *Request) Prefers(name, value string) bool {
-	return strings.EqualFold(r.call.preference(name), value)
-}
-
 // Accepts returns the offered media type that the Accept header prefers; of several, the
 // first. Where the header accepts none, the error is a fault of kind NotAcceptable.
 func (r *Request) Accepts(offered ...string) (string, error) {

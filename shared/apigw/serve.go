@@ -8,9 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
@@ -88,11 +86,11 @@ func (a API) Serve(ctx context.Context, event json.RawMessage) (any, error) {
 // answer through events instead; nil events means that it cannot.
 func (a API) run(ctx context.Context, c call, readErr error, events *Events) (Reply, *operation.Operation) {
 	var reply Reply
-	wish := c.wish()
+	wish, ignored := c.wish()
 	preference := ""
 	op := operation.Run(ctx, a.Tracer, a.Name, wish, func(ctx context.Context) error {
 		if events != nil {
-			events.setHeaders(ctx, wish)
+			events.setHeaders(ctx, wish, ignored)
 		}
 		out, err := a.answer(ctx, c, readErr, events)
 		if err != nil {
@@ -114,11 +112,11 @@ func (a API) run(ctx context.Context, c call, readErr error, events *Events) (Re
 	if preference != "" {
 		reply.Headers["Preference-Applied"] = preference
 	}
+	if ignored != "" {
+		reply.Headers["Ragtime-Preference-Ignored"] = ignored
+	}
 	return reply, op
 }
-
-// waitApplied is the Preference-Applied of a wish.
-func waitApplied(wish time.Duration) string { return "wait=" + strconv.Itoa(int(wish/time.Second)) }
 
 func (a API) answer(ctx context.Context, c call, readErr error, events *Events) (Response, error) {
 	switch {
@@ -216,28 +214,4 @@ func serverTiming(op *operation.Operation) string {
 		metrics = append(metrics, fmt.Sprintf("%s;dur=%.1f", t.Step, float64(t.Duration.Microseconds())/1000))
 	}
 	return strings.Join(append(metrics, fmt.Sprintf("total;dur=%.1f", float64(op.Elapsed.Microseconds())/1000)), ", ")
-}
-
-// wish is the time that the client is ready to wait: "Prefer: wait=10" is 10 s (RFC
-// 7240). It is 0 where there is none, or one that is not 1 to 3600: a preference is
-// never an error.
-func (c call) wish() time.Duration {
-	if s, err := strconv.Atoi(c.preference("wait")); err == nil && s > 0 && s <= 3600 {
-		return time.Duration(s) * time.Second
-	}
-	return 0
-}
-
-// preference is the value of the first preference of that name; empty where there is none.
-func (c call) preference(wanted string) string {
-	for _, v := range c.headers["prefer"] {
-		for p := range strings.SplitSeq(v, ",") {
-			p, _, _ = strings.Cut(p, ";") // what follows are parameters of the preference
-			name, value, _ := strings.Cut(p, "=")
-			if strings.EqualFold(strings.TrimSpace(name), wanted) {
-				return strings.Trim(strings.TrimSpace(value), `"`)
-			}
-		}
-	}
-	return ""
 }

@@ -19,29 +19,37 @@ import (
 	"ragtime/shared/step"
 )
 
-// Preference-Applied is sent only where the wish is what bounded the operation.
+// Preference-Applied is sent only where the wish is what bounded the operation, and
+// Ragtime-Preference-Ignored only where a wish was none.
 func TestPrefer(t *testing.T) {
+	const twice, unreadable = "wait: it was given twice, and the first counts", "wait: it takes whole seconds, from 1"
 	tests := []struct {
-		header []string
-		budget time.Duration
-		want   string
+		header        []string
+		budget        time.Duration
+		want, ignored string
 	}{
-		{nil, 25 * time.Second, ""},
-		{[]string{"wait=10"}, 10 * time.Second, "wait=10"},
-		{[]string{"respond-async, wait=10"}, 10 * time.Second, "wait=10"},
-		{[]string{"respond-async", "wait=10"}, 10 * time.Second, "wait=10"},
-		{[]string{"WAIT = \"10\" ; x=1"}, 10 * time.Second, "wait=10"},
-		{[]string{"wait=10, wait=20"}, 10 * time.Second, "wait=10"},
-		{[]string{"return=minimal; wait=10"}, 25 * time.Second, ""}, // a parameter of another preference
-		{[]string{"wait=25"}, 25 * time.Second, "wait=25"},
-		{[]string{"wait=60"}, 25 * time.Second, ""},
-		{[]string{"wait=0"}, 25 * time.Second, ""},
-		{[]string{"wait=-1"}, 25 * time.Second, ""},
-		{[]string{"wait=1.5"}, 25 * time.Second, ""},
-		{[]string{"wait"}, 25 * time.Second, ""},
-		{[]string{"wait="}, 25 * time.Second, ""},
-		{[]string{"wait=99999999999999999999"}, 25 * time.Second, ""},
-		{[]string{"await=10"}, 25 * time.Second, ""},
+		{nil, 25 * time.Second, "", ""},
+		{[]string{"wait=10"}, 10 * time.Second, "wait=10", ""},
+		{[]string{"respond-async, wait=10"}, 10 * time.Second, "wait=10", ""},
+		{[]string{"respond-async", "wait=10"}, 10 * time.Second, "wait=10", ""},
+		{[]string{"WAIT = \"10\" ; x=1"}, 10 * time.Second, "wait=10", ""},
+		{[]string{"wait=10, wait=20"}, 10 * time.Second, "wait=10", twice},
+		{[]string{"wait=10", "wait=20"}, 10 * time.Second, "wait=10", twice},
+		{[]string{"wait=10, wait=10"}, 10 * time.Second, "wait=10", ""},
+		{[]string{"return=minimal; wait=10"}, 25 * time.Second, "", ""}, // a parameter of another preference
+		{[]string{"wait=25"}, 25 * time.Second, "wait=25", ""},
+		{[]string{"wait=60"}, 25 * time.Second, "", ""},
+		{[]string{"wait=0"}, 25 * time.Second, "", unreadable},
+		{[]string{"wait=0, wait=10"}, 25 * time.Second, "", unreadable},
+		{[]string{"wait=-1"}, 25 * time.Second, "", unreadable},
+		{[]string{"wait=1.5"}, 25 * time.Second, "", unreadable},
+		{[]string{"wait=0.5"}, 25 * time.Second, "", unreadable},
+		{[]string{"wait=abc"}, 25 * time.Second, "", unreadable},
+		{[]string{"wait=10s"}, 25 * time.Second, "", unreadable},
+		{[]string{"wait"}, 25 * time.Second, "", unreadable},
+		{[]string{"wait="}, 25 * time.Second, "", unreadable},
+		{[]string{"wait=99999999999999999999"}, 25 * time.Second, "", ""},
+		{[]string{"await=10"}, 25 * time.Second, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(fmt.Sprint(tt.header), func(t *testing.T) {
@@ -56,6 +64,9 @@ func TestPrefer(t *testing.T) {
 				})
 				if budget != tt.budget || r.Headers["Preference-Applied"] != tt.want {
 					t.Errorf("got budget %v and Preference-Applied %q, want %v and %q", budget, r.Headers["Preference-Applied"], tt.budget, tt.want)
+				}
+				if got := r.Headers["Ragtime-Preference-Ignored"]; got != tt.ignored {
+					t.Errorf("got Ragtime-Preference-Ignored %q, want %q", got, tt.ignored)
 				}
 			})
 		})

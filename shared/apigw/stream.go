@@ -210,7 +210,7 @@ func (a API) stream(ctx context.Context, c call, readErr error) *stream {
 
 // setHeaders sets the headers of the answer, as far as they are known while the
 // operation of ctx goes on.
-func (e *Events) setHeaders(ctx context.Context, wish time.Duration) {
+func (e *Events) setHeaders(ctx context.Context, wish time.Duration, ignored string) {
 	e.headers = map[string]string{
 		"Content-Type":         EventStream,
 		"Cache-Control":        "no-store",
@@ -218,5 +218,8 @@ func (e *Events) setHeaders(ctx context.Context, wish time.Duration) {
 	}
 	if deadline.Wished(ctx) {
 		e.headers["Preference-Applied"] = waitApplied(wish)
+	}
+	if ignored != "" {
+		e.headers["Ragtime-Preference-Ignored"] = ignored
 	}
 }

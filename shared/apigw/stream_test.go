@@ -84,6 +84,11 @@ func TestStream(t *testing.T) {
 	if got.status != 200 || got.body != want || got.err != nil || got.headers["Content-Type"] != "text/event-stream" || got.headers["Ragtime-Operation-Id"] != "op-1" {
 		t.Errorf("got %+v, want %q", got, want)
 	}
+	wishful := post("{}")
+	wishful.Headers["Prefer"] = "wait=0.5"
+	if got := readStream(t, openStream(t, t.Context(), wishful, events(nil, "a"))); got.headers["Ragtime-Preference-Ignored"] == "" {
+		t.Errorf("got %+v, want the preference said to be ignored", got)
+	}
 }
 
 // What fails before the first event has its status; what fails after it is an event.
