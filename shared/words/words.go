@@ -14,7 +14,8 @@ import (
 
 // Run is a stretch of letters, marks and digits, folded: see Fold.
 type Run struct {
-	Text []byte // valid until the next run; not empty
+	Text       []byte // valid until the next run; not empty
+	Start, End int    // its bytes in the text, which it was folded from
 	// Unspaced says that the script puts no space between words, so that the run is
 	// a phrase. Characters of scripts with and without spaces never share a run.
 	Unspaced bool
@@ -32,7 +33,7 @@ func Runs(text string) iter.Seq[Run] {
 			if buffer = fold(buffer[:0], text[start:end], ascii); len(buffer) == 0 {
 				continue // marks without a letter
 			}
-			if !yield(Run{buffer, dense}) {
+			if !yield(Run{buffer, start, end, dense}) {
 				return
 			}
 		}
