@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"path"
 	"strings"
-	"unicode/utf8"
 
 	"ragtime/local/network"
 	"ragtime/local/textfile"
@@ -50,11 +49,11 @@ func (p *Page) putFile(r *http.Request) (out putFile, err error) {
 		return out, fmt.Errorf("only %s files are taken", either(textfile.Endings))
 	}
 	text, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, mostFile))
-	switch {
-	case err != nil:
+	if err != nil {
 		return out, fmt.Errorf("the file is too large: %w", err)
-	case !utf8.Valid(text):
-		return out, fmt.Errorf("the file is not UTF-8 text")
+	}
+	if err := textfile.Check(name, text); err != nil {
+		return out, err
 	}
 	out.DocumentID, out.Title = textfile.ID(name), textfile.Title(string(text), path.Base(name))
 	at := "/documents/" + url.PathEscape(out.DocumentID)

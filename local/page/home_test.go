@@ -133,7 +133,7 @@ func TestHome(t *testing.T) {
 				until(t, ctx, shows("#put-said", "2 put, 2 refused"))
 				until(t, ctx, shows("#put-files", "front desk.md is front~~20desk.md, 1 chunk"))
 				until(t, ctx, shows("#put-files", "photo.png was not put: only .md, .markdown, .txt files are taken"))
-				until(t, ctx, shows("#put-files", "latin1.txt was not put: the file is not UTF-8 text"))
+				until(t, ctx, shows("#put-files", "latin1.txt was not put: it is not UTF-8 text"))
 				until(t, ctx, shows("#put-files", "handbook/parking/rules.md is handbook~parking~rules.md"))
 				until(t, ctx, shows("#count", "27"))
 				fits(t, ctx, "after the drop")

@@ -69,3 +69,29 @@ func TestTitle(t *testing.T) {
 		}
 	}
 }
+
+func TestCheck(t *testing.T) {
+	for _, test := range []struct{ name, text, want string }{
+		{"a.md", "# Bees\n\nBM and II* are no pictures: 北京", ""},
+		{"a.md", "BM25 is how words are weighed.", ""},
+		{"README.md", "<h1 align=center>Bees</h1>", ""},
+		{"a.rst", "Bees\n====\n", ""},
+		{"a.csv", "hive;2026\n", ""},
+		{"a.html", "<!doctype html><p>Bees", "text/html"},
+		{"a.xml", `<?xml version="1.0"?><bees/>`, "text/xml"},
+		{"a.pdf", "%PDF-1.4\n%\xe2\xe3\xcf\xd3", "application/pdf"},
+		{"plain.pdf", "%PDF-1.4\nall of ASCII", "application/pdf"},
+		{"renamed.md", "%PDF-1.4\n%\xe2\xe3\xcf\xd3", "application/pdf"},
+		{"a.png", "\x89PNG\x0d\x0a\x1a\x0a\x00", "image/png"},
+		{"a.docx", "PK\x03\x04\x00", "application/zip"},
+		{"windows.txt", "\xff\xfeB\x00e\x00", "UTF-16"},
+		{"latin.txt", "na\xefve", "byte 2"},
+		{"nul.txt", "ab\x00", "byte 2"},
+		{"mark.txt", "\ufeffBees", ""},
+	} {
+		err := textfile.Check(test.name, []byte(test.text))
+		if (err != nil) != (test.want != "") || err != nil && !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s %q: got %v, want %q", test.name, test.text, err, test.want)
+		}
+	}
+}
