@@ -37,7 +37,7 @@ func openFile(dir string) (*bolt.DB, error) {
 		FreelistType:   bolt.FreelistMapType,
 	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("another process has this folder open; use its endpoint, or stop it first: %w", err)
+		return nil, errors.New("another process has this folder open: use its endpoint, stop it first, or take another folder")
 	}
 	return file, err
 }
