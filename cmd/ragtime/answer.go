@@ -35,14 +35,9 @@ func (c *answer) Run(ctx context.Context) error {
 		return err
 	}
 	if c.JSON {
-		var raw json.RawMessage
-		if err := c.call(ctx, http.MethodPost, "/answer", q, &raw); err != nil {
-			return err
-		}
-		_, err := fmt.Println(string(raw))
-		return err
+		return c.raw(ctx, q)
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer in %v", patience))
+	ctx, cancel := c.patient(ctx)
 	defer cancel()
 	// Where answers cannot be streamed to us, a whole one will do.
 	resp, err := c.send(ctx, http.MethodPost, "/answer", "text/event-stream, application/json;q=0.5", q)
@@ -60,6 +55,22 @@ func (c *answer) Run(ctx context.Context) error {
 	return p.whole(resp.Body)
 }
 
+// raw prints the whole answer as it is. Where it lacks its text it fails all the same.
+func (c *answer) raw(ctx context.Context, q question) error {
+	var raw json.RawMessage
+	if err := c.call(ctx, http.MethodPost, "/answer", q, &raw); err != nil {
+		return err
+	}
+	if _, err := fmt.Println(string(raw)); err != nil {
+		return err
+	}
+	var a answered
+	if err := json.Unmarshal(raw, &a); err != nil || a.Degraded == nil {
+		return err
+	}
+	return a.Degraded
+}
+
 // answered is what the API tells of an answer, whole or event by event.
 type answered struct {
 	passages
@@ -72,7 +83,22 @@ type answered struct {
 		Chunk      int    `json:"chunk"`
 		Text       string `json:"text"`
 	} `json:"citations"`
-	Degraded *struct{ Step, Phase, Reason string } `json:"degraded"`
+	Degraded *degraded `json:"degraded"`
+}
+
+// degraded is why an answer has no text, or not all of it.
+type degraded struct {
+	Step   string `json:"step"`
+	Phase  string `json:"phase"`
+	Reason string `json:"reason"`
+}
+
+func (d *degraded) Error() string {
+	where := "step " + plain(d.Step)
+	if d.Phase != "" {
+		where += ", phase " + plain(d.Phase)
+	}
+	return fmt.Sprintf("no answer, only its passages: %s (%s)", plain(d.Reason), where)
 }
 
 // printer prints an answer for a person.
@@ -160,13 +186,9 @@ func (p *printer) failed(a answered) error {
 	if p.begun {
 		fmt.Fprintln(p.out)
 	}
-	show(p.out, p.found, true)
+	show(p.out, p.found, true, false)
 	if a.Degraded == nil {
 		return errors.New(a.problem.String())
 	}
-	where := "step " + plain(a.Degraded.Step)
-	if a.Degraded.Phase != "" {
-		where += ", phase " + plain(a.Degraded.Phase)
-	}
-	return fmt.Errorf("no answer, only its passages: %s (%s)", plain(a.Degraded.Reason), where)
+	return a.Degraded
 }

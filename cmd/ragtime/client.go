@@ -6,10 +6,10 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -20,14 +20,22 @@ import (
 	"ragtime/shared/metadata"
 )
 
-// remote is the API that put and retrieve talk to.
+// remote is the API that the commands talk to.
 type remote struct {
-	Endpoint string `help:"Base URL of the API." default:"http://127.0.0.1:3000" env:"RAGTIME_ENDPOINT"`
-	Sign     bool   `help:"Sign requests with your AWS credentials, as a deployed API wants them."`
+	Endpoint baseURL `help:"Base URL of the API." default:"http://127.0.0.1:3000" env:"RAGTIME_ENDPOINT"`
+	Sign     bool    `help:"Sign requests with your AWS credentials, as a deployed API wants them."`
+	Wait     seconds `help:"Seconds that the API may take for a request, if fewer than its own 25." placeholder:"N"`
 }
 
-// patience is over API Gateway's 29 s: the server always ends first.
-const patience = 35 * time.Second
+// patient bounds a request by a time that the server always ends before: API
+// Gateway's 29 s or what it was given, and some.
+func (r remote) patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	patience := 35 * time.Second
+	if r.Wait > 0 {
+		patience = min(patience, time.Duration(r.Wait)*time.Second+10*time.Second)
+	}
+	return context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer in %v", patience))
+}
 
 // problem is what a person needs of a problem document.
 type problem struct {
@@ -41,7 +49,7 @@ type problem struct {
 // call sends a JSON request and decodes the answer into out. An answer that is
 // no success becomes an error with the problem's detail.
 func (r remote) call(ctx context.Context, method, path string, in, out any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer in %v", patience))
+	ctx, cancel := r.patient(ctx)
 	defer cancel()
 	resp, err := r.send(ctx, method, path, "", in)
 	if err != nil {
@@ -68,7 +76,7 @@ func (r remote) send(ctx context.Context, method, path, accept string, in any) (
 			return nil, err
 		}
 	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(r.Endpoint, "/")+path, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, string(r.Endpoint)+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -78,6 +86,9 @@ func (r remote) send(ctx context.Context, method, path, accept string, in any) (
 	if accept != "" {
 		req.Header.Set("Accept", accept)
 	}
+	if r.Wait > 0 {
+		req.Header.Set("Prefer", fmt.Sprintf("wait=%d", r.Wait))
+	}
 	if r.Sign {
 		if err := sign(ctx, req, body); err != nil {
 			return nil, err
@@ -85,7 +96,7 @@ func (r remote) send(ctx context.Context, method, path, accept string, in any) (
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return nil, fmt.Errorf("%w; is it running? `build/ragtime up` starts it", err)
+		return nil, r.Endpoint.unreached(ctx, err)
 	}
 	if resp.StatusCode >= 300 {
 		defer resp.Body.Close()
@@ -121,7 +132,7 @@ func sign(ctx context.Context, req *http.Request, body []byte) error {
 		return err
 	}
 	if cfg.Region == "" {
-		return fmt.Errorf("--sign needs a region: set AWS_REGION")
+		return errors.New("--sign needs a region: set AWS_REGION")
 	}
 	credentials, err := cfg.Credentials.Retrieve(ctx)
 	if err != nil {
@@ -163,8 +174,8 @@ type putResult struct {
 	Replaced string `json:"-"` // the other source that the document came from before
 }
 
-func (r remote) put(ctx context.Context, id string, d document) (out putResult, err error) {
-	err = r.call(ctx, http.MethodPut, "/documents/"+url.PathEscape(id), d, &out)
+func (r remote) put(ctx context.Context, id documentID, d document) (out putResult, err error) {
+	err = r.call(ctx, http.MethodPut, id.path(), d, &out)
 	return out, err
 }
 
@@ -194,7 +205,7 @@ func labels(flags map[string]string) (metadata.Map, error) {
 		}
 		v, err := metadata.Read(name, json.RawMessage(value))
 		if err != nil {
-			return nil, fmt.Errorf("--metadata %s=%s: %w", key, value, err)
+			return nil, wrongUsage("--metadata %s=%s: %w", key, value, err)
 		}
 		out[name] = v
 	}
@@ -203,14 +214,17 @@ func labels(flags map[string]string) (metadata.Map, error) {
 
 type passages struct {
 	Passages []struct {
-		DocumentID string  `json:"document_id"`
-		Chunk      int     `json:"chunk"`
-		Context    string  `json:"context"`
-		Text       string  `json:"text"`
-		Score      float64 `json:"score"`
-		Title      string  `json:"title"`
+		DocumentID string   `json:"document_id"`
+		Chunk      int      `json:"chunk"`
+		Context    string   `json:"context"`
+		Text       string   `json:"text"`
+		Score      float64  `json:"score"`
+		Title      string   `json:"title"`
+		Words      []string `json:"words"`
 	} `json:"passages"`
-	Usage struct {
+	// Incomplete says that there may be more, which the search did not get to.
+	Incomplete bool `json:"incomplete"`
+	Usage      struct {
 		EmbeddingTokens int `json:"embedding_tokens"`
 	} `json:"usage"`
 }

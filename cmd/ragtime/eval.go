@@ -120,7 +120,7 @@ func (c *eval) fill(ctx context.Context, s evaluation.Set) error {
 	g.SetLimit(max(1, c.Parallel))
 	for _, d := range s.Documents {
 		g.Go(func() error {
-			_, err := c.put(ctx, s.Name+"."+d.ID, document{Text: d.Text, Title: d.Title, Collection: collection(s)})
+			_, err := c.put(ctx, documentID(s.Name+"."+d.ID), document{Text: d.Text, Title: d.Title, Collection: collection(s)})
 			if err != nil {
 				return fmt.Errorf("%s: %w", d.ID, err)
 			}
@@ -182,7 +182,7 @@ func (c *eval) start(ctx context.Context) (stop func(), err error) {
 		s.Close()
 		os.RemoveAll(data)
 	}
-	c.Endpoint = s.URL
+	c.Endpoint = baseURL(s.URL)
 	if _, err := load(ctx, c.remote); err != nil {
 		stop()
 		return nil, fmt.Errorf("load the samples: %w", err)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,13 +15,37 @@ import (
 
 // file is a document to be: where its text is, what its id will be, and where it
 // is from, as its metadata says.
-type file struct{ path, id, source string }
+type file struct {
+	path   string
+	id     documentID
+	source string
+}
 
 // found is what paths name.
 type found struct {
 	files   []file
 	skipped map[string]int // by kind, such as ".pdf" or "hidden"
-	folders []string       // the sources of folders that were walked, each with / at its end
+	folders []folder
+}
+
+// folder is one that was walked.
+type folder struct {
+	root   string // that the ids below it are relative to
+	source string // its own, with / at its end
+}
+
+// has tells whether a document came from below the folder, and lost says that the file
+// is not there any more.
+func (f folder) has(source string) (has, lost bool) {
+	if !strings.HasPrefix(source, f.source) {
+		return false, false
+	}
+	path := source
+	if !isTop(f.root) {
+		path = filepath.Join(filepath.Dir(f.root), filepath.FromSlash(source))
+	}
+	_, err := os.Stat(path)
+	return true, errors.Is(err, fs.ErrNotExist)
 }
 
 // collect finds the files that the paths name: files as they are, folders by
@@ -35,7 +60,10 @@ func collect(paths []string, root string) (found, error) {
 		if err == nil {
 			start, err = filepath.Abs(start)
 		}
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return out, fmt.Errorf("%s: there is no such file or folder", named)
+		case err != nil:
 			return out, err
 		}
 		base, err := rootOf(start, root)
@@ -51,7 +79,7 @@ func collect(paths []string, root string) (found, error) {
 		}
 		if info.IsDir() {
 			_, source := naming(base, start)
-			out.folders = append(out.folders, strings.TrimSuffix(source, "/.")+"/")
+			out.folders = append(out.folders, folder{base, strings.TrimRight(strings.TrimSuffix(source, "/."), "/") + "/"})
 		}
 		err = filepath.WalkDir(start, func(path string, d fs.DirEntry, err error) error {
 			if err != nil {
@@ -97,17 +125,22 @@ func skips(path string, d fs.DirEntry) string {
 }
 
 // naming is the id of a path below a root, and its source.
-func naming(root, path string) (id, source string) {
+func naming(root, path string) (id documentID, source string) {
 	below, err := filepath.Rel(root, path)
 	if err != nil {
 		below = path
 	}
 	below = filepath.ToSlash(below)
 	source = filepath.ToSlash(filepath.Join(filepath.Base(root), below))
-	if root == filepath.VolumeName(root)+string(filepath.Separator) {
+	if isTop(root) {
 		source = filepath.ToSlash(path)
 	}
-	return textfile.ID(below), source
+	return documentID(textfile.ID(below)), strings.ToValidUTF8(source, "?")
+}
+
+// isTop tells whether a folder is the file system's root.
+func isTop(folder string) bool {
+	return folder == filepath.VolumeName(folder)+string(filepath.Separator)
 }
 
 // rootOf is the folder that ids are relative to.
@@ -121,7 +154,7 @@ func rootOf(path, given string) (string, error) {
 			return "", err
 		}
 		if below, err := filepath.Rel(root, path); err != nil || below == ".." || strings.HasPrefix(below, ".."+string(filepath.Separator)) {
-			return "", fmt.Errorf("%s is not below the root %s", path, root)
+			return "", wrongUsage("%s is not below the root %s", path, root)
 		}
 		return root, nil
 	}

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"time"
 )
 
 // The same tree has the same ids, wherever one stands and however it is named.
@@ -29,7 +32,7 @@ func TestCollectAlike(t *testing.T) {
 		}
 		var out []string
 		for _, f := range found.files {
-			out = append(out, f.id)
+			out = append(out, string(f.id))
 		}
 		slices.Sort(out)
 		return out
@@ -44,5 +47,22 @@ func TestCollectAlike(t *testing.T) {
 	t.Chdir(filepath.Join(repository, "docs"))
 	if got := ids(".."); !slices.Equal(got, want) {
 		t.Errorf("from below: got %v, want %v", got, want)
+	}
+}
+
+// A standard input that never ends does not keep Ctrl-C from ending a put.
+func TestReadStdinUntilInterrupted(t *testing.T) {
+	endless, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	before := os.Stdin
+	os.Stdin = endless
+	defer func() { os.Stdin = before }()
+	ctx, interrupt := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, interrupt)
+	if _, err := readStdin(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that it was interrupted", err)
 	}
 }

@@ -19,18 +19,18 @@ type list struct {
 
 type get struct {
 	remote
-	ID   string `arg:"" name:"document_id" help:"The document's id; list shows it."`
-	JSON bool   `help:"Print the chunks as JSON objects, one a line."`
+	ID   documentID `arg:"" name:"document_id" help:"The document's id; list shows it."`
+	JSON bool       `help:"Print the chunks as JSON objects, one a line."`
 }
 
 type remove struct {
 	remote
-	IDs []string `arg:"" name:"document_id" help:"The documents' ids."`
+	IDs []documentID `arg:"" name:"document_id" help:"The documents' ids."`
 }
 
 // listed is a document in a list.
 type listed struct {
-	DocumentID string       `json:"document_id"`
+	DocumentID documentID   `json:"document_id"`
 	Title      string       `json:"title"`
 	Collection string       `json:"collection"`
 	Chunks     int          `json:"chunks"`
@@ -38,6 +38,9 @@ type listed struct {
 	Version    string       `json:"version"`
 	Metadata   metadata.Map `json:"metadata"`
 }
+
+// source is where it came from, as put says.
+func (d listed) source() string { return d.Metadata["source"].Text() }
 
 // each calls f for every document, in the order of their ids.
 func (r remote) each(ctx context.Context, f func(listed) error) error {
@@ -81,7 +84,7 @@ func (c *get) Run(ctx context.Context) error {
 			} `json:"chunks"`
 			Cursor string `json:"cursor"`
 		}
-		if err := c.call(ctx, http.MethodGet, "/documents/"+url.PathEscape(c.ID)+"/chunks?limit=100&cursor="+url.QueryEscape(cursor), nil, &page); err != nil {
+		if err := c.call(ctx, http.MethodGet, c.ID.path()+"/chunks?limit=100&cursor="+url.QueryEscape(cursor), nil, &page); err != nil {
 			return err
 		}
 		for _, chunk := range page.Chunks {
@@ -103,10 +106,10 @@ func (c *get) Run(ctx context.Context) error {
 
 func (c *remove) Run(ctx context.Context) error {
 	for _, id := range c.IDs {
-		if err := c.call(ctx, http.MethodDelete, "/documents/"+url.PathEscape(id), nil, nil); err != nil {
-			return fmt.Errorf("%s: %w", plain(id), err)
+		if err := c.call(ctx, http.MethodDelete, id.path(), nil, nil); err != nil {
+			return fmt.Errorf("%s: %w", plain(string(id)), err)
 		}
-		fmt.Fprintf(os.Stderr, "%s: deleted\n", plain(id))
+		fmt.Fprintf(os.Stderr, "%s: deleted\n", plain(string(id)))
 	}
 	return nil
 }

@@ -28,16 +28,16 @@ func newProgress(out *os.File, total int) *progress {
 	return &progress{out: bars, bars: bars, bar: bar}
 }
 
-func (p *progress) done(id string, r putResult, err error) {
+func (p *progress) done(f file, r putResult, err error) {
 	switch {
 	case err != nil:
-		fmt.Fprintf(p.out, "%s: failed: %v\n", id, err)
+		fmt.Fprintf(p.out, "%s: failed: %s\n", plain(f.path), plain(err.Error()))
 	case r.Replaced != "":
-		fmt.Fprintf(p.out, "%s: put; it replaces the one from %s\n", id, plain(r.Replaced))
+		fmt.Fprintf(p.out, "%s: put; it replaces the one from %s\n", f.id, plain(r.Replaced))
 	case r.Unchanged && p.bar == nil:
-		fmt.Fprintf(p.out, "%s: unchanged\n", id)
+		fmt.Fprintf(p.out, "%s: unchanged\n", f.id)
 	case p.bar == nil:
-		fmt.Fprintf(p.out, "%s: %d chunks, %d embedded, %d reused\n", id, r.Chunks, r.Embedded, r.Reused)
+		fmt.Fprintf(p.out, "%s: %s, %d embedded, %d reused\n", f.id, number(int64(r.Chunks), "chunk"), r.Embedded, r.Reused)
 	}
 	if p.bar != nil {
 		p.bar.Increment()

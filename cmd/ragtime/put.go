@@ -7,9 +7,9 @@ import (
 	"io"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -23,25 +23,27 @@ type put struct {
 	remote
 	Paths      []string          `arg:"" name:"file|dir" help:"Files, and folders to walk for .md, .markdown and .txt files; - for the standard input."`
 	Root       string            `help:"Folder that document ids are relative to; by default the git repository's, else /." type:"existingdir"`
-	ID         string            `help:"Id of the document that the standard input becomes."`
+	ID         documentID        `help:"Id of the document that the standard input becomes."`
 	Collection string            `help:"Collection to put the documents in."`
 	Metadata   map[string]string `help:"Metadata of every document: key=value for a string, key:=2026 or key:=true for a number or a boolean."`
 	Parallel   int               `short:"p" help:"Documents under way at once." default:"4"`
 	DryRun     bool              `help:"Only say what would be put."`
 	Prune      bool              `help:"Delete documents of the folders named whose files are gone."`
 	FailFast   bool              `help:"End at the first failure."`
-}
 
-// errInterrupted is what a command ends with after Ctrl-C: exit status 130, as of
-// any program that a signal ends.
-var errInterrupted = errors.New("interrupted")
+	labels metadata.Map // what Metadata says
+}
 
 // downAfter is how many documents in a row must fail for reasons of the service's
 // until a put ends: each would take up to its whole time.
 const downAfter = 4
 
 func (c *put) Run(ctx context.Context) error {
-	if len(c.Paths) == 1 && c.Paths[0] == "-" {
+	var err error
+	if c.labels, err = labels(c.Metadata); err != nil {
+		return err
+	}
+	if slices.Contains(c.Paths, "-") {
 		return c.stdin(ctx)
 	}
 	all, err := collect(c.Paths, c.Root)
@@ -49,11 +51,7 @@ func (c *put) Run(ctx context.Context) error {
 		return err
 	}
 	if c.DryRun {
-		for _, f := range all.files {
-			fmt.Printf("%s  %s\n", f.id, plain(f.path))
-		}
-		fmt.Printf("%d would be put, %s\n", len(all.files), summary(all.skipped))
-		return nil
+		return c.would(ctx, all)
 	}
 	if len(all.files) == 0 && !c.Prune {
 		return fmt.Errorf("no .md, .markdown or .txt file there; %s", summary(all.skipped))
@@ -61,7 +59,11 @@ func (c *put) Run(ctx context.Context) error {
 	counts, err := c.all(ctx, all.files)
 	pruned := 0
 	if err == nil && c.Prune && counts.failed.Load() == 0 {
-		pruned, err = c.prune(ctx, all)
+		err = c.gone(ctx, all, func(d listed) error {
+			pruned++
+			fmt.Fprintf(os.Stderr, "%s: deleted, %s is gone\n", d.DocumentID, plain(d.source()))
+			return c.call(ctx, http.MethodDelete, d.DocumentID.path(), nil, nil)
+		})
 	}
 	line := fmt.Sprintf("%d put, %d unchanged, %s, %d failed", counts.put.Load(), counts.unchanged.Load(), summary(all.skipped), counts.failed.Load())
 	if c.Prune {
@@ -70,16 +72,46 @@ func (c *put) Run(ctx context.Context) error {
 	if left := int64(len(all.files)) - counts.put.Load() - counts.unchanged.Load() - counts.failed.Load(); left > 0 {
 		line += fmt.Sprintf(", %d not tried", left)
 	}
-	fmt.Printf("%s: %d chunks, %d of them embedded anew\n", line, counts.chunks.Load(), counts.embedded.Load())
+	fmt.Printf("%s: %s, %d of them embedded anew\n", line, number(counts.chunks.Load(), "chunk"), counts.embedded.Load())
 	switch {
 	case ctx.Err() != nil:
-		return errInterrupted
+		return ctx.Err()
 	case err != nil:
 		return err
 	case counts.failed.Load() > 0:
-		return fmt.Errorf("%d of %d documents failed", counts.failed.Load(), len(all.files))
+		return fmt.Errorf("%d of %s failed", counts.failed.Load(), number(int64(len(all.files)), "document"))
 	}
 	return nil
+}
+
+// would says what a put would do.
+func (c *put) would(ctx context.Context, all found) error {
+	for _, f := range all.files {
+		fmt.Printf("%s  %s\n", f.id, plain(f.path))
+	}
+	line := fmt.Sprintf("%d would be put, %s", len(all.files), summary(all.skipped))
+	if c.Prune {
+		gone := 0
+		err := c.gone(ctx, all, func(d listed) error {
+			gone++
+			_, err := fmt.Printf("%s  would be deleted: %s is gone\n", d.DocumentID, plain(d.source()))
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		line += fmt.Sprintf(", %d would be deleted", gone)
+	}
+	_, err := fmt.Println(line)
+	return err
+}
+
+// number tells how many there are of what a noun names.
+func number(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }
 
 type counts struct{ put, unchanged, failed, chunks, embedded, down atomic.Int64 }
@@ -106,7 +138,7 @@ func (c *put) all(ctx context.Context, files []file) (*counts, error) {
 				return nil // cut short, not failed
 			}
 			n.add(done, err)
-			progress.done(f.id, done, err)
+			progress.done(f, done, err)
 			switch {
 			case err != nil && c.FailFast:
 				stop(fmt.Errorf("%s: %w", plain(f.path), err))
@@ -127,7 +159,7 @@ func (n *counts) add(done putResult, err error) {
 	switch {
 	case err != nil:
 		n.failed.Add(1)
-		if p, ok := errors.AsType[*apiError](err); !ok || p.status >= 500 || p.status == http.StatusTooManyRequests {
+		if ofService(err) {
 			n.down.Add(1)
 		}
 		return
@@ -141,31 +173,57 @@ func (n *counts) add(done putResult, err error) {
 	n.embedded.Add(int64(done.Embedded))
 }
 
+// fileError is what is wrong with a file, whatever the service does.
+type fileError struct{ error }
+
+// ofService tells whether a put failed for a reason of the service's.
+func ofService(err error) bool {
+	if _, ok := errors.AsType[*fileError](err); ok {
+		return false
+	}
+	p, ok := errors.AsType[*apiError](err)
+	return !ok || p.status >= 500 || p.status == http.StatusTooManyRequests
+}
+
 // one puts a file. A document that came from elsewhere is replaced, and that is said.
 func (c *put) one(ctx context.Context, f file) (putResult, error) {
-	text, err := os.ReadFile(f.path)
+	text, err := read(f.path)
 	if err != nil {
-		return putResult{}, err
+		return putResult{}, &fileError{err}
 	}
 	labelled := metadata.Map{"source": metadata.String(short(f.source))}
-	more, err := labels(c.Metadata)
-	if err != nil {
-		return putResult{}, err
-	}
-	maps.Copy(labelled, more)
+	maps.Copy(labelled, c.labels)
 	var before struct {
 		Metadata metadata.Map `json:"metadata"`
 	}
-	err = c.call(ctx, http.MethodGet, "/documents/"+url.PathEscape(f.id), nil, &before)
+	err = c.call(ctx, http.MethodGet, f.id.path(), nil, &before)
 	if p, ok := errors.AsType[*apiError](err); err != nil && (!ok || p.status != http.StatusNotFound) {
 		return putResult{}, err
 	}
-	done, err := c.put(ctx, f.id, document{Text: string(text), Title: textfile.Title(string(text), filepath.Base(f.path)),
+	name := strings.ToValidUTF8(filepath.Base(f.path), "?")
+	done, err := c.put(ctx, f.id, document{Text: string(text), Title: textfile.Title(string(text), name),
 		Collection: c.Collection, Metadata: labelled})
 	if from := before.Metadata["source"].Text(); err == nil && from != "" && from != labelled["source"].Text() {
 		done.Replaced = from
 	}
 	return done, err
+}
+
+// mostFile is more bytes than a document's text may have.
+const mostFile = 16 << 20
+
+// read reads a text.
+func read(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, mostFile))
+	if err != nil {
+		return nil, err
+	}
+	return text, textfile.Check(path, text)
 }
 
 // mostSource is what metadata may have, in characters.
@@ -176,43 +234,58 @@ func short(source string) string {
 	return string(runes[max(0, len(runes)-mostSource):])
 }
 
-// prune deletes the documents that came from the folders and whose files are gone.
-func (c *put) prune(ctx context.Context, all found) (deleted int, err error) {
-	there := map[string]bool{}
+// gone calls f for the documents that came from the folders and whose files are gone.
+func (c *put) gone(ctx context.Context, all found, f func(listed) error) error {
+	there := map[documentID]bool{}
 	for _, f := range all.files {
 		there[f.id] = true
 	}
-	err = c.each(ctx, func(d listed) error {
-		source := d.Metadata["source"].Text()
+	return c.each(ctx, func(d listed) error {
 		for _, folder := range all.folders {
-			if strings.HasPrefix(source, folder) && !there[d.DocumentID] {
-				deleted++
-				fmt.Fprintf(os.Stderr, "%s: deleted, %s is gone\n", d.DocumentID, plain(source))
-				return c.call(ctx, http.MethodDelete, "/documents/"+url.PathEscape(d.DocumentID), nil, nil)
+			if has, lost := folder.has(d.source()); has && lost && !there[d.DocumentID] {
+				return f(d)
 			}
 		}
 		return nil
 	})
-	return deleted, err
 }
 
 // stdin puts the standard input as one document.
 func (c *put) stdin(ctx context.Context) error {
-	if c.ID == "" {
-		return errors.New("the standard input has no name: give the document an id with --id")
+	switch {
+	case len(c.Paths) > 1:
+		return wrongUsage("- is the standard input, and is put alone")
+	case c.ID == "":
+		return wrongUsage("the standard input has no name: give the document an id with --id")
 	}
-	text, err := io.ReadAll(io.LimitReader(os.Stdin, 16<<20))
+	text, err := readStdin(ctx)
+	if err == nil {
+		err = textfile.Check("", text)
+	}
+	if err != nil {
+		return fmt.Errorf("the standard input: %w", err)
+	}
+	done, err := c.put(ctx, c.ID, document{Text: string(text), Title: textfile.Title(string(text), string(c.ID)), Collection: c.Collection, Metadata: c.labels})
 	if err != nil {
 		return err
 	}
-	labelled, err := labels(c.Metadata)
-	if err != nil {
-		return err
-	}
-	done, err := c.put(ctx, c.ID, document{Text: string(text), Title: textfile.Title(string(text), c.ID), Collection: c.Collection, Metadata: labelled})
-	if err != nil {
-		return err
-	}
-	fmt.Printf("%s: %d chunks, %d of them embedded anew\n", c.ID, done.Chunks, done.Embedded)
+	fmt.Printf("%s: %s, %d of them embedded anew\n", c.ID, number(int64(done.Chunks), "chunk"), done.Embedded)
 	return nil
+}
+
+// readStdin reads the standard input, which may never end, until the context does.
+func readStdin(ctx context.Context) ([]byte, error) {
+	var text []byte
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		text, err = io.ReadAll(io.LimitReader(os.Stdin, mostFile))
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		return text, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }

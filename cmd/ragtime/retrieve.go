@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -51,7 +50,10 @@ func (c *retrieve) Run(ctx context.Context) error {
 		fmt.Fprintln(os.Stderr, "nothing found")
 		return nil
 	}
-	show(os.Stdout, found, c.Short)
+	show(os.Stdout, found, c.Short, marks(os.Stdout))
+	if found.Incomplete {
+		fmt.Fprintln(os.Stderr, "there may be more: the search did not see all that could fit")
+	}
 	return nil
 }
 
@@ -60,9 +62,9 @@ func (c *narrowing) filter() (any, error) {
 	flags := c.Document != "" || c.Collection != "" || len(c.Metadata) > 0
 	switch {
 	case c.Filter != "" && flags:
-		return nil, errors.New("give --filter, or --document, --collection and --metadata, not both")
+		return nil, wrongUsage("give --filter, or --document, --collection and --metadata, not both")
 	case c.Filter != "" && !json.Valid([]byte(c.Filter)):
-		return nil, errors.New("--filter is not valid JSON")
+		return nil, wrongUsage("--filter is not valid JSON")
 	case c.Filter != "":
 		return json.RawMessage(c.Filter), nil
 	case !flags:
@@ -76,12 +78,15 @@ func (c *narrowing) filter() (any, error) {
 }
 
 // show prints passages for a person: where each is from, and what it says, or in
-// short how it begins.
-func show(w io.Writer, found passages, short bool) {
+// short how it begins. mark has it mark the words that they were found for.
+func show(w io.Writer, found passages, short, mark bool) {
 	for i, p := range found.Passages {
 		text := beginning(p.Text)
 		if !short {
 			text = strings.ReplaceAll(strings.TrimSpace(plainText(p.Text)), "\n", "\n   ")
+		}
+		if mark {
+			text = marked(text, p.Words)
 		}
 		fmt.Fprintf(w, "%d. %s, chunk %d  (score %.3f)  %s\n   %s\n", i+1, plain(p.DocumentID), p.Chunk, p.Score, plain(p.Title), above(p.Context, "   ")+text)
 	}

@@ -64,7 +64,7 @@ func (c *samLocal) Run(ctx context.Context) error {
 	}
 	defer s.Close()
 	if c.Samples {
-		if _, err := load(ctx, remote{Endpoint: s.URL}); err != nil && ctx.Err() == nil {
+		if _, err := load(ctx, remote{Endpoint: baseURL(s.URL)}); err != nil && ctx.Err() == nil {
 			return fmt.Errorf("load the samples: %w", err)
 		}
 	}
@@ -108,13 +108,10 @@ func (c *samInvoke) Run(ctx context.Context) error {
 		}
 		err := stage.Invoke(ctx, f.LogicalID, c.Event, os.Stdout, os.Stderr)
 		fmt.Println() // sam's answer does not end its line
-		switch {
-		case ctx.Err() != nil:
-			return errInterrupted
-		case err != nil:
+		if err != nil {
 			return fmt.Errorf("sam local invoke: %w", err)
 		}
-		return nil
+		return ctx.Err()
 	}
 	return fmt.Errorf("there is no function %q: say with --function which one gets %s: embed, retrieve, answer or diagnose", c.For, c.Event)
 }

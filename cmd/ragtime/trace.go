@@ -14,8 +14,8 @@ import (
 )
 
 type trace struct {
-	Endpoint string `help:"Where ragtime up serves." default:"http://127.0.0.1:3000" env:"RAGTIME_ENDPOINT"`
-	ID       string `arg:"" optional:"" help:"Id of an operation or of a trace; without it the latest operation's."`
+	Endpoint baseURL `help:"Where ragtime up serves." default:"http://127.0.0.1:3000" env:"RAGTIME_ENDPOINT"`
+	ID       string  `arg:"" optional:"" help:"Id of an operation or of a trace; without it the latest operation's."`
 }
 
 func (c *trace) Run(ctx context.Context) error {
@@ -23,14 +23,14 @@ func (c *trace) Run(ctx context.Context) error {
 	if id == "" {
 		id = page.Latest
 	}
-	at := strings.TrimSuffix(c.Endpoint, "/") + page.Path + "operations/" + url.PathEscape(id) + ".txt"
+	at := string(c.Endpoint) + page.Path + "operations/" + url.PathEscape(id) + ".txt"
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
 	if err != nil {
 		return err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return fmt.Errorf("%w; is it running? `ragtime up` starts it", err)
+		return c.Endpoint.unreached(ctx, err)
 	}
 	defer resp.Body.Close()
 	text := io.LimitReader(resp.Body, 16<<20)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 	"ragtime/local/page"
 	"ragtime/local/samples"
 	"ragtime/local/system"
+	"ragtime/shared/provider"
 )
 
 type up struct {
@@ -32,6 +34,12 @@ type up struct {
 }
 
 func (c *up) Run(ctx context.Context) error {
+	if c.Port < 0 || c.Port > math.MaxUint16 {
+		return wrongUsage("--port: %d is not from 0 to %d", c.Port, math.MaxUint16)
+	}
+	if _, err := provider.Preset(os.Getenv("RAGTIME_PROVIDER")); err != nil {
+		return fmt.Errorf("RAGTIME_PROVIDER: %w", err)
+	}
 	root, err := projectRoot(c.Root)
 	if err != nil {
 		return err
@@ -51,12 +59,12 @@ func (c *up) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	baseURL := ""
+	at := ""
 	if c.OpenAI {
-		baseURL = os.Getenv("OPENAI_BASE_URL")
+		at = os.Getenv("OPENAI_BASE_URL")
 	}
 	s, err := system.Start(system.Options{Root: root, Data: c.Data, Port: c.Port, SecretKey: true,
-		OpenAIKey: key, OpenAIBaseURL: baseURL, CertFile: os.Getenv("SSL_CERT_FILE"),
+		OpenAIKey: key, OpenAIBaseURL: at, CertFile: os.Getenv("SSL_CERT_FILE"),
 		Provider: os.Getenv("RAGTIME_PROVIDER"), Settings: os.Getenv("RAGTIME_PROVIDER_SETTINGS"),
 		Parameters: fromEnvironment(), Pace: c.Pace,
 		Log: func(l lambda.Line) {
@@ -75,7 +83,7 @@ func (c *up) Run(ctx context.Context) error {
 	var chunks int
 	var loading error
 	if c.Samples {
-		chunks, loading = load(ctx, remote{Endpoint: s.URL})
+		chunks, loading = load(ctx, remote{Endpoint: baseURL(s.URL)})
 	}
 	if ctx.Err() != nil {
 		return nil
@@ -158,14 +166,14 @@ func projectRoot(given string) (string, error) {
 // welcome shows what can be done with the samples.
 func (c *up) welcome(ctx context.Context, s *system.System, chunks int) error {
 	url := s.URL
-	api := remote{Endpoint: url}
+	api := remote{Endpoint: baseURL(url)}
 	question := samples.Questions()[0].Question
 	fmt.Printf("loaded: %d sample documents of a health insurer, %d chunks\n\n%s\n", len(samples.Documents()), chunks, question)
 	var found passages
 	if err := api.call(ctx, http.MethodPost, "/retrieve", query{Query: question, TopK: 3}, &found); err != nil {
 		return err
 	}
-	show(os.Stdout, found, true)
+	show(os.Stdout, found, true, marks(os.Stdout))
 	program := "build/ragtime"
 	if c.Port != 3000 {
 		program = "RAGTIME_ENDPOINT=" + url + " " + program
@@ -211,7 +219,7 @@ func load(ctx context.Context, api remote) (chunks int, err error) {
 	g.SetLimit(4)
 	for i, d := range samples.Documents() {
 		g.Go(func() error {
-			r, err := api.put(ctx, d.ID, document{Text: d.Text, Title: d.Title, Collection: "samples"})
+			r, err := api.put(ctx, documentID(d.ID), document{Text: d.Text, Title: d.Title, Collection: "samples"})
 			counts[i] = r.Chunks
 			return err
 		})

@@ -2,9 +2,7 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -147,107 +145,6 @@ func TestUp(t *testing.T) {
 	if got := r.first(t, "where is lunch served?"); strings.Contains(got, "atrium") {
 		t.Errorf("a deleted document's passage came back: %q", got)
 	}
-
-	t.Run("put and retrieve", func(t *testing.T) { testCommands(t, root, r.url) })
-}
-
-// testCommands drives put and retrieve as a person would.
-func testCommands(t *testing.T, root, url string) {
-	dir := t.TempDir()
-	for name, text := range map[string]string{"a.md": "# Bees\n\nThe hive stands behind the shed.", "sub/b.txt": "The pond freezes in January.",
-		"sub/c.bin": "no text", ".hidden.md": "hidden", "bad.md": ""} {
-		path := filepath.Join(dir, name)
-		os.MkdirAll(filepath.Dir(path), 0o755)
-		os.WriteFile(path, []byte(text), 0o644)
-	}
-	ragtime := func(args ...string) (string, int) {
-		c := exec.Command(filepath.Join(root, "build/ragtime"), args...)
-		c.Env = append(os.Environ(), "RAGTIME_ENDPOINT="+url)
-		out, _ := c.CombinedOutput()
-		return string(out), c.ProcessState.ExitCode()
-	}
-	out, code := ragtime("put", dir, "--root", dir)
-	if code != 1 || !strings.Contains(out, "bad.md: failed") || !strings.Contains(out, "text must not be empty") ||
-		!strings.Contains(out, "2 put, 0 unchanged, 2 skipped (1 .bin, 1 hidden), 1 failed") {
-		t.Errorf("put exited %d:\n%s", code, out)
-	}
-	os.Remove(filepath.Join(dir, "bad.md"))
-	if out, code := ragtime("put", dir, "--root", dir, "--collection=garden"); code != 0 || !strings.Contains(out, "2 put, 0 unchanged") || !strings.Contains(out, "2 chunks, 0 of them embedded anew") {
-		t.Errorf("put exited %d:\n%s", code, out)
-	}
-	if out, code := ragtime("put", dir+"/sub/..", "--root", dir, "--collection=garden"); code != 0 || !strings.Contains(out, "0 put, 2 unchanged") {
-		t.Errorf("the same put again exited %d:\n%s", code, out)
-	}
-	if out, code := ragtime("list"); code != 0 || !strings.Contains(out, "a.md\t1\t") || !strings.Contains(out, "sub~b.txt\t1\t") {
-		t.Errorf("list exited %d:\n%s", code, out)
-	}
-	if out, code := ragtime("get", "a.md"); code != 0 || !strings.Contains(out, "-- chunk 0, ") || !strings.Contains(out, "behind the shed") {
-		t.Errorf("get exited %d:\n%s", code, out)
-	}
-	other := t.TempDir()
-	os.WriteFile(filepath.Join(other, "a.md"), []byte("Another a."), 0o644)
-	if out, code := ragtime("put", other, "--root", other); code != 0 || !strings.Contains(out, "it replaces the one from ") {
-		t.Errorf("a put over another source's document exited %d and said:\n%s", code, out)
-	}
-	if out, code := ragtime("put", dir, "--root", dir, "--collection=garden"); code != 0 {
-		t.Errorf("put exited %d:\n%s", code, out)
-	}
-	os.Remove(filepath.Join(dir, "sub/b.txt"))
-	if out, code := ragtime("put", dir, "--root", dir, "--collection=garden", "--prune"); code != 0 || !strings.Contains(out, "1 deleted") {
-		t.Errorf("put --prune exited %d:\n%s", code, out)
-	}
-	if out, code := ragtime("get", "sub~b.txt"); code != 1 || !strings.Contains(out, "no document") {
-		t.Errorf("get of what was pruned exited %d:\n%s", code, out)
-	}
-	fifo := filepath.Join(dir, "fifo.md")
-	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, code := ragtime("put", dir, "--root", dir, "--dry-run"); code != 0 || !strings.Contains(out, "1 no regular file") || !strings.Contains(out, "1 would be put") {
-		t.Errorf("put --dry-run exited %d:\n%s", code, out)
-	}
-	if out, code := ragtime("put", fifo); code != 1 || !strings.Contains(out, "is no regular file") {
-		t.Errorf("put of a FIFO exited %d:\n%s", code, out)
-	}
-	if out, code := ragtime("frobnicate"); code != 2 || strings.Count(out, "\n") != 1 {
-		t.Errorf("an unknown word exited %d, want 2 and one line:\n%s", code, out)
-	}
-	for _, word := range []string{"help", "version"} {
-		if out, code := ragtime(word); code != 0 || !strings.Contains(out, "ragtime") {
-			t.Errorf("%s exited %d:\n%s", word, code, out)
-		}
-	}
-	if out, code := ragtime("retrieve", "where is the hive?", "-k1", "--collection=garden"); code != 0 || !strings.Contains(out, "1. a.md, chunk 0") || !strings.Contains(out, "behind the shed") {
-		t.Errorf("retrieve exited %d:\n%s", code, out)
-	}
-	if out, code := ragtime("retrieve", "x", "-k0"); code == 0 || !strings.Contains(out, "top_k") {
-		t.Errorf("retrieve -k0 exited %d:\n%s", code, out)
-	}
-	if out, code := ragtime("retrieve", "x", "--endpoint=http://127.0.0.1:1"); code == 0 || !strings.Contains(out, "ragtime up") {
-		t.Errorf("retrieve from nowhere exited %d:\n%s", code, out)
-	}
-}
-
-// The first thing that a newcomer sees.
-func TestUpWelcomes(t *testing.T) {
-	r := start(t, systemtest.Build(t), t.TempDir())
-	var out strings.Builder
-	for !strings.Contains(out.String(), "accept: text/event-stream") {
-		line, err := r.out.ReadString('\n')
-		if err != nil {
-			t.Fatalf("up ended: %v\n%s", err, out.String())
-		}
-		out.WriteString(line)
-	}
-	for _, want := range []string{"loaded: 25 sample documents", "appeals, chunk", "curl -s " + r.url, "ragtime answer", "-X PUT " + r.url + "/_ragtime/faults/openai"} {
-		if !strings.Contains(out.String(), want) {
-			t.Errorf("the welcome lacks %q:\n%s", want, out.String())
-		}
-	}
-	r.Process.Signal(os.Interrupt)
-	if err := r.Wait(); err != nil {
-		t.Errorf("after Ctrl-C up ended with %v", err)
-	}
 }
 
 // Whose embeddings are made is said, and a key alone sends nothing anywhere.
@@ -275,50 +172,5 @@ func TestUpSaysWhoseEmbeddings(t *testing.T) {
 	}
 	if asked.Load() != 0 {
 		t.Errorf("%d requests went to the API of the key, unasked", asked.Load())
-	}
-}
-
-// A taken port is told with who has it and the way out.
-func TestUpOnATakenPort(t *testing.T) {
-	root := systemtest.Build(t)
-	r := start(t, root, t.TempDir(), "--samples=false")
-	_, port, _ := strings.Cut(strings.TrimPrefix(r.url, "http://"), ":")
-	c := exec.Command(filepath.Join(root, "build/ragtime"), "up", "--port="+port, "--data="+t.TempDir(), "--samples=false")
-	out, err := c.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "a Ragtime that runs already") || !strings.Contains(string(out), "--port") {
-		t.Errorf("up on a taken port: %v\n%s", err, out)
-	}
-}
-
-// A service that hangs does not keep a put from ending: Ctrl-C ends it with 130
-// and the counts so far, and a service that is down ends it by itself.
-func TestPutEnds(t *testing.T) {
-	root, dir := systemtest.Build(t), t.TempDir()
-	for i := range 12 {
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("note-%d.md", i)), []byte("text"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	asked := make(chan struct{}, 100)
-	hanging := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		asked <- struct{}{}
-		<-r.Context().Done()
-	}))
-	defer hanging.Close()
-	c := exec.Command(filepath.Join(root, "build/ragtime"), "put", dir, "--root", dir, "--endpoint", hanging.URL)
-	var out bytes.Buffer
-	c.Stdout, c.Stderr = &out, &out
-	if err := c.Start(); err != nil {
-		t.Fatal(err)
-	}
-	<-asked
-	c.Process.Signal(os.Interrupt)
-	c.Wait()
-	if code := c.ProcessState.ExitCode(); code != 130 || !strings.Contains(out.String(), "0 put, 0 unchanged, 0 skipped, 0 failed, 12 not tried") {
-		t.Errorf("after Ctrl-C it exited %d, want 130 and the counts:\n%s", code, out.String())
-	}
-	down, err := exec.Command(filepath.Join(root, "build/ragtime"), "put", dir, "--root", dir, "--endpoint", "http://127.0.0.1:1").CombinedOutput()
-	if err == nil || !strings.Contains(string(down), "the rest is not tried") || !strings.Contains(string(down), "not tried:") {
-		t.Errorf("a put to a service that is down: %v\n%s", err, down)
 	}
 }
