@@ -218,26 +218,33 @@ func attempts(nodes []*xray.Node) string {
 
 // lost tells of the attempt that came to nothing and took longest about it.
 func lost(nodes []*xray.Node) (words string) {
-	how := map[xray.State]string{xray.Hung: "hung", xray.Abandoned: "hung", xray.Failed: "failed"}
+	how := map[xray.State]string{xray.Hung: "hung", xray.Abandoned: "was overtaken", xray.Failed: "failed"}
 	longest := time.Duration(-1)
-	var walk func(n *xray.Node, step string)
-	walk = func(n *xray.Node, step string) {
-		if n.Kind == xray.Step {
+	var walk func(n *xray.Node, step, attempt string)
+	walk = func(n *xray.Node, step, attempt string) {
+		switch n.Kind {
+		case xray.Step:
 			step = n.Name
+		case xray.Attempt:
+			attempt = n.Lost
 		}
 		if how[n.State] != "" && n.Kind == xray.Phase && n.Duration() > longest {
 			longest = n.Duration()
-			words = fmt.Sprintf("An attempt %s in step %s, phase %s", how[n.State], step, n.Name)
+			what := how[n.State]
+			if attempt == "hung" {
+				what = attempt
+			}
+			words = fmt.Sprintf("An attempt %s in step %s, phase %s", what, step, n.Name)
 			if _, detail, ok := strings.Cut(n.Reason, ": "); ok && n.State == xray.Failed {
 				words += " (" + detail + ")"
 			}
 		}
 		for _, c := range n.Children {
-			walk(c, step)
+			walk(c, step, attempt)
 		}
 	}
 	for _, n := range nodes {
-		walk(n, "")
+		walk(n, "", "")
 	}
 	return words
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"ragtime/shared/deadline"
+	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
 )
 
@@ -42,7 +43,8 @@ func (c *call) time() time.Duration { return c.limit.Sub(c.start) }
 // noSecond: beside an attempt that takes too long another one is made, in time.
 func (c *call) noSecond() string {
 	first := c.trials[0]
-	patience := max(700*ms, c.before.slowest*31/20)
+	stretched := 1 + 2/float64(max(c.before.known, 1)) // of few latencies
+	patience := max(700*ms, time.Duration(stretched*float64(c.before.slowest))+ms)
 	due := c.start.Add(min(patience, c.time()/2))
 	switch {
 	case c.policy.options.Max < 2, !first.running(due), !due.Before(c.end), c.limit.Sub(due) < deadline.Least:
@@ -186,17 +188,21 @@ func (c *call) runningAt(at time.Time) bool {
 	return false
 }
 
-// hung: only an attempt that was given up, since a later one was quicker, is said to hang.
-func (c *call) hung() string {
+// lost: an attempt that was given up, since a later one was quicker, is said to have been
+// overtaken, or to have hung; no other one is. One that hung had run for longer than many do.
+func (c *call) lost() string {
 	if len(c.trials) == 1 {
 		return ""
 	}
+	atEnd := c.end.Equal(c.over()) // all end at once, whoever won
 	for i, a := range c.views() {
-		if !a.Hung {
-			continue
-		}
-		if c.err != nil || c.result <= i+1 || !c.trials[i].cut {
-			return fmt.Sprintf("attempt %d is said to hang", i+1)
+		t := c.trials[i]
+		outran := c.err == nil && c.result > i+1 && t.cut
+		switch {
+		case a.Lost != "" && !outran, a.Lost == "" && outran && !atEnd:
+			return fmt.Sprintf("attempt %d is said to have lost as %q", i+1, a.Lost)
+		case a.Lost == evidence.Hung && !c.before.unsure && t.end.Sub(t.start) < c.before.nearlyAll:
+			return fmt.Sprintf("attempt %d is said to have hung after %v, where %v is usual", i+1, t.end.Sub(t.start), c.before.nearlyAll)
 		}
 	}
 	return ""
@@ -230,7 +236,7 @@ func (p *process) count(c *call) {
 		p.tally.healthyExtra += len(c.trials) - 1
 		if len(c.trials) > 1 {
 			for _, a := range c.views() {
-				if a.Hung {
+				if a.Lost == evidence.Hung {
 					p.tally.healthyHung++
 				}
 			}

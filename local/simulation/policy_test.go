@@ -18,7 +18,7 @@ type policy struct {
 	mu        sync.Mutex
 	latencies []time.Duration // of successes, the newest last; 0 where it is not known
 	perhaps   time.Duration   // the slowest of which it cannot be known whether it counts
-	hung      bool            // a call outran an attempt, or failed in spite of extra ones
+	hung      bool            // an attempt is known to have hung, or a call failed in spite of extra ones
 }
 
 func newPolicy(o attempt.Options) *policy {
@@ -145,9 +145,12 @@ func (p *policy) learn(latency time.Duration) {
 	if len(p.latencies) > newest {
 		p.latencies = p.latencies[1:]
 	}
-	if latency == 0 {
-		p.hung = true
-	}
+}
+
+func (p *policy) hang() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hung = true
 }
 
 // maybe is for a winner beside which another one was cut: at the end of a step's time

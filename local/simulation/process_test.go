@@ -222,6 +222,13 @@ func (c *call) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := c.policy
+	if len(c.trials) > 1 {
+		for i, a := range c.views() {
+			if a.Lost == evidence.Hung || c.trials[i].failed() && c.trials[i].kind() == fault.Timeout {
+				p.hang()
+			}
+		}
+	}
 	if c.err == nil {
 		winner := c.trials[c.result-1]
 		latency := winner.end.Sub(winner.start)
@@ -241,9 +248,7 @@ func (c *call) settle() {
 	f := fault.From(c.err)
 	if len(c.trials) > 1 && f.Kind.Retryable() {
 		c.account.fail(c.waits() == 0)
-		p.mu.Lock()
-		p.hung = true
-		p.mu.Unlock()
+		p.hang()
 	}
 }
 

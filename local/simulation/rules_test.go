@@ -33,7 +33,7 @@ var rules = []struct {
 	{"patience", (*call).patience},
 	{"committed", (*call).afterCommit},
 	{"paused in vain", (*call).pausedInVain},
-	{"hung", (*call).hung},
+	{"lost", (*call).lost},
 	{"limits", (*call).limits},
 	{"spare", (*call).spare},
 }

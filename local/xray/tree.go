@@ -42,6 +42,7 @@ type Node struct {
 	Name         string
 	Start, End   time.Time // for a node in progress, End is the latest time in the trace
 	Reason       string    // why it did not end well: the kind of the fault and its detail
+	Lost         string    // of an attempt that a later one outran: hung, or overtaken
 	Detail       []string  // more about it, for people: URL, status, request id, connection
 	Annotations  map[string]any
 	Children     []*Node // by their start
@@ -129,6 +130,7 @@ func (m *merger) add(d *document, parent string, own bool) {
 		n.Start = seconds(d.Start)
 		n.End = seconds(d.End)
 		n.State, n.Reason = state(d)
+		n.Lost, _ = d.Metadata["ragtime"]["lost"].(string)
 		n.Detail = detail(d)
 		n.Annotations = d.Annotations
 	}
@@ -224,6 +226,7 @@ func detail(d *document) (out []string) {
 		{"request id", "request_id"},
 		{"connection", "connection"},
 		{"address", "address"},
+		{"counts as", "lost"},
 	}
 	for _, k := range known {
 		for _, from := range []map[string]any{d.AWS, d.Metadata["ragtime"]} {

@@ -70,6 +70,9 @@ func outline(nodes []*xray.Node) string {
 	var parts []string
 	for _, n := range nodes {
 		s := fmt.Sprintf("%s %s %s", n.Kind, n.Name, n.State)
+		if n.Lost != "" {
+			s += " as " + n.Lost
+		}
 		if len(n.Children) > 0 {
 			s += " (" + outline(n.Children) + ")"
 		}
@@ -98,6 +101,7 @@ func surviveHang(ctx context.Context) error {
 	})
 	b.Phase(fault.PhaseWait)
 	b.End(nil)
+	a.Overtaken(time.Minute)
 	a.End(fault.New(fault.Canceled, "abandoned: attempt 2 answered first"))
 	step.End(nil)
 	return nil
@@ -133,7 +137,7 @@ func TestTree(t *testing.T) {
 	}{
 		{"nothing outside", 1, func(context.Context) error { return nil }, "operation embed ok"},
 		{"caller's mistake", 1, func(context.Context) error { return fault.InvalidField("text", "must not be empty") }, "operation embed failed"},
-		{"survived", 1, surviveHang, "operation embed ok (step search ok (attempt attempt abandoned (phase blocked ok, phase connect ok, phase tls abandoned), " +
+		{"survived", 1, surviveHang, "operation embed ok (step search ok (attempt attempt abandoned as overtaken (phase blocked ok, phase connect ok, phase tls abandoned), " +
 			"phase backoff ok, attempt DynamoDB ok (phase blocked ok, phase wait ok)))"},
 		{"hung", 2, hang, "operation embed hung (step embed hung (attempt api.openai.com hung (phase blocked ok, phase wait hung)))"},
 		{"left open", 1, func(ctx context.Context) error {

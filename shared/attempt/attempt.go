@@ -64,11 +64,11 @@ type call[T any] struct {
 	last     result[T]   // of the attempt that failed last
 	timer    *time.Timer // when the next attempt is due
 	spacing  time.Duration
-	delay    time.Duration // after which the first attempt was suspected to hang
-	cold     bool          // that delay comes of no experience
-	extra    int           // how many attempts are made when it is
-	waits    int           // attempts that met a rate limit which is waited out
-	waiting  bool          // the next attempt follows such a one
+	cold     bool // spacing began without experience
+	hung     bool // an attempt did
+	extra    int  // how many attempts are made when it is
+	waits    int  // attempts that met a rate limit which is waited out
+	waiting  bool // the next attempt follows such a one
 
 	notBefore time.Time // until when the service asks to wait
 }
@@ -86,7 +86,6 @@ func (c *call[T]) run() (T, error) {
 	}
 	c.begin()
 	c.spacing, c.extra, c.cold = c.policy.delay(c.left(), c.ration)
-	c.delay = c.spacing
 	c.timer = time.NewTimer(c.spacing)
 	defer c.timer.Stop()
 	for {
@@ -211,6 +210,7 @@ func (c *call[T]) again() bool {
 	}
 	pause := c.pause()
 	if c.last.fault.Kind == fault.Timeout {
+		c.hung = true
 		pause = c.asked() // nothing more: it has waited already
 	}
 	if c.rationed() >= c.policy.options.Max || !c.policy.affordable(c.ration) || c.left() < pause+deadline.Least {
@@ -266,7 +266,6 @@ func (c *call[T]) due() {
 	if c.cold && !c.policy.options.OneSends && len(c.attempts) == 1 && c.running == 1 && !c.attempts[0].At().Before(fault.PhaseWait) {
 		c.cold = false
 		if more := min(coldAnswer, c.left()/2) - time.Since(c.start); more > 0 {
-			c.delay += more
 			c.timer.Reset(more)
 			return
 		}
@@ -291,34 +290,19 @@ func (c *call[T]) mayOverlap() bool {
 
 // won ends the call with the answer of an attempt.
 func (c *call[T]) won(r result[T]) (T, error) {
-	latency, outran := r.latency, c.outran(r.number)
-	if outran {
-		latency = unknown
-	}
-	took := time.Since(c.start)
-	hung := outran && float64(took) > hungAfter*float64(c.delay)
-	if hung || outran && took > outlier*r.latency {
-		for i := range r.number - 1 {
-			if !c.over[i] {
-				c.attempts[i].Hung()
-			}
+	latency, hang := r.latency, c.policy.hang(r.latency)
+	for i, a := range c.attempts[:r.number-1] {
+		if c.over[i] {
+			continue
 		}
+		// How long it would have taken is not known, and how long the quicker one took
+		// says little of how long answers take.
+		latency = unknown
+		c.hung = a.Overtaken(hang) || c.hung
 	}
 	c.cancelRest(fault.New(fault.Canceled, "attempt %d answered first", r.number))
-	c.policy.succeeded(c.ration, latency, hung)
+	c.policy.succeeded(c.ration, latency, c.hung)
 	return r.value, nil
-}
-
-// outran tells whether an attempt that began earlier is still under way: how long
-// that one would have taken is not known, and how long the quicker one took says
-// little of how long answers take.
-func (c *call[T]) outran(number int) bool {
-	for i := range number - 1 {
-		if !c.over[i] {
-			return true
-		}
-	}
-	return false
 }
 
 // lost ends the call with the failure of its last attempt.

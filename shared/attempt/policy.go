@@ -60,9 +60,12 @@ const (
 	// window is how many latencies count, the newest.
 	window = 128
 	// tail is the quantile of the latencies after which an attempt is suspected to
-	// hang, and margin what is added to it. The estimate of few latencies is
-	// stretched by 1/2n: their largest says little of the largest to come.
-	tail, margin = 0.975, 0.03
+	// hang. Few say little of the largest to come: of n, it is stretched by stretch/n.
+	tail, stretch = 0.975, 2.0
+	// surely is how far above their median an attempt hangs, if nearly all are below 1: as a
+	// power of their spread, which doubt/n stretches where there are few. Of lognormal
+	// latencies these are three and a half standard deviations.
+	surely, doubt = 1.75, 8.0
 
 	// full is the most extra attempts that can be made in a row, earn what a
 	// success adds: extra attempts are at most a tenth of the successes in the
@@ -73,10 +76,6 @@ const (
 	// taken longer than nearly all ever do hangs then, most likely, and two new ones halve
 	// the wait for the slower half of answers. lately is in calls.
 	plenty, experienced, lately = full / 2, 10, 100
-	// An attempt that was given up hung, as far as anyone can know, if it had run for
-	// hungAfter times the delay, or outlier times what the quicker one took. Only the
-	// first, which is the surer sign, makes pairs.
-	hungAfter, outlier = 1.2, 8
 )
 
 // New makes a Policy.
@@ -96,9 +95,9 @@ func (p *Policy) delay(left time.Duration, r *ration) (after time.Duration, extr
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	after, extra, cold = coldDelay, 1, true
-	if at, n := p.nearlyAll(); n > 0 && !p.options.OneSends {
+	if at, _, n := p.nearlyAll(); n > 0 && !p.options.OneSends {
 		cold = false
-		after = max(leastDelay, time.Duration(float64(at)*(1+margin+0.5/float64(n))).Round(time.Millisecond))
+		after = max(leastDelay, time.Duration(float64(at)*(1+stretch/float64(n))).Round(time.Millisecond))
 		if n >= experienced && r.tokens >= plenty && p.calm < lately {
 			extra = 2
 		}
@@ -121,14 +120,28 @@ const unknown = time.Duration(math.MaxInt64)
 // nearlyAll is what nearly all attempts took: the tail of the latencies, or the
 // longest that is known where more than the tail's share is not. n is how many
 // it was made of; 0 for none.
-func (p *Policy) nearlyAll() (at time.Duration, n int) {
+func (p *Policy) nearlyAll() (at, median time.Duration, n int) {
 	sorted := slices.Sorted(slices.Values(p.latencies))
 	known, _ := slices.BinarySearch(sorted, unknown)
 	if known == 0 {
-		return 0, 0
+		return 0, 0, 0
 	}
 	n = len(sorted)
-	return sorted[min(known, int(math.Ceil(tail*float64(n))))-1], n
+	return sorted[min(known, int(math.Ceil(tail*float64(n))))-1], sorted[min(known-1, n/2)], n
+}
+
+// hang is how long an attempt must have run to be called hung when another one, which took
+// quick, has overtaken it: longer than one that is merely slow. Where latencies are much
+// alike that is little more than nearly all took.
+func (p *Policy) hang(quick time.Duration) time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	at, median, n := p.nearlyAll()
+	if n == 0 {
+		at, median = quick, quick
+	}
+	spread := float64(at) / float64(median) * (1 + doubt/float64(max(n, 3)))
+	return time.Duration(math.Pow(spread, surely) * float64(median))
 }
 
 // patience is how long an attempt may take until it answers or commits itself,
@@ -137,7 +150,7 @@ func (p *Policy) nearlyAll() (at time.Duration, n int) {
 func (p *Policy) patience(left time.Duration) time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	at, n := p.nearlyAll()
+	at, _, n := p.nearlyAll()
 	if n < experienced {
 		return left / 2
 	}

@@ -18,8 +18,16 @@ type Attempt struct {
 	exchange   Exchange
 	onSend     func() error
 	err        error
-	hung       bool
+	lost       Loss
 }
+
+// Loss is how an attempt lost against a later one that answered first.
+type Loss string
+
+const (
+	Overtaken Loss = "overtaken" // it was slow, for all that is known
+	Hung      Loss = "hung"      // it ran for longer than one that is merely slow
+)
 
 // Phase is one phase of an attempt. It lasts until the next one starts, or the attempt ends.
 type Phase struct {
@@ -153,12 +161,16 @@ func (a *Attempt) Exchange(edit func(*Exchange)) {
 	}
 }
 
-// Hung records that the attempt is given up as hanging: it took much longer than nearly all
-// attempts before it, and another one answered.
-func (a *Attempt) Hung() {
+// Overtaken records that a later attempt answered first. It tells whether this one hung: it
+// has run for longer than the given time, which no slow attempt takes.
+func (a *Attempt) Overtaken(hang time.Duration) (hung bool) {
 	a.step.record.mu.Lock()
 	defer a.step.record.mu.Unlock()
-	a.hung = true
+	a.lost = Overtaken
+	if time.Since(a.start) > hang {
+		a.lost = Hung
+	}
+	return a.lost == Hung
 }
 
 // End records how the attempt ended, and returns its summary.

@@ -71,3 +71,24 @@ func TestPositionAndTimings(t *testing.T) {
 		}
 	})
 }
+
+// An attempt that a later one overtook hung if it had run for longer than a slow one does.
+func TestOvertaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, record := evidence.With(t.Context())
+		ctx, _ = evidence.Enter(ctx, fault.StepEmbed)
+		_, first := evidence.NewAttempt(ctx, 1)
+		time.Sleep(time.Second)
+		_, second := evidence.NewAttempt(ctx, 2)
+		evidence.NewAttempt(ctx, 3)
+		time.Sleep(time.Second)
+		if !first.Overtaken(1500*time.Millisecond) || second.Overtaken(1500*time.Millisecond) {
+			t.Error("of attempts that ran for 2 s and 1 s, the first alone hung")
+		}
+		for i, want := range []evidence.Loss{evidence.Hung, evidence.Overtaken, ""} {
+			if got := record.Snapshot().Steps[0].Attempts[i].Lost; got != want {
+				t.Errorf("attempt %d lost as %q, want %q", i+1, got, want)
+			}
+		}
+	})
+}

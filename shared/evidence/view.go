@@ -47,7 +47,7 @@ type AttemptView struct {
 	Connection string // "new" or "reused"; empty before there was one
 	Exchange   Exchange
 	Err        error
-	Hung       bool // see Attempt.Hung
+	Lost       Loss // empty if no later attempt answered first
 }
 
 // Pause is a time between attempts.
@@ -75,7 +75,7 @@ func (r *Record) Snapshot() Snapshot {
 		for _, a := range s.attempts {
 			v.Attempts = append(v.Attempts, AttemptView{
 				Number:     a.number,
-				Hung:       a.hung,
+				Lost:       a.lost,
 				Start:      a.start,
 				End:        a.end,
 				Phases:     slices.Clone(a.phases),

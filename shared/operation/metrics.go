@@ -133,6 +133,7 @@ func (op *Operation) metrics() []any {
 			directives = append(directives, emfDirective{Namespace, byPhase, []emfMetric{{"degraded", "Count"}}})
 		}
 	}
+	attrs = append(attrs, "overtaken", t.overtaken) // no metric: it says little more than hedges
 	return append(attrs, "_aws", emfMember{time.Now().UnixMilli(), directives})
 }
 
@@ -169,9 +170,10 @@ func isCallerFault(k fault.Kind) bool {
 
 // tally counts the attempts of an operation.
 type tally struct {
-	attempts int
-	hedges   int // attempts that started while another one of the same call ran
-	survived int // attempts that timed out, or were given up as hanging, in steps that succeeded
+	attempts  int
+	hedges    int // attempts that started while another one of the same call ran
+	survived  int // attempts that timed out or hung, in steps that succeeded
+	overtaken int // attempts that were merely slower than a later one, in such steps
 }
 
 func countAttempts(s evidence.Snapshot) (t tally) {
@@ -182,8 +184,12 @@ func countAttempts(s evidence.Snapshot) (t tally) {
 			continue
 		}
 		for _, a := range step.Attempts {
-			if a.Err != nil && (a.Hung || fault.From(a.Err).Kind == fault.Timeout) {
+			switch {
+			case a.Err == nil:
+			case a.Lost == evidence.Hung, fault.From(a.Err).Kind == fault.Timeout:
 				t.survived++
+			case a.Lost == evidence.Overtaken:
+				t.overtaken++
 			}
 		}
 	}

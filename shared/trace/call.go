@@ -25,6 +25,7 @@ type call struct {
 	number     int    // of the attempt
 	connection string
 	address    string
+	lost       evidence.Loss
 }
 
 // services are AWS's services by the prefix of X-Amz-Target, named as X-Ray's map
@@ -40,6 +41,7 @@ func (v *spanBuilder) newCall(a *evidence.AttemptView) *call {
 		name:       "attempt",
 		number:     a.Number,
 		connection: a.Connection,
+		lost:       a.Lost,
 		address:    truncate(x.Address, maxValue),
 		requestID:  truncate(x.RequestID, maxValue),
 	}
@@ -98,6 +100,7 @@ func appendCall(b []byte, c *call) []byte {
 	b = strconv.AppendInt(append(b, `,"metadata":{"ragtime":{"attempt":`...), int64(c.number), 10)
 	b = appendMember(b, `,"connection":`, c.connection)
 	b = appendMember(b, `,"address":`, c.address)
+	b = appendMember(b, `,"lost":`, string(c.lost))
 	if c.namespace != "aws" {
 		b = appendMember(b, `,"request_id":`, c.requestID)
 	}

@@ -53,6 +53,7 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		}
 
 		time.Sleep(time.Second)
+		first.Overtaken(time.Second)
 		first.End(fault.New(fault.Canceled, "abandoned: attempt 2 answered first"))
 		_, second := evidence.NewAttempt(ctx, 2)
 		second.Phase(fault.PhaseTLS)
@@ -85,6 +86,9 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		if wait.Start != unix(start.Add(time.Second)) || wait.End != unix(start.Add(2*time.Second)) || !wait.Error ||
 			wait.blamed() != "canceled: abandoned: attempt 2 answered first" {
 			t.Errorf("phase wait %+v, want second 1 to 2, and the attempt's fault", wait)
+		}
+		if lost, won := attempts[0].Metadata["ragtime"]["lost"], attempts[1].Metadata["ragtime"]["lost"]; lost != "hung" || won != nil {
+			t.Errorf("the attempts lost as %v and %v, want the first to have hung", lost, won)
 		}
 		if blocked := attempts[0].Subsegments[0]; blocked.Error || blocked.Cause != nil {
 			t.Errorf("phase blocked %+v is blamed too", blocked)

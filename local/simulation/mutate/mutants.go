@@ -30,7 +30,7 @@ var mutants = []mutant{
 	{"the longest hang is blamed", "shared/attempt/attempt.go", "at = evidence.Longest(hung)", "at = evidence.Longest(hung[:1])"},
 	{"the fault names its step", "shared/attempt/attempt.go", "out.Step, out.Phase, out.Attempts = step.Name,", "out.Step, out.Phase, out.Attempts = fault.StepStore,"},
 	{"a panic is the call's error", "shared/attempt/attempt.go", "if v := recover(); v != nil {", "if v := any(nil); v != nil {"},
-	{"a hang is one that outlasted the delay", "shared/attempt/attempt.go", "hung := outran && float64(took) > hungAfter*float64(c.delay)", "hung := outran"},
+	{"what a phase's limit ended hung", "shared/attempt/attempt.go", "		c.hung = true\n		pause", "		pause"},
 
 	{"an extra attempt costs", "shared/attempt/policy.go", "	r.tokens--\n", ""},
 	{"without tokens there is none", "shared/attempt/policy.go", "	if r.tokens < 1 {\n		return false\n	}\n", ""},
@@ -44,8 +44,12 @@ var mutants = []mutant{
 	{"a client's wish spends its own", "shared/attempt/policy.go", "return &p.impatient", "return &p.ration"},
 	{"pairs only where hangs were seen", "shared/attempt/policy.go", "r.tokens >= plenty && p.calm < lately", "r.tokens >= plenty"},
 	{"the delay follows the latencies", "shared/attempt/policy.go", "n > 0 && !p.options.OneSends {", "false && n > 0 {"},
-	{"only the tail is doubled", "shared/attempt/policy.go", "tail, margin = 0.975, 0.03", "tail, margin = 0.5, 0.03"},
+	{"only the tail is doubled", "shared/attempt/policy.go", "tail, stretch = 0.975,", "tail, stretch = 0.5,"},
 	{"losers' latencies count as long", "shared/attempt/attempt.go", "		latency = unknown\n", "		latency = 0\n"},
+	{"of few latencies the delay is longer", "shared/attempt/policy.go", "tail, stretch = 0.975, 2.0", "tail, stretch = 0.975, 0.0"},
+	{"what was overtaken is not known to have hung", "shared/attempt/policy.go", "math.Pow(spread, surely) * float64(median)", "0 * math.Pow(spread, surely)"},
+	{"few latencies say little of their spread", "shared/attempt/policy.go", "surely, doubt = 1.75, 8.0", "surely, doubt = 1.75, 0.0"},
+	{"an attempt that hung is known to have", "shared/evidence/attempt.go", "		a.lost = Hung\n", ""},
 	{"the delay leaves half of the time", "shared/attempt/policy.go", "min(after, left/2), extra", "after, extra"},
 	{"no delay under 100 ms", "shared/attempt/policy.go", "leastDelay = 100 * time.Millisecond", "leastDelay = time.Millisecond"},
 
