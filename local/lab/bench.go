@@ -14,6 +14,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"ragtime/local/lambda"
 	"ragtime/local/network"
 	"ragtime/local/system"
@@ -27,6 +29,8 @@ type bench struct {
 	client *http.Client
 	cold   bool // its functions fetch their key from Secrets Manager
 	load   bool
+	// shared: a process serves several requests at once.
+	shared bool
 	slack  time.Duration // what an answer may be later than its budget
 	// promptly: failures that need no wait are looked at for how soon they came.
 	promptly bool
@@ -41,12 +45,13 @@ type bench struct {
 
 // line is what the lab reads of a finish line.
 type line struct {
-	Message     string
-	OperationID string `json:"operation_id"`
-	Outcome     string
-	TraceID     string `json:"trace_id"`
-	BudgetMS    int64  `json:"budget_ms"`
-	Goroutines  int
+	Message       string
+	OperationID   string `json:"operation_id"`
+	Outcome       string
+	TraceID       string `json:"trace_id"`
+	BudgetMS      int64  `json:"budget_ms"`
+	HangsSurvived int    `json:"hangs_survived"`
+	Goroutines    int
 	Place
 	steps map[string]json.RawMessage // the members, those of the steps among them
 	AWS   struct {
@@ -76,10 +81,14 @@ func (l line) metric() Place {
 }
 
 func newBench(o Options, s Scenario) (*bench, error) {
-	b := &bench{cold: s.cold, load: s.load != nil, slack: o.Slack, promptly: !o.Unmeasured, documents: o.Documents, finished: map[string]line{},
+	b := &bench{cold: s.cold, load: s.load != nil, shared: s.shared || s.load != nil && s.load.shared, slack: o.Slack, promptly: !o.Unmeasured, documents: o.Documents, finished: map[string]line{},
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	var err error
-	b.System, err = system.Start(system.Options{Root: o.Root, SecretKey: s.cold, Log: b.note})
+	many := 0
+	if b.shared {
+		many = perProcess
+	}
+	b.System, err = system.Start(system.Options{Root: o.Root, SecretKey: s.cold, PerProcess: many, Log: b.note})
 	return b, err
 }
 
@@ -359,10 +368,19 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 			return Row{}, err
 		}
 	}
+	var hurry errgroup.Group
+	hurry.SetLimit(1)
+	if s.shared {
+		hurry.SetLimit(perProcess)
+	}
 	for range s.hurried {
-		if _, err := b.ask(ctx, s, time.Second); err != nil {
-			return Row{}, err
-		}
+		hurry.Go(func() error {
+			_, err := b.ask(ctx, s, time.Second)
+			return err
+		})
+	}
+	if err := hurry.Wait(); err != nil {
+		return Row{}, err
 	}
 	if err := host.Set(s.Faults...); err != nil {
 		return Row{}, err

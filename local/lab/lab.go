@@ -42,6 +42,7 @@ type Scenario struct {
 	// hurried clients come before, with Prefer: wait=1 each, and hang; nothing that they did
 	// may be felt.
 	hurried int
+	shared  bool  // a process serves several requests at once
 	load    *load // many requests instead of one
 }
 
@@ -155,7 +156,7 @@ func (r *runner) run(ctx context.Context, scenarios []Scenario, benches int) err
 			var b *bench
 			defer func() { b.close() }()
 			for s := range queue {
-				if b == nil || s.cold || b.cold || s.load != nil || b.load {
+				if b == nil || s.cold || b.cold || s.load != nil || b.load || s.shared != b.shared {
 					b.close()
 					if b, err = newBench(r.options, s); err != nil {
 						return err

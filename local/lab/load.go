@@ -16,6 +16,10 @@ import (
 type load struct {
 	requests int
 	wait     time.Duration
+	// shared: 32 clients share one process, else 8 have one each.
+	shared bool
+	// hurried: every third request has Prefer: wait=1. What becomes of it is not looked at.
+	hurried bool
 
 	ok    float64       // share of requests that succeed, at least
 	tail  float64       // p99 in healthy p99s, at most; 0 is not looked at
@@ -23,13 +27,22 @@ type load struct {
 	extra float64       // attempts beyond one a request, as a share, at most
 }
 
-// clients ask at once, and have a process each.
-const clients = 8
+// perProcess is how many requests one process serves at once where clients share it.
+const perProcess = 32
+
+// clients is how many ask at once.
+func (l load) clients() int {
+	if l.shared {
+		return perProcess
+	}
+	return 8
+}
 
 // measured is how a number of requests fared.
 type measured struct {
 	ok       int
-	latency  []time.Duration // sorted
+	latency  []time.Duration // sorted; of requests that are in no hurry
+	hung     int             // hangs that were survived, as the finish lines count them
 	late     int             // answered after their budget
 	attempts int             // that reached the service
 	statuses map[int]int     // how many answers had which
@@ -53,6 +66,7 @@ func (m measured) quantile(q float64) time.Duration {
 
 func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	l := s.load
+	warmUp := load{requests: 25 * l.clients(), shared: l.shared}
 	host := b.host(s.Service)
 	// Every process starts, and has some experience, before anything is counted.
 	var warm []network.Fault
@@ -62,29 +76,29 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	if err := host.Set(warm...); err != nil {
 		return Row{}, err
 	}
-	if _, err := b.measure(ctx, s, 25*clients, 0); err != nil {
+	if _, err := b.measure(ctx, s, warmUp); err != nil {
 		return Row{}, err
 	}
-	usual, err := b.measure(ctx, s, 25*clients, 0)
+	usual, err := b.measure(ctx, s, warmUp)
 	if err != nil {
 		return Row{}, err
 	}
 	if err := host.Set(s.Faults...); err != nil {
 		return Row{}, err
 	}
-	got, err := b.measure(ctx, s, l.requests, l.wait)
+	got, err := b.measure(ctx, s, *l)
 	if err != nil {
 		return Row{}, err
 	}
 	if err := host.Set(); err != nil {
 		return Row{}, err
 	}
-	share := float64(got.ok) / float64(l.requests)
+	share := float64(got.ok) / float64(len(got.latency))
 	extra := float64(got.attempts-l.requests) / float64(l.requests)
 	p50, p99 := got.quantile(0.5), got.quantile(0.99)
 	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Status: most(got.statuses), Outcome: most(got.outcomes), ElapsedMS: p99.Milliseconds(), Attempts: got.attempts,
-		Note: fmt.Sprintf("%d requests by %d: %.1f %% ok, p50 %d ms, p99 %d ms (healthy %d ms), %.1f %% extra attempts", l.requests, clients,
-			100*share, p50.Milliseconds(), p99.Milliseconds(), usual.quantile(0.99).Milliseconds(), 100*extra)}
+		Note: fmt.Sprintf("%d requests by %d: %.1f %% ok, p50 %d ms, p99 %d ms (healthy %d ms), %.1f %% extra attempts, %d hangs counted", l.requests, l.clients(),
+			100*share, p50.Milliseconds(), p99.Milliseconds(), usual.quantile(0.99).Milliseconds(), 100*extra, got.hung)}
 	var mistakes []string
 	miss := func(format string, args ...any) { mistakes = append(mistakes, fmt.Sprintf(format, args...)) }
 	if share < l.ok {
@@ -99,6 +113,9 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	if l.p99 > 0 && p99 > l.p99 {
 		miss("p99 is over %v", l.p99)
 	}
+	if n := usual.hung; n > 0 {
+		miss("%d hangs counted where nothing hung", n)
+	}
 	if got.late > 0 {
 		miss("%d answers later than their budget", got.late)
 	}
@@ -107,13 +124,17 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 }
 
 // measure makes requests and counts the attempts that the service saw of them.
-func (b *bench) measure(ctx context.Context, s Scenario, requests int, wait time.Duration) (measured, error) {
+func (b *bench) measure(ctx context.Context, s Scenario, l load) (measured, error) {
 	var mu sync.Mutex
 	m := measured{statuses: map[int]int{}, outcomes: map[string]int{}}
 	before := b.host(s.Service).Counts().Requests
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(clients)
-	for range requests {
+	g.SetLimit(l.clients())
+	for i := range l.requests {
+		wait, hurried := l.wait, l.hurried && i%3 == 2
+		if hurried {
+			wait = time.Second
+		}
 		g.Go(func() error {
 			a, err := b.ask(ctx, s, wait)
 			if err != nil {
@@ -121,14 +142,18 @@ func (b *bench) measure(ctx context.Context, s Scenario, requests int, wait time
 			}
 			mu.Lock()
 			defer mu.Unlock()
+			m.hung += a.log.HangsSurvived
+			if a.elapsed > time.Duration(a.log.BudgetMS)*time.Millisecond+b.slack {
+				m.late++
+			}
+			if hurried {
+				return nil
+			}
 			m.latency = append(m.latency, a.elapsed)
 			m.statuses[a.status]++
 			m.outcomes[a.log.Outcome]++
 			if a.status < 300 {
 				m.ok++
-			}
-			if a.elapsed > time.Duration(a.log.BudgetMS)*time.Millisecond+b.slack {
-				m.late++
 			}
 			return nil
 		})

@@ -136,9 +136,11 @@ func survived(function, service string) []Scenario {
 	rested.freeze = 10 * time.Second
 	hurried := s("first attempt hangs, after 4 clients in a hurry whose requests hung", once("wait-silent"), Want{Status: http.StatusOK, Within: 1200 * time.Millisecond})
 	hurried.hurried, hurried.wait = 4, 0 // a client with a wish of its own has their ration
+	beside := hurried
+	beside.Name, beside.hurried, beside.shared = function+" "+service+" first attempt hangs, after 20 clients in a hurry in the same process whose requests hung", 20, true
 	frozen := s("connection dead after a freeze of 3 s", on("connection-dead"), Want{Status: http.StatusOK, Over: 150 * time.Millisecond})
 	frozen.freeze = 3200 * time.Millisecond
-	return append(out, rested, hurried, dead, frozen)
+	return append(out, rested, hurried, beside, dead, frozen)
 }
 
 // answers are what OpenAI and DynamoDB may say.
@@ -214,6 +216,9 @@ func loads() []Scenario {
 		s("20 % hang, healthy 40 to 80 ms", load{requests: 400, wait: 3 * time.Second, ok: 0.9, extra: 0.55}, quick, hang(0.20)),
 		s("healthy, 0.2 to 0.6 s", load{requests: 400, ok: 1, extra: 0.05}, usual),
 		s("5 % hang, healthy 0.2 to 0.6 s", load{requests: 1200, ok: 1, p99: 1100 * time.Millisecond, extra: 0.12}, usual, hang(0.05)),
+		s("5 % hang, 32 clients in one process, healthy 0.2 to 0.6 s", load{requests: 1600, shared: true, ok: 1, p99: 1300 * time.Millisecond, extra: 0.12}, usual, hang(0.05)),
+		s("5 % hang, 32 clients in one process, a third with wait=1, healthy 0.2 to 0.6 s",
+			load{requests: 1600, shared: true, hurried: true, ok: 1, p99: 1300 * time.Millisecond, extra: 0.15}, usual, hang(0.05)),
 		s("outage", load{requests: 480, wait: time.Second, ok: 0, extra: 0.10}, network.Fault{Name: "wait-silent"}),
 	}
 }
