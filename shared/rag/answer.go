@@ -11,13 +11,13 @@ import (
 	"ragtime/shared/step"
 )
 
-// How an answer's time is shared out.
+// How an answer's time is divided.
 const (
-	// keepForGenerate is what retrieval leaves for the model, leastForGenerate the
-	// least with which a model is asked at all: a sentence takes a second or two.
+	// keepForGenerate is the time that retrieval leaves for the model. With less than
+	// leastForGenerate no model is asked, since a sentence takes a second or two.
 	keepForGenerate  = 8 * time.Second
 	leastForGenerate = time.Second
-	// keepForReply is for what follows the model's last word.
+	// keepForReply is the time after the model's last word, in which the answer is sent.
 	keepForReply = 250 * time.Millisecond
 	// rewriteLimit is the most that rewriting a conversation's question may take;
 	// leastForRewrite is the least that must be left to try it.
@@ -34,21 +34,20 @@ const (
 // maxRewriteTokens is the most that a rewritten question may have.
 const maxRewriteTokens = 256
 
-// Question is what an answer is asked for.
+// Question is a question to answer.
 type Question struct {
 	Query    Query     // its Text is the question
 	Messages []Message // the conversation before the question, oldest first
-	// Strict makes an error of a generation that failed; otherwise the passages
-	// come without an answer, and say why.
+	// Strict makes Answer return an error where it could return a degraded answer.
 	Strict bool
 }
 
 // AnswerOptions are the deployer's choices. The zero value is useful.
 type AnswerOptions struct {
 	System        string  // "" is DefaultSystem
-	PassageTokens int     // of the passages that the model reads, at the most; 0 is 6,000
-	MaxTokens     int     // of the answer, at the most; 0 is 1,024
-	LeastScore    float64 // a passage less similar than that is not relevant: the model does not see it
+	PassageTokens int     // how many the passages for the model may have; 0 is 6,000
+	MaxTokens     int     // how many the answer may have; 0 is 1,024
+	LeastScore    float64 // less similar passages are not relevant, and the model does not get them
 }
 
 func (o AnswerOptions) withDefaults() AnswerOptions {
@@ -64,20 +63,20 @@ func (o AnswerOptions) withDefaults() AnswerOptions {
 	return o
 }
 
-// AnswerResult is an answer, or as much of one as could be had.
+// AnswerResult is an answer, or the part of one that could be made.
 type AnswerResult struct {
-	Text      string // with markers that each refer to a passage
+	Text      string // with markers such as [2], which is Passages[1]
 	Finish    Finish // "" where Degraded
 	Model     string
 	Citations []Citation // in the order of their first mention
-	Dropped   int        // markers that referred to nothing
-	Passages  []Passage  // best first; marker n refers to the n-th
+	Dropped   int        // how many markers were removed, since they referred to no passage
+	Passages  []Passage  // best first
 
 	// Degraded is why there is no whole answer; nil where there is one.
 	Degraded *fault.Error
 
-	// Rewritten is the question as it was searched for, where a conversation made
-	// another one of it. RewriteSkipped tells why it was not, though there was one.
+	// Rewritten is the question that was searched for, if it was rewritten because of the
+	// conversation. RewriteSkipped says why a question was not rewritten despite one.
 	Rewritten      string
 	RewriteSkipped string
 
@@ -87,22 +86,30 @@ type AnswerResult struct {
 	Incomplete      bool // see Found
 }
 
-// Progress is told of an answer while it grows. An error of its functions ends
-// the answer. Both must be set.
+// Progress has functions, both required, that are called while an answer is made. If one
+// returns an error, Answer ends with it.
 type Progress struct {
 	Passages func([]Passage) error
 	Text     func(piece string) error
 }
 
-// unknownAnswer is the answer where nothing relevant was found.
+// unknownAnswer is the answer if no relevant passage was found.
 const unknownAnswer = "I do not know: no document that you can read says anything about this."
 
-// Answer finds the passages that answer the question, and has the model write
-// the answer from them. The whole of it is one budget: what finds leaves what
-// writes its least time. If the passages were found but their documents could not
-// be read, or the answer could not be written, they are returned, with Degraded
-// set. With an error it tells what was paid for.
-func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e Embedder, s Searcher, g Generator, p Progress) (AnswerResult, error) {
+// Answer finds the passages that answer the question, and has the model write the answer
+// from them. If the passages were found, but their documents could not be read or the
+// model did not write the answer, Answer returns the passages and sets Degraded. With an
+// error it returns the tokens that were paid for.
+func Answer(
+	ctx context.Context,
+	tenant string,
+	q Question,
+	o AnswerOptions,
+	e Embedder,
+	s Searcher,
+	g Generator,
+	p Progress,
+) (AnswerResult, error) {
 	o = o.withDefaults()
 	if err := q.validate(g.Window() - o.MaxTokens); err != nil {
 		return AnswerResult{}, err
@@ -128,12 +135,13 @@ func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e E
 	if err := p.Passages(out.Passages); err != nil {
 		return out, err
 	}
-	if err != nil { // The model must not quote what may have been deleted.
+	if err != nil { // the model must not quote text that may have been deleted
 		out.Degraded = fault.From(err)
 		return out, nil
 	}
 	if len(out.Passages) == 0 {
-		out.Text, out.Finish = unknownAnswer, FinishNoPassages
+		out.Text = unknownAnswer
+		out.Finish = FinishNoPassages
 		return out, p.Text(unknownAnswer)
 	}
 	if err := out.generate(ctx, q, o, g, p); err != nil {
@@ -146,8 +154,8 @@ func Answer(ctx context.Context, tenant string, q Question, o AnswerOptions, e E
 	return out, nil
 }
 
-// degrades tells whether a failure of that kind leaves an answer without text,
-// rather than none: a remote service is at fault, not the question.
+// degrades tells whether a failure of that kind only degrades the answer, since a remote
+// service is to blame and not the question.
 func degrades(k fault.Kind) bool {
 	switch k {
 	case fault.Timeout, fault.Unavailable, fault.RateLimited, fault.QuotaExhausted, fault.Upstream:
@@ -169,8 +177,12 @@ func relevant(passages []Passage, least float64) []Passage {
 // generate has the model write the answer.
 func (out *AnswerResult) generate(ctx context.Context, q Question, o AnswerOptions, g Generator, progress Progress) error {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < leastForGenerate {
-		return &fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate,
-			Detail: fmt.Sprintf("step generate was not begun: %.1f s were left, and it needs %.1f s", time.Until(end).Seconds(), leastForGenerate.Seconds())}
+		return &fault.Error{
+			Kind: fault.Timeout,
+			Step: fault.StepGenerate,
+			Detail: fmt.Sprintf("step generate was not begun: %.1f s were left, and it needs %.1f s",
+				time.Until(end).Seconds(), leastForGenerate.Seconds()),
+		}
 	}
 	empty, _ := prompt(q, nil, o.System, 0)
 	room := min(o.PassageTokens, g.Window()-o.MaxTokens-empty.size())
@@ -193,17 +205,29 @@ func (out *AnswerResult) generate(ctx context.Context, q Question, o AnswerOptio
 	out.Dropped = c.dropped
 	for _, n := range c.cited {
 		p := out.Passages[n-1]
-		out.Citations = append(out.Citations, Citation{Marker: n, DocumentID: p.DocumentID, Chunk: p.Chunk, Text: p.Text})
+		out.Citations = append(out.Citations, Citation{
+			Marker:     n,
+			DocumentID: p.DocumentID,
+			Chunk:      p.Chunk,
+			Text:       p.Text,
+		})
 	}
 	if err != nil {
 		return err
 	}
-	out.Finish, out.Model = generated.Finish, generated.Model
+	out.Finish = generated.Finish
+	out.Model = generated.Model
 	return nil
 }
 
-// ask asks the model, as a step. What was paid counts, however the step ends.
-func (out *AnswerResult) ask(ctx context.Context, g Generator, p Prompt, keep time.Duration, emit func(string) error) (Generated, error) {
+// ask asks the model, as a step. It adds what was paid, also where the step fails.
+func (out *AnswerResult) ask(
+	ctx context.Context,
+	g Generator,
+	p Prompt,
+	keep time.Duration,
+	emit func(string) error,
+) (Generated, error) {
 	return step.Run(ctx, fault.StepGenerate, keep, func(ctx context.Context) (Generated, error) {
 		generated, err := g.Generate(ctx, p, emit)
 		out.Paid = append(out.Paid, generated.Paid...)
@@ -211,8 +235,8 @@ func (out *AnswerResult) ask(ctx context.Context, g Generator, p Prompt, keep ti
 	})
 }
 
-// rewrite makes a question that stands alone of a conversation's last one. It is
-// worth a little time and no failure: without it the question is searched as it is.
+// rewrite has the model rewrite the question so that it can be understood without the
+// conversation. Where that fails or takes too long, the question is searched for as it is.
 func (out *AnswerResult) rewrite(ctx context.Context, q Question, g Generator) {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < leastForRewrite {
 		out.RewriteSkipped = "too little time was left"
@@ -236,8 +260,8 @@ func (out *AnswerResult) rewrite(ctx context.Context, q Question, g Generator) {
 	}
 }
 
-// validate checks the question and its conversation, which must fit into the
-// given number of tokens.
+// validate checks the question and its conversation. room is how many tokens the model
+// takes; they may have half of it.
 func (q Question) validate(room int) error {
 	if err := q.Query.validate(); err != nil {
 		return renameQueryField(err)
@@ -271,8 +295,8 @@ func (q Question) validate(room int) error {
 	return nil
 }
 
-// renameQueryField names the field as the caller of Answer does: what is a query to a
-// retrieval is its question.
+// renameQueryField turns a fault of Retrieve about the field "query" into one about
+// "question", as the field is called in a request for an answer.
 func renameQueryField(err error) error {
 	f := fault.From(err)
 	if f == nil || f.Field != "query" {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Citation is a marker in an answer, such as [2], and the passage that it refers to.
+// Citation is a marker in an answer, such as [2], with the passage that it refers to.
 type Citation struct {
 	Marker     int // the passage's number, from 1
 	DocumentID string
@@ -14,25 +14,24 @@ type Citation struct {
 	Text       string // the passage's
 }
 
-// longestMarker bounds what is held back as a possible marker, in bytes: enough
-// for [1, 2, 3, 4, 5, 6, 7].
+// longestMarker is the most text that is held back because it may be a marker, in bytes:
+// enough for [1, 2, 3, 4, 5, 6, 7].
 const longestMarker = 24
 
-// citer reads an answer as it comes, piece by piece, and lets through what
-// a reader should see: markers that refer to a passage stay, others are taken
-// out with the space before them. Text between backticks is code, whose brackets
-// are not markers. The zero value knows no passage.
+// citer reads an answer piece by piece, and removes markers that refer to no passage,
+// together with the space before them. Text between backticks is code, whose brackets are
+// not markers.
 type citer struct {
-	passages int   // markers refer to 1 to passages
-	cited    []int // in the order of their first mention
-	dropped  int   // numbers that referred to nothing
+	passages int   // markers may be from 1 to passages
+	cited    []int // passages' numbers, in the order of their first mention
+	dropped  int   // numbers that refer to no passage
 
-	held string // not yet let through: perhaps the begin of a marker
-	code bool   // within backticks
-	gap  bool   // a marker was taken out here, with the space before it
+	held string // text held back, since it may be the begin of a marker
+	code bool   // inside of backticks
+	gap  bool   // a marker was removed right here, with the space before it
 }
 
-// write takes a piece and returns what of the answer can be shown now.
+// write takes the next piece, and returns the text that can be shown now.
 func (c *citer) write(piece string) string {
 	c.held += piece
 	var out strings.Builder
@@ -47,8 +46,8 @@ func (c *citer) write(piece string) string {
 	return out.String()
 }
 
-// restoreSpace is text as it is shown after a gap: words on both sides stay apart, and
-// what is left of two brackets makes no marker.
+// restoreSpace puts a space before text that follows a gap, unless it begins with white
+// space or punctuation. So words stay apart, and two brackets do not become a marker.
 func (c *citer) restoreSpace(shown string) string {
 	if !c.gap || shown == "" {
 		return shown
@@ -60,15 +59,15 @@ func (c *citer) restoreSpace(shown string) string {
 	return " " + shown
 }
 
-// flush returns what was held back: nothing more comes that could make a marker of it.
+// flush returns the text held back, at the end of the answer.
 func (c *citer) flush() string {
 	rest := c.held
 	c.held = ""
 	return c.restoreSpace(rest)
 }
 
-// next splits what can be shown off the text's begin; more says that it depends
-// on what comes next.
+// next splits text into the part that can be shown and the rest. more tells that the rest
+// has to wait for the next piece.
 func (c *citer) next(text string) (shown, rest string, more bool) {
 	plain := strings.IndexAny(text, "[` \t\n")
 	if plain < 0 {
@@ -112,7 +111,8 @@ func (c *citer) next(text string) (shown, rest string, more bool) {
 	return space + marker, after[end+1:], false
 }
 
-// rewriteMarker notes what a marker refers to, and writes it anew without what refers to nothing.
+// rewriteMarker records the passages that a marker's numbers refer to, and returns the
+// marker without the others; "" where none is left.
 func (c *citer) rewriteMarker(numbers []int) string {
 	var out strings.Builder
 	for _, n := range numbers {
@@ -128,13 +128,13 @@ func (c *citer) rewriteMarker(numbers []int) string {
 	return out.String()
 }
 
-// markerBegins tells whether a bracket's content, as far as it came, can be a marker's.
+// markerBegins tells whether the begin of a bracket's content may be that of a marker.
 func markerBegins(s string) bool {
 	return strings.TrimLeft(s, "0123456789, ") == "" && !strings.HasPrefix(s, ",")
 }
 
-// markerNumbers reads a bracket's content: "2" or "1, 3". A Markdown link's text
-// or an index that is no number is no marker.
+// markerNumbers reads the content of a bracket, such as "2" or "1, 3". It returns false where
+// that is none of a marker, such as a Markdown link's text.
 func markerNumbers(s string) ([]int, bool) {
 	if !markerBegins(s) {
 		return nil, false

@@ -17,7 +17,7 @@ import (
 	"ragtime/shared/step"
 )
 
-// What later steps of a put need at the least.
+// The least that later steps of a put need.
 const (
 	keepForStore = 6 * time.Second
 	keepForEmbed = 16 * time.Second
@@ -32,56 +32,60 @@ type Input struct {
 	Metadata   metadata.Map
 }
 
-// PutResult tells what a put did.
+// PutResult is what a put did.
 type PutResult struct {
 	Version  string
 	Chunks   int
-	Embedded int // chunks sent to the embedder
-	Reused   int // chunks whose embedding was there already
+	Embedded int // texts sent to the embedder
+	Reused   int // chunks whose embedding was known
 	Tokens   int // embedding tokens paid for
-	// Unchanged says that the document was there already, as it is: nothing was
-	// written, and Version is that of then.
+	// Unchanged says that the same document was there already: nothing was written, and
+	// Version is the one that was there.
 	Unchanged bool
 }
 
-// Embed puts a document: it replaces the one of the same ID, whole or not at
-// all. A chunk whose text did not change keeps its embedding.
+// Embed puts a document, in place of the one with the same ID, if there is one. It puts the
+// whole document or nothing. A chunk whose text did not change keeps its embedding.
 func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (PutResult, error) {
 	in.Text = normalizeText(in.Text)
 	if err := in.validate(); err != nil {
 		return PutResult{}, err
 	}
 	hash := contentHash(e.Model(), in.Text)
-	type known struct {
-		document Document
-		after    string
-	}
-	before, err := step.Run(ctx, fault.StepRead, keepForEmbed, func(ctx context.Context) (known, error) {
-		d, after, err := w.Latest(ctx, tenant, in.ID)
-		return known{d, after}, err
+	var before Document
+	var after string // the version that the next one must sort after
+	err := step.Do(ctx, fault.StepRead, keepForEmbed, func(ctx context.Context) (err error) {
+		before, after, err = w.Latest(ctx, tenant, in.ID)
+		return err
 	})
 	if err != nil {
 		return PutResult{}, err
 	}
-	// A put that failed may still be made, later than the document that is there:
-	// only a new version keeps it from that.
-	if in.unchanged(before.document, hash) && before.after == before.document.Version {
-		return PutResult{Version: before.document.Version, Chunks: before.document.Chunks, Reused: before.document.Chunks, Unchanged: true}, nil
+	// Where after is not before's version, another put may still become current: only a
+	// new version prevents that.
+	if in.unchanged(before, hash) && after == before.Version {
+		return PutResult{
+			Version:   before.Version,
+			Chunks:    before.Chunks,
+			Reused:    before.Chunks,
+			Unchanged: true,
+		}, nil
 	}
 	pieces, err := splitText(ctx, in.Text)
 	if err != nil {
 		return PutResult{}, err
 	}
 	var byHash map[string][]float32
-	if v := before.document.Version; v != "" {
-		byHash, err = step.Run(ctx, fault.StepRead, keepForEmbed, func(ctx context.Context) (map[string][]float32, error) {
-			return w.Embeddings(ctx, tenant, in.ID, v)
+	if before.Version != "" {
+		err = step.Do(ctx, fault.StepRead, keepForEmbed, func(ctx context.Context) (err error) {
+			byHash, err = w.Embeddings(ctx, tenant, in.ID, before.Version)
+			return err
 		})
 		if err != nil {
 			return PutResult{}, err
 		}
 	}
-	out := PutResult{Version: NewVersion(before.after), Chunks: len(pieces)}
+	out := PutResult{Version: NewVersion(after), Chunks: len(pieces)}
 	chunks, err := out.embedChunks(ctx, pieces, byHash, e)
 	if err != nil {
 		return PutResult{}, err
@@ -105,21 +109,25 @@ func Embed(ctx context.Context, tenant string, in Input, e Embedder, w Writer) (
 	return out, nil
 }
 
-// normalizeText takes a byte order mark off a text and makes every line end a line feed,
-// so that one document saved by two editors is one text. Nothing else is changed.
+// normalizeText removes a byte order mark and makes every line end a line feed, so that a
+// document saved by two editors is the same text.
 func normalizeText(text string) string {
 	return lineEnds.Replace(strings.TrimPrefix(text, "\ufeff"))
 }
 
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// unchanged tells whether a put of the input would change nothing of the document.
+// unchanged tells whether a put of the input would change nothing about the document.
 func (in Input) unchanged(d Document, hash string) bool {
-	return d.Version != "" && d.Hash == hash && d.Title == in.Title && d.Collection == in.Collection && maps.Equal(d.Metadata, in.Metadata)
+	return d.Version != "" &&
+		d.Hash == hash &&
+		d.Title == in.Title &&
+		d.Collection == in.Collection &&
+		maps.Equal(d.Metadata, in.Metadata)
 }
 
-// splitText cuts the text into chunks. It is the one part of an operation that takes
-// long without waiting, so it minds the deadline itself.
+// splitText cuts the text into chunks. That may take long without any wait, so it stops
+// when ctx is done.
 func splitText(ctx context.Context, text string) ([]chunk.Chunk, error) {
 	var pieces []chunk.Chunk
 	for c := range chunk.All(text, chunk.Options{}) {
@@ -131,9 +139,14 @@ func splitText(ctx context.Context, text string) ([]chunk.Chunk, error) {
 	return pieces, nil
 }
 
-// embedChunks gives every piece its embedding: a known one, or a new one. A text that
-// occurs twice is sent once.
-func (out *PutResult) embedChunks(ctx context.Context, pieces []chunk.Chunk, known map[string][]float32, e Embedder) ([]Chunk, error) {
+// embedChunks returns the pieces with their embeddings. known has embeddings by chunk hash;
+// the other texts go to the embedder, each only once.
+func (out *PutResult) embedChunks(
+	ctx context.Context,
+	pieces []chunk.Chunk,
+	known map[string][]float32,
+	e Embedder,
+) ([]Chunk, error) {
 	chunks := make([]Chunk, len(pieces))
 	vectors := make(map[string][]float32, len(pieces))
 	var texts, hashes []string
@@ -178,7 +191,7 @@ func (out *PutResult) embedChunks(ctx context.Context, pieces []chunk.Chunk, kno
 	return chunks, nil
 }
 
-// Delete takes a document away; that there was none is no error.
+// Delete deletes a document. It is no error if there is none.
 func Delete(ctx context.Context, tenant, id string, w Writer) error {
 	if err := ValidID("document_id", id); err != nil {
 		return err
@@ -188,27 +201,27 @@ func Delete(ctx context.Context, tenant, id string, w Writer) error {
 	})
 }
 
-// cuttingVersion names the way in which texts are cut: a document that was cut in
-// another way is cut again by its next put, changed or not.
+// cuttingVersion changes whenever texts are cut in another way. A document that was cut in
+// the old way is then cut again by its next put, even if it did not change.
 const cuttingVersion = "3"
 
-// contentHash is equal for what makes equal chunks with equal embeddings.
+// contentHash is equal for texts that give equal chunks with equal embeddings.
 func contentHash(model, text string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00%s\x00%s", cuttingVersion, model, text)
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// chunkHash is of a text with its context.
+// chunkHash is the hash of a chunk's text with its context.
 func chunkHash(model, text string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\x00%s", model, text)
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// NewVersion makes a version that no one else makes and that sorts after every
-// earlier one: the time in milliseconds and 40 random bits. Clocks of function
-// environments differ a little, so it also sorts after the version it replaces.
+// NewVersion makes a unique version that sorts after earlier ones: the time in milliseconds
+// and 40 random bits. Since clocks differ a little, it takes a later time where it would
+// not sort after the given version.
 func NewVersion(after string) string {
 	ms := time.Now().UnixMilli()
 	if stamp, _, ok := strings.Cut(after, "-"); ok {

@@ -2,7 +2,7 @@ package rag
 
 import "context"
 
-// Role is who speaks in a conversation.
+// Role is the author of a message.
 type Role string
 
 // The roles that a client may use.
@@ -17,17 +17,17 @@ type Message struct {
 	Content string
 }
 
-// Prompt is what a chat model is asked.
+// Prompt is a request to a chat model.
 type Prompt struct {
 	System    string
 	Messages  []Message // oldest first; the last one is the user's
-	MaxTokens int       // the most tokens of the text that comes back
+	MaxTokens int       // how many the model may write
 }
 
-// Finish tells why a model stopped.
+// Finish is the reason why a model stopped.
 type Finish string
 
-// The ways in which a text ends that is no fault. A text that broke off is an error.
+// The reasons. A text that breaks off is an error instead.
 const (
 	FinishStop       Finish = "stop"           // the model was done
 	FinishLength     Finish = "length"         // MaxTokens or the model's context was reached
@@ -36,26 +36,26 @@ const (
 	FinishNoPassages Finish = "no_passages"    // nothing relevant was found, no model was asked
 )
 
-// Generated is what a model made.
+// Generated is the text that a model made.
 type Generated struct {
 	Text   string // all that was emitted
 	Finish Finish
-	Model  string // that made it, as it names itself
-	Paid   []Paid // by all attempts, as far as the providers say; also with an error
+	Model  string // the model's own name, such as gpt-4.1-mini-2025-04-14
+	Paid   []Paid // for all attempts, as far as the providers say; also with an error
 }
 
-// Paid is the tokens that were paid for at one model.
+// Paid is how many tokens were paid for at one model.
 type Paid struct {
-	Model              string // as it is configured
+	Model              string // the configured name, such as gpt-4.1-mini
 	Prompt, Completion int
 }
 
 // Generator makes text with a chat model.
 type Generator interface {
-	// Generate passes the text to emit piece by piece, in order, never two at once.
-	// An error of emit ends the call, and is what Generate returns. What was emitted
-	// before an error stays emitted: after the first piece there is no second try.
+	// Generate passes the text to emit piece by piece, in order, and waits for each call to
+	// return. If emit returns an error, Generate ends with it. Generate makes no other
+	// attempt after the first piece, since what was emitted cannot be taken back.
 	Generate(ctx context.Context, p Prompt, emit func(piece string) error) (Generated, error)
-	// Window is how many tokens the model takes, those that it makes included.
+	// Window is how many tokens the model takes, including those that it writes.
 	Window() int
 }

@@ -2,10 +2,9 @@ package rag
 
 import "strings"
 
-// merge joins passages that are adjacent chunks of one document into one, at the
-// place, with the score and the ranks of the best of them. What a chunk repeats
-// of the one before is given once; where it repeats nothing, a blank line stands
-// for the white space that was between them.
+// merge joins passages that are adjacent chunks of one document. A joined passage has the
+// place, the score and the ranks of the best of its passages. Text that two chunks share
+// is in it once; where they share none, a blank line is between them.
 func merge(passages []Passage) []Passage {
 	type place struct {
 		document string
@@ -63,7 +62,7 @@ func union(a, b []string) []string {
 	return out
 }
 
-// joinOverlap puts a chunk's text after its predecessor's, without what it repeats.
+// joinOverlap appends a chunk's text to its predecessor's, without what it repeats.
 func joinOverlap(before, text string) string {
 	for n := min(len(before), len(text)); n >= shortestRepeat; n-- {
 		if strings.HasSuffix(before, text[:n]) {
@@ -73,6 +72,6 @@ func joinOverlap(before, text string) string {
 	return before + "\n\n" + text
 }
 
-// shortestRepeat is below any overlap that chunks have, and above what two texts
-// share by chance.
+// shortestRepeat is shorter than any overlap of chunks, and longer than what two texts share
+// by chance, in bytes.
 const shortestRepeat = 8

@@ -10,27 +10,27 @@ import (
 	"ragtime/shared/step"
 )
 
-// keepForSearch is what a search needs at the least.
+// keepForSearch is the least that a search needs.
 const keepForSearch = 6 * time.Second
 
-// Filter narrows a search; the zero value does not.
+// Filter restricts a search. The zero value matches all documents.
 type Filter = filter.Filter
 
-// Query is a search in words.
+// Query is a search for a text.
 type Query struct {
 	Text     string
 	TopK     int // 1 to 100
 	Filter   Filter
 	MinScore *float64 // the least similarity of a passage; nil for any
 	Rank     Ranking  // "" is Fused
-	Merge    bool     // adjacent chunks of one document become one passage, which may leave fewer than TopK
+	Merge    bool     // join adjacent chunks of a document, which may leave fewer than TopK passages
 }
 
-// searchSize is how many chunks are ranked to give TopK of them: the most that one
-// search gives.
+// searchSize is how many chunks are ranked to choose TopK of them: the most that one search
+// returns.
 const searchSize = 100
 
-// RetrieveResult is what a query found.
+// RetrieveResult is the result of Retrieve.
 type RetrieveResult struct {
 	Passages   []Passage // best first
 	Incomplete bool      // there may be more: see Found
@@ -38,9 +38,9 @@ type RetrieveResult struct {
 	Tokens     int       // embedding tokens paid for
 }
 
-// Retrieve finds the passages of the tenant's current documents that fit the
-// query best, best first: see Rank. With an error it may give what a Searcher gives with
-// one, and the tokens that were paid for.
+// Retrieve finds the passages of the tenant's current documents that fit the query best, the
+// best first: see Rank. With an error it returns the tokens that were paid for, and what
+// Searcher.Search returns with an error.
 func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searcher) (RetrieveResult, error) {
 	if err := q.validate(); err != nil {
 		return RetrieveResult{}, err
@@ -55,10 +55,9 @@ func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searche
 		return out, err
 	}
 	var found Found
-	_, err = step.Run(ctx, fault.StepSearch, 0, func(ctx context.Context) (struct{}, error) {
-		var err error
+	err = step.Do(ctx, fault.StepSearch, 0, func(ctx context.Context) (err error) {
 		found, err = s.Search(ctx, tenant, vectors[0], searchSize, q.TopK, q.Filter)
-		return struct{}{}, err
+		return err
 	})
 	out.Passages = q.choose(found.Passages)
 	out.Incomplete = found.Incomplete
@@ -66,10 +65,10 @@ func Retrieve(ctx context.Context, tenant string, q Query, e Embedder, s Searche
 	return out, err
 }
 
-// choose makes the answer of what was found.
+// choose ranks what was found, and picks the passages for the answer.
 func (q Query) choose(found []Passage) []Passage {
 	for i := range found {
-		// Rounding may take a cosine over its bounds.
+		// Rounding may make a cosine a little more than 1, or less than -1.
 		found[i].Score = max(-1, min(1, found[i].Score))
 	}
 	ranked := Rank(q.Text, found, q.Rank)
@@ -83,7 +82,7 @@ func (q Query) choose(found []Passage) []Passage {
 	return ranked
 }
 
-// Get shows a document.
+// Get returns a document.
 func Get(ctx context.Context, tenant, id string, c Catalog) (Document, error) {
 	if err := ValidID("document_id", id); err != nil {
 		return Document{}, err
@@ -99,7 +98,7 @@ type Page struct {
 	Cursor    string // of the next page; empty on the last
 }
 
-// List shows a tenant's documents by ID; limit is 1 to 100.
+// List returns a tenant's documents by ID. limit must be 1 to 100.
 func List(ctx context.Context, tenant string, limit int, cursor string, c Catalog) (Page, error) {
 	if limit < 1 || limit > 100 {
 		return Page{}, fault.InvalidField("limit", "must be from 1 to 100, not %d", limit)
@@ -116,8 +115,8 @@ type ChunkPage struct {
 	Cursor string  // of the next page; empty on the last
 }
 
-// Chunks shows the chunks of a document's current version in their order; limit
-// is 1 to 100.
+// Chunks returns the chunks of a document's current version in their order. limit must be 1
+// to 100.
 func Chunks(ctx context.Context, tenant, id string, limit int, cursor string, c Catalog) (ChunkPage, error) {
 	if err := ValidID("document_id", id); err != nil {
 		return ChunkPage{}, err

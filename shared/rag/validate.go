@@ -10,16 +10,16 @@ import (
 
 // The limits of a request's fields.
 const (
-	MaxText  = 1 << 20 // bytes of a document: what a function puts within its budget
+	MaxText  = 1 << 20 // bytes of a document, which a function can put within its budget
 	MaxTitle = 500     // characters
-	MaxQuery = 8192    // tokens: OpenAI's limit of an embedding input
-	// A token has at least one byte, and few have more than 16: what is longer
-	// than this is over MaxQuery, whatever it says.
+	MaxQuery = 8192    // tokens, OpenAI's limit of an input
+	// maxQueryBytes is the most that a query is counted for. Few tokens have more than 16
+	// bytes, so a longer query has more than MaxQuery tokens.
 	maxQueryBytes = MaxQuery * 16
 )
 
-// ValidID checks a document id or a collection's name: 1 to 128 of A-Za-z0-9._~-
-// and not "." or "..", which HTTP clients take out of paths.
+// ValidID checks a document's id or a collection's name: 1 to 128 of A-Za-z0-9._~- and not
+// "." or "..", which HTTP clients remove from paths.
 func ValidID(field, id string) error {
 	if len(id) < 1 || len(id) > 128 {
 		return fault.InvalidField(field, "must have 1 to 128 characters, not %d", len(id))
@@ -73,7 +73,7 @@ func (q Query) validate() error {
 	if q.TopK < 1 || q.TopK > 100 {
 		return fault.InvalidField("top_k", "must be from 1 to 100, not %d", q.TopK)
 	}
-	if q.MinScore != nil && !(*q.MinScore >= -1 && *q.MinScore <= 1) { // so that NaN is refused too
+	if q.MinScore != nil && !(*q.MinScore >= -1 && *q.MinScore <= 1) { // refuses NaN too
 		return fault.InvalidField("min_score", "must be from -1 to 1, not %g", *q.MinScore)
 	}
 	if q.Rank != "" && q.Rank != Fused && q.Rank != Similarity {
@@ -97,9 +97,8 @@ func checkLength(field, s string, most int) error {
 	return checkText(field, s)
 }
 
-// checkText refuses text that was damaged before it came here. API Gateway and
-// JSON decoders put U+FFFD where bytes were no UTF-8, so that is what damage
-// looks like by now; storing it would lose text without a word.
+// checkText refuses text that is not UTF-8, or was not before it came here: API Gateway and
+// JSON decoders replace invalid bytes by U+FFFD. Storing that would lose text silently.
 func checkText(field, s string) error {
 	if !utf8.ValidString(s) {
 		return fault.InvalidField(field, "must be valid UTF-8")

@@ -16,8 +16,8 @@ import (
 	"ragtime/shared/rag"
 )
 
-// diffDocument compares documents; no metadata is the same as empty metadata,
-// and an equal instant the same time.
+// diffDocument compares documents. No metadata equals empty metadata, and times are equal if
+// they are the same instant.
 func diffDocument(want, got rag.Document) string {
 	return cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(time.Time.Equal))
 }
@@ -47,7 +47,7 @@ func oddMetadata(t *testing.T, f fixture) {
 	f.wantWhole(want, chunks)
 }
 
-// typedMetadata: what is no string comes back as it was, to the last digit.
+// typedMetadata checks that numbers come back exactly, and booleans as booleans.
 func typedMetadata(t *testing.T, f fixture) {
 	m := metadata.Map{"true": metadata.Bool(true), "false": metadata.Bool(false), "text": metadata.String("1"), "name": metadata.String("true")}
 	for _, n := range []string{"0", "1", "-1", "0.1", "9007199254740993", "12345678901234567890123456789012345678", "-0.00000000000000000000000000000000000001",
@@ -91,7 +91,7 @@ func list(t *testing.T, f fixture) {
 		f.put(rag.Document{ID: id, Title: "title of " + id}, "text", 1)
 		want = append(want, id)
 	}
-	// Graves at the front, in a row longer than a page, and at the end.
+	// Delete at the front, more in a row than a page has, and at the end.
 	for _, gone := range []string{"doc-00", "doc-04", "doc-05", "doc-06", "doc-10"} {
 		f.delete(gone)
 		want = slices.DeleteFunc(want, func(id string) bool { return id == gone })
@@ -189,7 +189,7 @@ func overtaken(t *testing.T, f fixture) {
 	f.wantNone("a")
 }
 
-// versionAgo is a version as a put that began some time ago made it.
+// versionAgo is a version of a put that began some time ago.
 func versionAgo(d time.Duration) string {
 	return fmt.Sprintf("%012x-%010x", time.Now().Add(-d).UnixMilli(), 1)
 }
@@ -207,7 +207,7 @@ func deletedMeanwhile(t *testing.T, f fixture) {
 	f.wantWhole(again, chunks)
 }
 
-// A Replace that was made twice, because its answer was lost, succeeds twice.
+// A Replace may be sent twice, because its answer was lost. Both succeed.
 func sameVersionTwice(_ *testing.T, f fixture) {
 	d, chunks := fill(rag.Document{ID: "a", Version: rag.NewVersion("")}, "text", 30)
 	f.replace(d, chunks)

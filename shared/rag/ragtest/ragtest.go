@@ -16,18 +16,18 @@ import (
 	"ragtime/shared/rag"
 )
 
-// Dimensions is the length of the embeddings that the suite stores: the one a
-// store under test must be made for.
+// Dimensions is how many dimensions the suite's embeddings have. A store under test must be
+// made for them.
 const Dimensions = 8
 
-// Options say what a store under test cannot do; the zero value is a whole one.
+// Options say what a store under test cannot do. The zero value is a store that can do all.
 type Options struct {
 	SkipSearch          bool // there is no vector index: rag.Searcher is not tested
 	SkipRepeatedReplace bool // a failed condition does not say what it met: a Replace that is made twice is not tested
 }
 
-// Store runs the suite. It calls open once a subtest; the stores may share
-// their data, since each subtest writes as a tenant of its own.
+// Store runs the suite. It calls open for each subtest. The stores may share their data,
+// since each subtest has a tenant of its own.
 func Store(t *testing.T, open func(t *testing.T) rag.Store, o Options) {
 	type test struct {
 		name string
@@ -70,14 +70,14 @@ func Store(t *testing.T, open func(t *testing.T) rag.Store, o Options) {
 	}
 }
 
-// fixture is a store and a tenant of it, whose helpers end the test on errors.
+// fixture is a store and a tenant of it, with helpers that fail the test on errors.
 type fixture struct {
 	rag.Store
 	t      *testing.T
 	tenant string
 }
 
-// other is the same store for another tenant.
+// other returns the same store with another tenant.
 func (f fixture) other() fixture {
 	f.tenant = "tenant-" + rand.Text()
 	return f
@@ -138,7 +138,7 @@ func (f fixture) wantWhole(d rag.Document, chunks []rag.Chunk) {
 	}
 }
 
-// wantNone checks that there is no document, and nothing to reuse of it.
+// wantNone checks that there is no such document.
 func (f fixture) wantNone(id string) {
 	f.t.Helper()
 	got, err := f.Get(f.t.Context(), f.tenant, id)
@@ -152,7 +152,7 @@ func (f fixture) wantNone(id string) {
 	}
 }
 
-// nearlyEqual tells whether vectors are the same to four significant digits.
+// nearlyEqual tells whether vectors are equal to four significant digits.
 func nearlyEqual(got, want []float32) bool {
 	return slices.EqualFunc(got, want, func(x, y float32) bool {
 		return math.Abs(float64(x)-float64(y)) <= 0.5001e-3*math.Abs(float64(y))
@@ -166,7 +166,7 @@ func wantKind(t *testing.T, err error, want fault.Kind) {
 	}
 }
 
-// fill completes a document of a version with n chunks of the text.
+// fill completes a document that has a version, and makes n chunks of the text.
 func fill(d rag.Document, text string, n int) (rag.Document, []rag.Chunk) {
 	d.Chunks, d.Hash = n, "hash of "+text
 	d.UpdatedAt = time.Now().UTC()
@@ -187,7 +187,7 @@ func fill(d rag.Document, text string, n int) (rag.Document, []rag.Chunk) {
 	return d, chunks
 }
 
-// randomVector has components of many magnitudes, as float32 has them.
+// randomVector has components of many magnitudes.
 func randomVector() []float32 {
 	v := make([]float32, Dimensions)
 	for i := range v {
@@ -197,14 +197,14 @@ func randomVector() []float32 {
 	return v
 }
 
-// axis is the unit vector of a component.
+// axis is the unit vector along axis i.
 func axis(i int) []float32 {
 	v := make([]float32, Dimensions)
 	v[i] = 1
 	return v
 }
 
-// vectorAtCosine has the cosine c with axis 0.
+// vectorAtCosine is a unit vector whose cosine with axis 0 is c.
 func vectorAtCosine(c float64) []float32 {
 	v := make([]float32, Dimensions)
 	v[0] = float32(c)

@@ -18,8 +18,8 @@ import (
 	"ragtime/shared/rag"
 )
 
-// tolerance is how far a score may be from the cosine: vectors have at least
-// four significant digits, and few components here.
+// tolerance is how far a score may be from the exact cosine: stores keep at least four
+// significant digits of each of the few components.
 const tolerance = 1e-3
 
 func (f fixture) search(v []float32, k int, filter rag.Filter) []rag.Passage {
@@ -31,7 +31,7 @@ func (f fixture) search(v []float32, k int, filter rag.Filter) []rag.Passage {
 	return found.Passages
 }
 
-// wantFound checks which chunks, as "document/n", a search gives.
+// wantFound checks which chunks a search returns, such as "a/0 b/2".
 func (f fixture) wantFound(v []float32, k int, filter rag.Filter, want string) {
 	f.t.Helper()
 	if got := passageNames(f.search(v, k, filter)); got != want {
@@ -39,7 +39,7 @@ func (f fixture) wantFound(v []float32, k int, filter rag.Filter, want string) {
 	}
 }
 
-// putAt replaces a document with one chunk per cosine to axis 0.
+// putAt puts a document with a chunk for each cosine with axis 0.
 func (f fixture) putAt(d rag.Document, cosines ...float64) (rag.Document, []rag.Chunk) {
 	f.t.Helper()
 	d.Version = rag.NewVersion(d.Version)
@@ -60,7 +60,7 @@ func searchScores(t *testing.T, f fixture) {
 	d, chunks := f.put(d, "text", 20)
 	var query []float32
 	near := func(c rag.Chunk) float64 { return cosine(query, c.Embedding) }
-	for apart := false; !apart; { // a store may round two scores that are closer into the other order
+	for apart := false; !apart; { // a store may swap scores that are closer, by rounding
 		query, apart = randomVector(), true
 		slices.SortFunc(chunks, func(x, y rag.Chunk) int { return cmp.Compare(near(y), near(x)) })
 		for i := range chunks[1:] {
@@ -95,7 +95,7 @@ func searchScores(t *testing.T, f fixture) {
 	}
 }
 
-// documentWith is a document with metadata in JSON.
+// documentWith makes a document; labels is its metadata in JSON.
 func (f fixture) documentWith(id, collection, labels string) rag.Document {
 	f.t.Helper()
 	d := rag.Document{ID: id, Collection: collection}
@@ -105,7 +105,6 @@ func (f fixture) documentWith(id, collection, labels string) rag.Document {
 	return d
 }
 
-// filter reads a filter.
 func (f fixture) filter(raw string) (out rag.Filter) {
 	f.t.Helper()
 	if err := out.ReadExact("filter", []byte(raw)); err != nil {
@@ -152,8 +151,8 @@ func searchFilters(_ *testing.T, f fixture) {
 	f.wantFound(axis(0), 10, rag.Filter{DocumentID: "a", Collection: "blue"}, "a/0")
 }
 
-// searchRandomFilters: of fewer documents than one search gives, a search finds
-// those that a plain evaluation of the filter says.
+// searchRandomFilters compares searches over fewer documents than a search returns with
+// filtertest's evaluation of the filter.
 func searchRandomFilters(t *testing.T, f fixture) {
 	r := mathrand.New(mathrand.NewPCG(3, 7))
 	labels := map[string]string{}
@@ -198,8 +197,8 @@ func searchCurrent(_ *testing.T, f fixture) {
 	f.wantFound(axis(0), 10, rag.Filter{}, "")
 }
 
-// searchLeftovers: a refused replacement leaves its chunks, as one that crashed
-// does. They must neither show nor push out what is current.
+// searchLeftovers checks that left-over chunks are not found, and do not displace current
+// ones. A refused replacement leaves its chunks, as one that crashed does.
 func searchLeftovers(t *testing.T, f fixture) {
 	early := rag.NewVersion("")
 	d, _ := f.putAt(rag.Document{ID: "a", Version: early}, 0.2, 0.1)
