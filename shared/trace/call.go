@@ -9,8 +9,8 @@ import (
 	"ragtime/shared/evidence"
 )
 
-// call is what X-Ray shows of an attempt. A call to AWS bears the service's name,
-// any other its host's; so each remote service is a node of X-Ray's map.
+// call is what X-Ray shows of an attempt. A call to AWS is named for the service, any other
+// for its host, so that each remote service is a node on X-Ray's map.
 type call struct {
 	name       string
 	namespace  string // "aws", "remote", or empty while there is no request
@@ -18,18 +18,18 @@ type call struct {
 	url        string
 	status     int // 0 without a response
 	bytes      int
-	operation  string // AWS only, as the three after it
-	region     string
-	table      string
-	requestID  string // the remote service's; X-Ray has a place for AWS's only, others are metadata
+	operation  string // of AWS only
+	region     string // of AWS only
+	table      string // of DynamoDB only
+	requestID  string // the remote service's; metadata, except for AWS's
 	number     int    // of the attempt
 	connection string
 	address    string
 	lost       evidence.Loss
 }
 
-// services are AWS's services by the prefix of X-Amz-Target, named as X-Ray's map
-// shows them.
+// services are the names of AWS's services on X-Ray's map, by the first part of
+// X-Amz-Target.
 var services = map[string]string{
 	"DynamoDB_20120810": "DynamoDB",
 	"secretsmanager":    "SecretsManager",
@@ -107,8 +107,8 @@ func appendCall(b []byte, c *call) []byte {
 	return append(b, `}}`...)
 }
 
-// The most that a document has of what it did not choose itself. X-Ray takes
-// names of 200 and URLs of 250 characters, and annotations of 1,000.
+// The longest strings in a document, in bytes. X-Ray takes names of 200, URLs of 250 and
+// annotations of 1,000 characters.
 const (
 	maxName    = 200
 	maxURL     = 250
@@ -116,7 +116,7 @@ const (
 	maxValue   = 100 // of request ids and the like
 )
 
-// truncate shortens s to n bytes, between characters.
+// truncate cuts s to at most n bytes, between two characters.
 func truncate(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -124,7 +124,8 @@ func truncate(s string, n int) string {
 	return strings.ToValidUTF8(s[:n], "")
 }
 
-// cleanName makes a name that X-Ray takes: letters, numbers, blanks and _.:/%&#=+\-@.
+// cleanName removes what X-Ray does not take in a name: all but letters, numbers, blanks and
+// _.:/%&#=+\-@.
 func cleanName(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsNumber(r) || r == ' ' || strings.ContainsRune(`_.:/%&#=+\-@`, r) {

@@ -7,19 +7,18 @@ import (
 	"ragtime/shared/fault"
 )
 
-// datagramHeader begins each datagram to the daemon.
+// datagramHeader is the begin of each datagram to the daemon.
 const datagramHeader = `{"format": "json", "version": 1}` + "\n"
 
-// maxDatagram is what a datagram may have, in bytes: X-Ray takes documents of 64 kB,
-// UDP datagrams of 65,507. One child more than fits is not in it; the top's own
-// members always are, whose strings are all cut to sizes that fit.
+// maxDatagram is the most that a datagram has, in bytes. X-Ray takes documents of 64 kB, and
+// UDP datagrams of 65,507 bytes. A span without its children is always smaller, since its
+// strings are truncated.
 const maxDatagram = 60 << 10
 
-// datagrams are the span and all below it: in one document if that is not too
-// large, else with those children that did not fit any more in documents of their
-// own, which X-Ray puts in place by parent_id. The span's own document comes
-// first, so that it arrives when a daemon cannot keep up. The same span always
-// makes the same documents.
+// datagrams encodes a span and all below it. Children that do not fit into the span's
+// document have documents of their own, which X-Ray puts in place by parent_id. The span's
+// own comes first, so that it is most likely to arrive if the daemon is overloaded. The
+// same span always makes the same documents.
 func (t *Trace) datagrams(s *span) [][]byte {
 	b := append(make([]byte, 0, 6<<10), datagramHeader...)
 	b = appendString(append(b, `{"type":"subsegment","trace_id":`...), t.root)
@@ -46,7 +45,7 @@ func (t *Trace) datagrams(s *span) [][]byte {
 	return all
 }
 
-// appendSpan encodes a span that is part of its parent's document, with all below it.
+// appendSpan encodes a span within its parent's document, with all below it.
 func appendSpan(b []byte, s *span) []byte {
 	b = appendMembers(append(b, '{'), s)
 	for i, c := range s.children {
@@ -85,10 +84,9 @@ func appendMembers(b []byte, s *span) []byte {
 	return b
 }
 
-// appendFault encodes a fault as X-Ray means its flags: fault is a status of 500 and
-// more, error one of 400 and more, throttle 429. The exception has the span's id:
-// each span has one at the most. Of what went wrong inside, the log tells; anyone
-// may know that it did.
+// appendFault encodes a fault. X-Ray's flag "fault" means a status from 500 on, "error" one
+// from 400 on, "throttle" 429. The exception has the span's id, since a span has at most
+// one. An internal fault has only its title, since details are for the log.
 func appendFault(b []byte, id string, f *fault.Error) []byte {
 	switch status := f.Kind.Status(); {
 	case status >= 500:
@@ -119,7 +117,7 @@ func appendAnnotations(b []byte, n *annotations) []byte {
 	return append(b, '}')
 }
 
-// appendMember encodes a member that is absent where it has no value.
+// appendMember encodes a member, unless its value is empty.
 func appendMember(b []byte, member, value string) []byte {
 	if value == "" {
 		return b
@@ -127,7 +125,7 @@ func appendMember(b []byte, member, value string) []byte {
 	return appendString(append(b, member...), value)
 }
 
-// appendSeconds writes microseconds as seconds.
+// appendSeconds encodes microseconds as seconds.
 func appendSeconds(b []byte, micro int64) []byte {
 	b = append(strconv.AppendInt(b, micro/1e6, 10), '.')
 	for unit := int64(1e5); unit > 0; unit /= 10 {
@@ -136,13 +134,13 @@ func appendSeconds(b []byte, micro int64) []byte {
 	return b
 }
 
-// appendString encodes a string; one without anything to escape, as nearly all are
-// here, without help.
+// appendString encodes a string. Nearly all strings here have nothing to escape, and are
+// copied.
 func appendString(b []byte, s string) []byte {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
 			quoted, err := json.Marshal(s)
-			if err != nil { // cannot be, of a string
+			if err != nil { // never, for a string
 				quoted = []byte(`""`)
 			}
 			return append(b, quoted...)

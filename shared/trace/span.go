@@ -7,7 +7,7 @@ import (
 	"ragtime/shared/fault"
 )
 
-// span is one subsegment, and those below it.
+// span is one subsegment, with those below it.
 type span struct {
 	id, parent  string
 	name        string
@@ -21,12 +21,12 @@ type span struct {
 
 func (s *span) inProgress() bool { return s.end == 0 }
 
-// ending is how the operation ended, if it is over.
+// ending is how the operation ended. The zero value is an operation that has not.
 type ending struct {
 	over       bool
-	after      time.Duration
+	after      time.Duration // since the operation's start
 	fault      *fault.Error
-	degradedBy *fault.Error // why it gave less than it was asked for, if it did not fail
+	degradedBy *fault.Error // see Trace.Degraded
 }
 
 // spanBuilder makes the spans of one snapshot.
@@ -37,7 +37,7 @@ type spanBuilder struct {
 	startMicros int64     // the same, in microseconds since 1970
 }
 
-// spanTree makes the spans of the operation as its record is now.
+// spanTree returns the operation's span, with all below it, as the record is now.
 func (t *Trace) spanTree(e ending) *span {
 	s := t.record.Snapshot()
 	v := spanBuilder{t, e, s.Start, s.Start.UnixMicro()}
@@ -65,14 +65,14 @@ func (t *Trace) spanTree(e ending) *span {
 	return op
 }
 
-// annotations are the annotations of an operation: what people search for.
+// annotations are the annotations of an operation, by which people search for traces.
 type annotations struct {
 	operationID string
-	isFinal     bool // the rest is known
+	isFinal     bool // the operation is over: the other fields are set
 	outcome     fault.Outcome
-	step        fault.Step  // of the fault, or of what the answer lacks
-	phase       fault.Phase // of the fault
-	attempts    int         // of the fault; without any, all that the operation made
+	step        fault.Step  // of the fault, or of what degraded the answer
+	phase       fault.Phase // likewise
+	attempts    int         // of the fault; of the whole operation where that has none
 }
 
 func (n *annotations) set(f, less *fault.Error, attempts int) {
@@ -94,9 +94,14 @@ func (n *annotations) set(f, less *fault.Error, attempts int) {
 }
 
 func (v *spanBuilder) step(op *span, i int, s *evidence.StepView) *span {
-	out := &span{id: v.spanID(i, 0, 0), parent: op.id, name: string(s.Name), children: make([]*span, 0, len(s.Attempts)+len(s.Pauses))}
+	out := &span{
+		id:       v.spanID(i, 0, 0),
+		parent:   op.id,
+		name:     string(s.Name),
+		children: make([]*span, 0, len(s.Attempts)+len(s.Pauses)),
+	}
 	v.setTimes(out, op, s.Start, s.End)
-	var at fault.Phase // where the step is, if it is open
+	var at fault.Phase // that the step is in, if it has not ended
 	for j := range s.Attempts {
 		a := &s.Attempts[j]
 		out.children = append(out.children, v.attempt(out, i, j+1, a))
@@ -117,9 +122,14 @@ func (v *spanBuilder) step(op *span, i int, s *evidence.StepView) *span {
 	return out
 }
 
-// attempt makes the span of an attempt. The phase that it ended in bears its fault.
+// attempt makes the span of an attempt. The phase that it ended in has its fault too.
 func (v *spanBuilder) attempt(step *span, i, j int, a *evidence.AttemptView) *span {
-	out := &span{id: v.spanID(i, j, 0), parent: step.id, call: v.newCall(a), children: make([]*span, len(a.Phases))}
+	out := &span{
+		id:       v.spanID(i, j, 0),
+		parent:   step.id,
+		call:     v.newCall(a),
+		children: make([]*span, len(a.Phases)),
+	}
 	out.name = out.call.name
 	v.setTimes(out, step, a.Start, a.End)
 	var at fault.Phase
@@ -141,8 +151,8 @@ func (v *spanBuilder) attempt(step *span, i, j int, a *evidence.AttemptView) *sp
 	return out
 }
 
-// setTimes says when a span began and ended. A child is within its parent; one that
-// has not ended when the operation has ends with its parent.
+// setTimes sets a span's start and end, which are within its parent's. A span that has not
+// ended, though the operation has, ends with its parent.
 func (v *spanBuilder) setTimes(s, parent *span, start, end time.Time) {
 	s.start = v.micros(start)
 	if !end.IsZero() {
@@ -156,12 +166,12 @@ func (v *spanBuilder) setTimes(s, parent *span, start, end time.Time) {
 	}
 }
 
-// micros is a time in microseconds since 1970. It is counted from the operation's
-// start, so that a clock set meanwhile does not put a child before its parent.
+// micros is a time in microseconds since 1970. It is computed from the operation's start, so
+// that no child is before its parent if the clock was set meanwhile.
 func (v *spanBuilder) micros(t time.Time) int64 { return v.startMicros + t.Sub(v.start).Microseconds() }
 
-// blame is the fault of what ended with err, or had not ended when the operation
-// did and was in the phase at.
+// blame is the fault of what ended with err. What had not ended when the operation did is a
+// fault too: it was in the phase at.
 func (v *spanBuilder) blame(err error, end time.Time, at fault.Phase) *fault.Error {
 	if !end.IsZero() || !v.over {
 		return fault.From(err)
@@ -176,14 +186,14 @@ func (v *spanBuilder) blame(err error, end time.Time, at fault.Phase) *fault.Err
 	return fault.New(kind, "was in phase %s (%s) when the operation ended", at, at.Meaning())
 }
 
-// spanID is the id of the operation (0, 0, 0), its i-th step (i, 0, 0), the step's
-// j-th attempt (i, j, 0), the attempt's k-th phase (i, j, k) or the step's k-th
-// pause (i, 0, k). It is the same whenever it is asked for, and no other's.
+// spanID is the unique id of the operation (0, 0, 0), of its i-th step (i, 0, 0), of the
+// step's j-th attempt (i, j, 0), of the attempt's k-th phase (i, j, k) or of the step's
+// k-th pause (i, 0, k). It is the same in every snapshot of the trace.
 func (t *Trace) spanID(i, j, k int) string {
 	return hex(mix(t.seed ^ (uint64(i)<<48 | uint64(j)<<20 | uint64(k))))
 }
 
-// mix is a bijection that scatters its input (the finalizer of SplitMix64).
+// mix is SplitMix64's finalizer, a bijection that scatters its input.
 func mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
@@ -191,7 +201,7 @@ func mix(x uint64) uint64 {
 	return x ^ x>>31
 }
 
-// hex is x in 16 digits.
+// hex is x in 16 hexadecimal digits.
 func hex(x uint64) string {
 	const digits = "0123456789abcdef"
 	var b [16]byte

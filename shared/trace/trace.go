@@ -1,23 +1,22 @@
-// Package trace shows operations to X-Ray.
+// Package trace sends traces of operations to X-Ray.
 //
-// A trace is a view of an operation's record (package evidence), as the log is:
-// operation > step > attempt > phase, each an X-Ray subsegment below the
-// function's segment, which Lambda makes. Nothing is opened or closed while the
-// operation runs, so nothing can stay open: documents are made from a snapshot,
-// in which whatever has not ended ends with its parent and is blamed for it.
-// That is what the SDK's own instrumentation gets wrong: a call cut by its
-// context sends no document at all (aws-xray-sdk-go#289).
+// A trace is a view of an operation's record (package evidence): operation > step >
+// attempt > phase, each an X-Ray subsegment below the function's segment, which Lambda
+// makes. Documents are made from a snapshot of the record, in which what has not ended
+// ends with its parent and has a fault. So no subsegment can stay open. With the SDK's own
+// instrumentation one can: a call that its context cancels sends no document at all
+// (aws-xray-sdk-go#289).
 //
-// A document holds names, times, sizes, statuses and the details of faults; never
-// a private cause, nor anything of a request's content.
+// Documents have names, times, sizes, statuses and the details of faults. They never have
+// a private cause, or content of a request.
 //
-// It is the only package that imports the X-Ray SDK, and uses of it what reads the
-// trace header. With the SDK's segments and emitter as well, tracing took 9 % of a
-// retrieve's CPU time instead of 5 (BenchmarkTracing of package operation), since
-// every document was encoded by reflection and once more when sent; the binaries
-// were 4 MB larger, by the gRPC and fasthttp that the SDK links; and a daemon's
-// address that it could not parse was a panic before main. So documents are encoded
-// here, and the tests compare them with the SDK's.
+// No other package imports the X-Ray SDK, and this one uses only its parser of the trace
+// header. It encodes documents itself, for three reasons. With the SDK's segments and
+// emitter tracing took 9 % of a retrieve's CPU time instead of 5 % (BenchmarkTracing of
+// package operation), since they encode each document twice, once by reflection. The
+// binaries were 4 MB larger, since the SDK links gRPC and fasthttp. And a daemon's address
+// that the SDK cannot parse is a panic before main. The tests compare the documents with
+// the SDK's.
 package trace
 
 import (
@@ -35,10 +34,10 @@ import (
 	"ragtime/shared/fault"
 )
 
-// AWS is what X-Ray shows of calls to AWS beside what the record knows.
+// AWS is what X-Ray shows of calls to AWS and the record does not have.
 type AWS struct {
 	Region string
-	Table  string // of every call to DynamoDB
+	Table  string // of calls to DynamoDB
 }
 
 // Tracer sends the traces of a process. A nil Tracer sends none. Safe for
@@ -48,16 +47,15 @@ type Tracer struct {
 	aws    AWS
 }
 
-// New makes a Tracer that sends to the X-Ray daemon at the address, over UDP: it
-// does not wait for anyone, nor mind whether there is a daemon. The zero address
-// gives nil.
+// New makes a Tracer that sends to the X-Ray daemon at the address over UDP, whether there is
+// a daemon or not. For the zero address it returns nil.
 func New(daemon netip.AddrPort, aws AWS) *Tracer {
 	if !daemon.IsValid() {
 		return nil
 	}
 	c, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(daemon)) // sends nothing
 	if err == nil {
-		err = c.SetWriteBuffer(256 << 10) // macOS sends no datagram that is larger than this, which is 9 kB if not set
+		err = c.SetWriteBuffer(256 << 10) // the largest datagram on macOS, where the default is 9 kB
 	}
 	if err != nil {
 		slog.Error("no traces are sent", "daemon", daemon.String(), "error", err.Error())
@@ -66,10 +64,10 @@ func New(daemon netip.AddrPort, aws AWS) *Tracer {
 	return &Tracer{c, aws}
 }
 
-// headerKey is the context key under which aws-lambda-go hands on the trace header.
+// headerKey is the context key of the trace header in aws-lambda-go.
 const headerKey = "x-amzn-trace-id"
 
-// ID is the trace that ctx belongs to, such as
+// ID is the id of the trace that ctx belongs to, such as
 // 1-5759e988-bd862e3fe1be46a994272793; empty without one.
 func ID(ctx context.Context) string {
 	h, _ := ctx.Value(headerKey).(string)
@@ -81,25 +79,25 @@ func ID(ctx context.Context) string {
 	return ""
 }
 
-// Trace is the trace of one operation. A nil Trace, of an operation that is not
-// sampled, does nothing. Not safe for concurrent use.
+// Trace is the trace of one operation. It is nil for an operation that is not sampled; the
+// methods then do nothing. Not safe for concurrent use.
 type Trace struct {
 	tracer     *Tracer
 	name, id   string // the operation's
 	root       string // the trace's id
-	parent     string // the id of the segment that the operation is below
-	seed       uint64 // of the ids below
+	parent     string // the id of the function's segment
+	seed       uint64 // of span ids
 	record     *evidence.Record
-	announced  map[string]bool // ids that were sent in progress; true for those that began a document
+	announced  map[string]bool // ids of spans that were sent in progress; true if at the top of a document
 	degradedBy *fault.Error    // see Degraded
 }
 
-// Begin begins the trace of an operation of the given name and id, if the trace
-// header that Lambda put into ctx says that it is sampled. It sends nothing.
+// Begin begins the trace of an operation, if the trace header that Lambda put into ctx says
+// that it is sampled; otherwise it returns nil. It sends nothing.
 func (t *Tracer) Begin(ctx context.Context, name, id string, r *evidence.Record) *Trace {
 	raw, _ := ctx.Value(headerKey).(string)
 	if t == nil || !strings.Contains(raw, string(header.Sampled)) {
-		return nil // before parsing: an unsampled operation pays nothing
+		return nil // before parsing the header, to save time where nothing is sampled
 	}
 	h := header.FromString(raw)
 	if h.SamplingDecision != header.Sampled || h.TraceID == "" || h.ParentID == "" {
@@ -116,8 +114,7 @@ func (t *Tracer) Begin(ctx context.Context, name, id string, r *evidence.Record)
 	}
 }
 
-// Waiting sends what is under way, as in progress. What it has sent before it
-// does not send again.
+// Waiting sends the spans that have not ended, as in progress, each of them only once.
 func (t *Trace) Waiting() {
 	if t == nil {
 		return
@@ -132,8 +129,8 @@ func (t *Trace) Waiting() {
 	t.send(open)
 }
 
-// takeUnsent picks what is under way and was not sent: the topmost such spans, each with
-// what is under way below it, which was not sent either.
+// takeUnsent returns the topmost spans that have not ended and were not sent. Their children
+// are reduced to such spans too. All are recorded as announced.
 func (t *Trace) takeUnsent(s *span) []*span {
 	if !s.inProgress() {
 		return nil
@@ -150,18 +147,18 @@ func (t *Trace) takeUnsent(s *span) []*span {
 	return []*span{s}
 }
 
-// Degraded says why the operation gave less than it was asked for, though it
-// succeeded: End then annotates it with that step and phase.
+// Degraded records why an operation that succeeded gives less than it was asked for. End
+// annotates the operation with that step and phase.
 func (t *Trace) Degraded(why *fault.Error) {
 	if t != nil {
 		t.degradedBy = why
 	}
 }
 
-// End sends the whole trace of an operation that took the given time and ended
-// with f; nil for success. It is complete: it replaces what was in progress, each
-// document by one with the same id. That a subsegment which was announced in a document of its own
-// may be completed inside its parent's, X-Ray does not promise.
+// End sends the whole trace of an operation that took elapsed and ended with f, which is nil
+// for success. A subsegment that was in progress is replaced by one with the same id. If it
+// was at the top of a document it is so again, since X-Ray does not promise that a
+// subsegment may be completed inside of its parent's document.
 func (t *Trace) End(elapsed time.Duration, f *fault.Error) {
 	if t == nil {
 		return
@@ -169,8 +166,8 @@ func (t *Trace) End(elapsed time.Duration, f *fault.Error) {
 	t.send(t.separateAnnounced(t.spanTree(ending{after: elapsed, fault: f, degradedBy: t.degradedBy, over: true})))
 }
 
-// separateAnnounced takes those out of a span and all below it that were announced in documents
-// of their own. The span itself comes first.
+// separateAnnounced removes from a span, and all below it, the spans that were announced at the
+// top of a document. It returns the span itself and then those.
 func (t *Trace) separateAnnounced(s *span) []*span {
 	all := []*span{s}
 	if len(t.announced) == 0 {
@@ -189,8 +186,8 @@ func (t *Trace) separateAnnounced(s *span) []*span {
 	return all
 }
 
-// send sends each span with all below it, in as many documents as it takes. A
-// datagram that cannot be sent is lost: most likely there is no daemon.
+// send sends each span with all below it. A datagram that cannot be sent is lost: most likely
+// there is no daemon.
 func (t *Trace) send(spans []*span) {
 	for _, s := range spans {
 		for _, d := range t.datagrams(s) {
