@@ -16,7 +16,13 @@ import (
 )
 
 var found = []rag.Passage{
-	{DocumentID: "a", Chunk: 2, Text: marker + " one", Score: 0.9, Title: "A"},
+	{
+		DocumentID: "a",
+		Chunk:      2,
+		Text:       marker + " one",
+		Score:      0.9,
+		Title:      "A",
+	},
 	{DocumentID: "b", Text: "two", Score: 0.5},
 }
 

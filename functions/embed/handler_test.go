@@ -31,8 +31,20 @@ func TestPut(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			f := &fakes{}
 			for i, want := range []putAnswer{
-				{DocumentID: "a~1", Chunks: 1, Embedded: 1, Usage: usage{7}, OperationID: "op-1"},
-				{DocumentID: "a~1", Chunks: 1, Reused: 1, Unchanged: true, OperationID: "op-1"}, // the same again: nothing to embed
+				{
+					DocumentID:  "a~1",
+					Chunks:      1,
+					Embedded:    1,
+					Usage:       usage{7},
+					OperationID: "op-1",
+				},
+				{
+					DocumentID:  "a~1",
+					Chunks:      1,
+					Reused:      1,
+					Unchanged:   true,
+					OperationID: "op-1",
+				}, // the same again: nothing to embed
 			} {
 				r := send(t, f, tt.event)
 				var got putAnswer

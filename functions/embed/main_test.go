@@ -71,8 +71,13 @@ func (f *fakes) Delete(_ context.Context, tenant, id string) error {
 
 // request is an event as API Gateway sends it, signed by apigwtest.Account.
 func request(method, id, media, body string) apigwtest.Event {
-	e := apigwtest.Event{HTTPMethod: method, Resource: "/documents/{document_id}", Body: body,
-		PathParameters: map[string]string{"document_id": id}, Headers: map[string]string{"Content-Type": media}}
+	e := apigwtest.Event{
+		HTTPMethod:     method,
+		Resource:       "/documents/{document_id}",
+		Body:           body,
+		PathParameters: map[string]string{"document_id": id},
+		Headers:        map[string]string{"Content-Type": media},
+	}
 	e.RequestContext.Identity.AccountID = apigwtest.Account
 	return e
 }

@@ -15,11 +15,26 @@ import (
 	"ragtime/shared/rag"
 )
 
-var stored = rag.Document{ID: "a", Version: "v1", Title: "T", Collection: "c", Metadata: metadata.Map{"k": metadata.String("v")},
-	Chunks: 3, UpdatedAt: time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC)}
+var stored = rag.Document{
+	ID:         "a",
+	Version:    "v1",
+	Title:      "T",
+	Collection: "c",
+	Metadata:   metadata.Map{"k": metadata.String("v")},
+	Chunks:     3,
+	UpdatedAt:  time.Date(2026, 11, 24, 9, 30, 0, 0, time.UTC),
+}
 
-var shown = document{DocumentID: "a", Status: "ready", Version: "v1", Title: "T", Collection: "c",
-	Metadata: metadata.Map{"k": metadata.String("v")}, Chunks: 3, UpdatedAt: "2026-11-24T09:30:00Z"}
+var shown = document{
+	DocumentID: "a",
+	Status:     "ready",
+	Version:    "v1",
+	Title:      "T",
+	Collection: "c",
+	Metadata:   metadata.Map{"k": metadata.String("v")},
+	Chunks:     3,
+	UpdatedAt:  "2026-11-24T09:30:00Z",
+}
 
 func TestGet(t *testing.T) {
 	f := &fakes{documents: []rag.Document{stored}}
@@ -119,7 +134,13 @@ func TestAnswersFit(t *testing.T) {
 	for i := range 100 {
 		id := fmt.Sprintf("doc-%02d", i)
 		f.documents = append(f.documents, rag.Document{ID: id, Version: "1-1", Title: strings.Repeat("<", 500), Metadata: big})
-		f.passages = append(f.passages, rag.Passage{DocumentID: id, Text: strings.Repeat("<\x02", 900) + id, Title: strings.Repeat("<", 500), Metadata: big, Score: 0.5})
+		f.passages = append(f.passages, rag.Passage{
+			DocumentID: id,
+			Text:       strings.Repeat("<\x02", 900) + id,
+			Title:      strings.Repeat("<", 500),
+			Metadata:   big,
+			Score:      0.5,
+		})
 	}
 	r := send(t, f, request("POST", "/retrieve", `{"query":"what?","top_k":100}`))
 	var found retrieveAnswer

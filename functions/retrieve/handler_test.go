@@ -31,7 +31,14 @@ func sameFilter(a, b rag.Filter) bool { return reflect.DeepEqual(a, b) }
 
 func TestRetrieve(t *testing.T) {
 	found := []rag.Passage{
-		{DocumentID: "a", Chunk: 2, Text: marker, Score: 0.9, Title: "A", Metadata: metadata.Map{"k": metadata.String("v"), "n": metadata.Bool(true)}},
+		{
+			DocumentID: "a",
+			Chunk:      2,
+			Text:       marker,
+			Score:      0.9,
+			Title:      "A",
+			Metadata:   metadata.Map{"k": metadata.String("v"), "n": metadata.Bool(true)},
+		},
 		{DocumentID: "b", Text: "other", Score: 0.5},
 	}
 	tests := []struct {

@@ -88,10 +88,19 @@ func TestTimeoutProblem(t *testing.T) {
 			})
 			return apigw.Response{}, err
 		})
-		want := apigw.Problem{Type: "urn:ragtime:problem:timeout", Title: "Timed out", Status: 504,
-			Detail:   "step embed did not finish in 10.0 s: attempt 1 of 1 was in phase wait (no response byte) for 10.0 s",
-			Instance: "op-1", Operation: "test", Step: "embed", Phase: "wait", ElapsedMS: 10000, BudgetMS: 10000,
-			TraceID: "1-5759e988-bd862e3fe1be46a994272793"}
+		want := apigw.Problem{
+			Type:      "urn:ragtime:problem:timeout",
+			Title:     "Timed out",
+			Status:    504,
+			Detail:    "step embed did not finish in 10.0 s: attempt 1 of 1 was in phase wait (no response byte) for 10.0 s",
+			Instance:  "op-1",
+			Operation: "test",
+			Step:      "embed",
+			Phase:     "wait",
+			ElapsedMS: 10000,
+			BudgetMS:  10000,
+			TraceID:   "1-5759e988-bd862e3fe1be46a994272793",
+		}
 		got := problem(t, r)
 		if len(got.Attempts) != 1 || got.Attempts[0].Phase != fault.PhaseWait || got.Attempts[0].ElapsedMS != 10000 {
 			t.Errorf("got attempts %+v, want one of 10 s in phase wait", got.Attempts)
@@ -130,8 +139,14 @@ func TestEveryAnswer(t *testing.T) {
 		{"rate limited", post(""), fails(&fault.Error{Kind: fault.RateLimited, Detail: "slow down", RetryAfter: 1500 * time.Millisecond}), 429, "slow down", "2"},
 		{"a private cause", post(""), fails(&fault.Error{Kind: fault.Upstream, Detail: "refused", Cause: errors.New(secret)}), 502, "refused", ""},
 		{"a plain error", post(""), fails(errors.New(secret)), 500, "internal error", ""},
-		{"an internal fault", post(""), fails(&fault.Error{Kind: fault.Internal, Detail: secret, Step: secret, Phase: secret,
-			Attempts: []fault.Attempt{{Error: secret}}, Cause: errors.New(secret)}), 500, "internal error", ""},
+		{"an internal fault", post(""), fails(&fault.Error{
+			Kind:     fault.Internal,
+			Detail:   secret,
+			Step:     secret,
+			Phase:    secret,
+			Attempts: []fault.Attempt{{Error: secret}},
+			Cause:    errors.New(secret),
+		}), 500, "internal error", ""},
 		{"panic", post(""), func(context.Context, *apigw.Request) (apigw.Response, error) { panic(secret) }, 500, "internal error", ""},
 	}
 	for _, tt := range tests {

@@ -49,7 +49,13 @@ func TestPositionAndTimings(t *testing.T) {
 		time.Sleep(time.Second)
 		evidence.Current(inAttempt).Phase(fault.PhaseWait)
 		time.Sleep(2 * time.Second)
-		want := evidence.Position{Step: fault.StepEmbed, Phase: fault.PhaseWait, Call: 1, Attempt: 1, Elapsed: 2 * time.Second}
+		want := evidence.Position{
+			Step:    fault.StepEmbed,
+			Phase:   fault.PhaseWait,
+			Call:    1,
+			Attempt: 1,
+			Elapsed: 2 * time.Second,
+		}
 		if got := r.Position(); got != want {
 			t.Errorf("position %+v, want %+v", got, want)
 		}

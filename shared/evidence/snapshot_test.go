@@ -36,8 +36,20 @@ func TestSnapshot(t *testing.T) {
 		want := evidence.Snapshot{Start: start, Steps: []evidence.StepView{{Name: fault.StepSearch, Start: start,
 			Pauses: []evidence.Pause{{Start: at(1), End: at(2)}},
 			Attempts: []evidence.AttemptView{
-				{Number: 1, Start: start, End: at(1), Phases: []evidence.Phase{{Name: fault.PhaseBlocked, Start: start}, {Name: fault.PhaseConnect, Start: start}}, Err: refused},
-				{Number: 2, Start: at(2), Phases: []evidence.Phase{{Name: fault.PhaseBlocked, Start: at(2)}}, Connection: "reused", Exchange: evidence.Exchange{Status: 200}},
+				{
+					Number: 1,
+					Start:  start,
+					End:    at(1),
+					Phases: []evidence.Phase{{Name: fault.PhaseBlocked, Start: start}, {Name: fault.PhaseConnect, Start: start}},
+					Err:    refused,
+				},
+				{
+					Number:     2,
+					Start:      at(2),
+					Phases:     []evidence.Phase{{Name: fault.PhaseBlocked, Start: at(2)}},
+					Connection: "reused",
+					Exchange:   evidence.Exchange{Status: 200},
+				},
 			}}}}
 		if diff := cmp.Diff(want, got, cmpopts.EquateErrors(), cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
@@ -57,7 +69,13 @@ func TestLongest(t *testing.T) {
 		time.Sleep(time.Second)
 		first.Phase(fault.PhaseReceive)
 		time.Sleep(time.Second)
-		want := evidence.Position{Step: fault.StepEmbed, Phase: fault.PhaseWait, Call: 1, Attempt: 2, Elapsed: 2 * time.Second}
+		want := evidence.Position{
+			Step:    fault.StepEmbed,
+			Phase:   fault.PhaseWait,
+			Call:    1,
+			Attempt: 2,
+			Elapsed: 2 * time.Second,
+		}
 		if got := r.Position(); got != want {
 			t.Errorf("under way: %+v, want %+v", got, want)
 		}

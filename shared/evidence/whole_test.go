@@ -18,7 +18,15 @@ func TestAnotherConnectionForgetsTheFirst(t *testing.T) {
 	inStep, _ := evidence.Enter(ctx, fault.StepEmbed)
 	_, a := evidence.NewAttempt(inStep, 1)
 	a.Exchange(func(e *evidence.Exchange) {
-		*e = evidence.Exchange{Method: "POST", URL: "https://example.com/", Target: "T", Address: "192.0.2.1:443", Status: 200, RequestID: "r", Bytes: 7}
+		*e = evidence.Exchange{
+			Method:    "POST",
+			URL:       "https://example.com/",
+			Target:    "T",
+			Address:   "192.0.2.1:443",
+			Status:    200,
+			RequestID: "r",
+			Bytes:     7,
+		}
 	})
 	a.Connection(true)
 	a.Phase(fault.PhaseSend)
@@ -58,12 +66,30 @@ func TestWhole(t *testing.T) {
 		evidence.Backoff(unused)
 		time.Sleep(time.Second)
 		got := evidence.WholeOf(ctx)
-		want := evidence.Whole{Name: fault.StepStore, Elapsed: 5 * time.Second, Calls: 2, Longest: fault.PhaseBlocked, Spent: 7 * time.Second,
+		want := evidence.Whole{
+			Name:    fault.StepStore,
+			Elapsed: 5 * time.Second,
+			Calls:   2,
+			Longest: fault.PhaseBlocked,
+			Spent:   7 * time.Second,
 			Attempts: []fault.Attempt{
-				{Call: 1, Attempt: 1, Phase: fault.PhaseBlocked, ElapsedMS: 4000, Error: "attempt 2 answered first"},
-				{Call: 2, Attempt: 1, Phase: fault.PhaseReceive, ElapsedMS: 4000, Error: "was under way"},
+				{
+					Call:      1,
+					Attempt:   1,
+					Phase:     fault.PhaseBlocked,
+					ElapsedMS: 4000,
+					Error:     "attempt 2 answered first",
+				},
+				{
+					Call:      2,
+					Attempt:   1,
+					Phase:     fault.PhaseReceive,
+					ElapsedMS: 4000,
+					Error:     "was under way",
+				},
 				{Call: 1, Attempt: 2, Phase: fault.PhaseBlocked, ElapsedMS: 3000},
-			}}
+			},
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -118,8 +118,17 @@ func BenchmarkTracing(b *testing.B) {
 	old := slog.Default()
 	slog.SetDefault(slog.New(slog.NewJSONHandler(io.Discard, nil)))
 	b.Cleanup(func() { slog.SetDefault(old) })
-	c := clients.New(config.Config{Region: "eu-west-1", Table: "documents", OpenAIKey: "k", Provider: provider.API{BaseURL: services + "/v1", Dimensions: true, Encoding: "base64"},
-		EmbeddingModel: "text-embedding-3-small", Dimensions: 1536, DynamoDBURL: services, AccessKeyID: "a", SecretAccessKey: "s"})
+	c := clients.New(config.Config{
+		Region:          "eu-west-1",
+		Table:           "documents",
+		OpenAIKey:       "k",
+		Provider:        provider.API{BaseURL: services + "/v1", Dimensions: true, Encoding: "base64"},
+		EmbeddingModel:  "text-embedding-3-small",
+		Dimensions:      1536,
+		DynamoDBURL:     services,
+		AccessKeyID:     "a",
+		SecretAccessKey: "s",
+	})
 	tracer := trace.New(netip.MustParseAddrPort(daemon), trace.AWS{Region: "eu-west-1", Table: "documents"})
 	retrieve := func(sampled string) {
 		ctx := lambdacontext.NewContext(b.Context(), &lambdacontext.LambdaContext{AwsRequestID: "8476a536-e9f4-11e8-9739-2dfe598c3fcd"})

@@ -43,7 +43,13 @@ func TestTally(t *testing.T) {
 			attempt(2, 4, 9, nil), attempt(2, 5, 9, nil)}, nil, tally{4, 1, 1, 0}},
 	}
 	for _, tt := range tests {
-		s := evidence.Snapshot{Steps: []evidence.StepView{{Name: fault.StepEmbed, Start: at(0), End: at(10), Attempts: tt.attempts, Err: tt.err}}}
+		s := evidence.Snapshot{Steps: []evidence.StepView{{
+			Name:     fault.StepEmbed,
+			Start:    at(0),
+			End:      at(10),
+			Attempts: tt.attempts,
+			Err:      tt.err,
+		}}}
 		if got := countAttempts(s); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", tt.name, got, tt.want)
 		}

@@ -41,7 +41,15 @@ func TestWith(t *testing.T) {
 		{" , ", base},
 		{"inputs=10, encoding=float,dimensions=no", provider.API{Name: "n", Encoding: "float", Inputs: 10}},
 		{"encoding=none", provider.API{Name: "n", Inputs: 2048, Dimensions: true}},
-		{"tokens=8192,key_header=api-key,plaintext=yes", provider.API{Name: "n", Encoding: "base64", Inputs: 2048, Tokens: 8192, Dimensions: true, KeyHeader: "api-key", Plaintext: true}},
+		{"tokens=8192,key_header=api-key,plaintext=yes", provider.API{
+			Name:       "n",
+			Encoding:   "base64",
+			Inputs:     2048,
+			Tokens:     8192,
+			Dimensions: true,
+			KeyHeader:  "api-key",
+			Plaintext:  true,
+		}},
 		{"key_header=", base},
 	}
 	for _, tt := range tests {

@@ -57,7 +57,13 @@ func (h *heard) progress() Progress {
 }
 
 var facts = []Passage{
-	{DocumentID: "a", Chunk: 0, Text: "The deductible is $500.", Score: 0.9, Title: "Plan"},
+	{
+		DocumentID: "a",
+		Chunk:      0,
+		Text:       "The deductible is $500.",
+		Score:      0.9,
+		Title:      "Plan",
+	},
 	{DocumentID: "b", Chunk: 3, Text: "Dentists are covered.", Score: 0.8},
 	{DocumentID: "c", Chunk: 1, Text: "Unrelated.", Score: 0.05},
 }

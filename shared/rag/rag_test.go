@@ -133,7 +133,13 @@ func TestEmbed(t *testing.T) {
 	put := func(text string, wantSent []string) {
 		t.Helper()
 		e.sent = nil
-		in := Input{ID: "a", Text: text, Title: "title", Collection: "c", Metadata: metadata.Map{"k": metadata.String("v")}}
+		in := Input{
+			ID:         "a",
+			Text:       text,
+			Title:      "title",
+			Collection: "c",
+			Metadata:   metadata.Map{"k": metadata.String("v")},
+		}
 		out, err := Embed(t.Context(), "t", in, e, s)
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +151,13 @@ func TestEmbed(t *testing.T) {
 			return
 		}
 		all := texts(text)
-		want := PutResult{Version: out.Version, Chunks: len(all), Embedded: len(wantSent), Reused: len(all) - len(wantSent), Tokens: 10 * len(wantSent)}
+		want := PutResult{
+			Version:  out.Version,
+			Chunks:   len(all),
+			Embedded: len(wantSent),
+			Reused:   len(all) - len(wantSent),
+			Tokens:   10 * len(wantSent),
+		}
 		if diff := cmp.Diff(want, out); diff != "" {
 			t.Errorf("result (-want +got):\n%s", diff)
 		}

@@ -40,8 +40,10 @@ func serve(t *testing.T, answer func(n int, w http.ResponseWriter)) (*secret.Key
 	transport := wire.New(wire.Options{})
 	t.Cleanup(func() { transport.CloseIdleConnections(); s.Close() })
 	return secret.New(aws.Config{
-		Region: "eu-west-1", BaseEndpoint: &s.URL, HTTPClient: &http.Client{Transport: transport},
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Region:       "eu-west-1",
+		BaseEndpoint: &s.URL,
+		HTTPClient:   &http.Client{Transport: transport},
+		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "key"}, nil
 		}),

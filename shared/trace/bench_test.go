@@ -17,8 +17,15 @@ func healthy(b *testing.B) *Trace {
 		_, a := evidence.NewAttempt(ctx, 1)
 		a.Connection(true)
 		a.Exchange(func(x *evidence.Exchange) {
-			*x = evidence.Exchange{Method: "POST", URL: "https://dynamodb.eu-west-1.amazonaws.com/", Target: "DynamoDB_20120810.BatchGetItem",
-				Address: "10.0.0.1:443", Status: 200, RequestID: "4KBNVRGD25RG1KEO9UT4V3FQDJVV4KQNSO5AEMVJF66Q9ASUAAJG", Bytes: 4321}
+			*x = evidence.Exchange{
+				Method:    "POST",
+				URL:       "https://dynamodb.eu-west-1.amazonaws.com/",
+				Target:    "DynamoDB_20120810.BatchGetItem",
+				Address:   "10.0.0.1:443",
+				Status:    200,
+				RequestID: "4KBNVRGD25RG1KEO9UT4V3FQDJVV4KQNSO5AEMVJF66Q9ASUAAJG",
+				Bytes:     4321,
+			}
 		})
 		for _, p := range []fault.Phase{fault.PhaseBlocked, fault.PhaseSend, fault.PhaseWait, fault.PhaseReceive} {
 			a.Phase(p)

@@ -111,8 +111,13 @@ func TestNothingStaysOpen(t *testing.T) {
 		pausing, _ := evidence.Enter(ctx, fault.StepStore)
 		evidence.Backoff(pausing)
 		time.Sleep(5 * time.Second)
-		tr.End(5*time.Second, &fault.Error{Kind: fault.Timeout, Detail: "too slow", Step: fault.StepSearch, Phase: fault.PhaseDNS,
-			Attempts: []fault.Attempt{{Attempt: 1}}})
+		tr.End(5*time.Second, &fault.Error{
+			Kind:     fault.Timeout,
+			Detail:   "too slow",
+			Step:     fault.StepSearch,
+			Phase:    fault.PhaseDNS,
+			Attempts: []fault.Attempt{{Attempt: 1}},
+		})
 		op := sent.take(t)[0]
 		open := "timeout: was in phase dns (no answer from the resolver) when the operation ended"
 		backoff := "timeout: was in phase backoff (pausing before the next attempt) when the operation ended"
@@ -169,9 +174,21 @@ func TestDescribesExchanges(t *testing.T) {
 		requestID       any // in the metadata
 	}{
 		{"none", evidence.Exchange{}, "attempt", "", nil, nil},
-		{"OpenAI", evidence.Exchange{Method: "POST", URL: "https://api.openai.com/v1/embeddings", Status: 200, Bytes: 10, RequestID: "req_1"},
+		{"OpenAI", evidence.Exchange{
+			Method:    "POST",
+			URL:       "https://api.openai.com/v1/embeddings",
+			Status:    200,
+			Bytes:     10,
+			RequestID: "req_1",
+		},
 			"api.openai.com", "remote", nil, "req_1"},
-		{"DynamoDB", evidence.Exchange{Method: "POST", URL: "https://dynamodb.eu-west-1.amazonaws.com/", Target: "DynamoDB_20120810.GetItem", Status: 200, RequestID: "A1"},
+		{"DynamoDB", evidence.Exchange{
+			Method:    "POST",
+			URL:       "https://dynamodb.eu-west-1.amazonaws.com/",
+			Target:    "DynamoDB_20120810.GetItem",
+			Status:    200,
+			RequestID: "A1",
+		},
 			"DynamoDB", "aws", map[string]any{"operation": "GetItem", "region": "eu-west-1", "table_name": "documents", "request_id": "A1", "retries": 1.0}, nil},
 		{"Secrets Manager", evidence.Exchange{Method: "POST", URL: "http://127.0.0.1:1/", Target: "secretsmanager.GetSecretValue"},
 			"SecretsManager", "aws", map[string]any{"operation": "GetSecretValue", "region": "eu-west-1", "retries": 1.0}, nil},
@@ -264,7 +281,15 @@ func TestDocumentsAreTheSDKs(t *testing.T) {
 		a.Connection(true)
 		a.Phase(fault.PhaseWait)
 		a.Exchange(func(x *evidence.Exchange) {
-			*x = evidence.Exchange{Method: "PO\"ST", URL: "https://h/<&>\u2028\x01", Target: target, Status: 503, Bytes: 4321, RequestID: "ü", Address: "[::1]:443"}
+			*x = evidence.Exchange{
+				Method:    "PO\"ST",
+				URL:       "https://h/<&>\u2028\x01",
+				Target:    target,
+				Status:    503,
+				Bytes:     4321,
+				RequestID: "ü",
+				Address:   "[::1]:443",
+			}
 		})
 		a.End(fault.New(fault.RateLimited, "slow \"down\""))
 	}

@@ -1,5 +1,5 @@
-// Package apigwtest sends events to a function's handler as Lambda does: well
-// formed ones, forged ones, and ones at random.
+// Package apigwtest sends events to a function's handler as Lambda does: valid events,
+// forged ones, and random ones.
 package apigwtest
 
 import (
@@ -16,21 +16,23 @@ import (
 	"ragtime/shared/apigw"
 )
 
-// Event is a REST API's.
+// Event is an event of a REST API.
 type Event = events.APIGatewayProxyRequest
 
-// Account is the AWS account of the function, and of the callers that nobody forged.
+// Account is the AWS account of the function, and of callers in events that are not forged.
 const Account = "123456789012"
 
 // OperationID is the request id that Lambda gives every event sent here.
 const OperationID = "op-1"
 
-// Invoke hands the event to the handler, and gives its answer as Lambda passes it on;
-// one that is streamed as if it were not.
+// Invoke calls the handler with an event, and returns the answer in JSON as Lambda passes it
+// on. A streamed answer is returned in the JSON of one that is not.
 func Invoke(t testing.TB, ctx context.Context, h apigw.Func, event []byte) []byte {
 	t.Helper()
-	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{AwsRequestID: OperationID,
-		InvokedFunctionArn: "arn:aws:lambda:eu-west-1:" + Account + ":function:ragtime"})
+	ctx = lambdacontext.NewContext(ctx, &lambdacontext.LambdaContext{
+		AwsRequestID:       OperationID,
+		InvokedFunctionArn: "arn:aws:lambda:eu-west-1:" + Account + ":function:ragtime",
+	})
 	out, err := h(ctx, event)
 	if err != nil {
 		t.Fatalf("got error %v, want every failure as an answer", err)
@@ -59,8 +61,8 @@ func collect(t testing.TB, stream io.ReadCloser) apigw.Reply {
 	return reply
 }
 
-// WantProblem checks that the reply is a problem of the status that names the field, and
-// says nothing of the request's content, by which content is told.
+// WantProblem checks that the reply is a problem document with the status and the field. It
+// must not have content of the request, which content is a mark of.
 func WantProblem(t testing.TB, r apigw.Reply, status int, field, content string) {
 	t.Helper()
 	var p apigw.Problem
@@ -75,7 +77,8 @@ func WantProblem(t testing.TB, r apigw.Reply, status int, field, content string)
 	}
 }
 
-// Send invokes the handler with an event of a gateway, anything that marshals to one.
+// Send invokes the handler with an event of a gateway. The event may be anything that
+// marshals to one.
 func Send(t testing.TB, ctx context.Context, h apigw.Func, event any) apigw.Reply {
 	t.Helper()
 	raw, err := json.Marshal(event)

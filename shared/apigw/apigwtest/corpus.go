@@ -11,30 +11,77 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// eventTypes are the events that aws-lambda-go knows. A test compares them with
-// the package's source.
+// eventTypes are the types of events in aws-lambda-go. A test compares them with the
+// package's source.
 var eventTypes = []any{
-	events.ALBTargetGroupRequest{}, events.APIGatewayCustomAuthorizerRequest{}, events.APIGatewayCustomAuthorizerRequestTypeRequest{},
-	events.APIGatewayProxyRequest{}, events.APIGatewayV2CustomAuthorizerV1Request{}, events.APIGatewayV2CustomAuthorizerV2Request{},
-	events.APIGatewayV2HTTPRequest{}, events.APIGatewayWebsocketProxyRequest{}, events.ActiveMQEvent{}, events.AppSyncLambdaAuthorizerRequest{},
-	events.AutoScalingEvent{}, events.ChimeBotEvent{}, events.ClientVPNConnectionHandlerRequest{}, events.CloudWatchEvent{}, events.CloudwatchLogsEvent{},
-	events.CodeBuildEvent{}, events.CodeCommitEvent{}, events.CodeDeployEvent{}, events.CodePipelineCloudWatchEvent{}, events.CodePipelineJobEvent{},
-	events.CognitoEvent{}, events.CognitoEventUserPoolsCreateAuthChallenge{}, events.CognitoEventUserPoolsCustomMessage{},
-	events.CognitoEventUserPoolsDefineAuthChallenge{}, events.CognitoEventUserPoolsInboundFederation{}, events.CognitoEventUserPoolsMigrateUser{},
-	events.CognitoEventUserPoolsPostAuthentication{}, events.CognitoEventUserPoolsPostConfirmation{}, events.CognitoEventUserPoolsPreAuthentication{},
-	events.CognitoEventUserPoolsPreSignup{}, events.CognitoEventUserPoolsPreTokenGen{}, events.CognitoEventUserPoolsPreTokenGenV2_0{},
-	//lint:ignore SA1019 deprecated, and sent all the same
+	events.ALBTargetGroupRequest{},
+	events.APIGatewayCustomAuthorizerRequest{},
+	events.APIGatewayCustomAuthorizerRequestTypeRequest{},
+	events.APIGatewayProxyRequest{},
+	events.APIGatewayV2CustomAuthorizerV1Request{},
+	events.APIGatewayV2CustomAuthorizerV2Request{},
+	events.APIGatewayV2HTTPRequest{},
+	events.APIGatewayWebsocketProxyRequest{},
+	events.ActiveMQEvent{},
+	events.AppSyncLambdaAuthorizerRequest{},
+	events.AutoScalingEvent{},
+	events.ChimeBotEvent{},
+	events.ClientVPNConnectionHandlerRequest{},
+	events.CloudWatchEvent{},
+	events.CloudwatchLogsEvent{},
+	events.CodeBuildEvent{},
+	events.CodeCommitEvent{},
+	events.CodeDeployEvent{},
+	events.CodePipelineCloudWatchEvent{},
+	events.CodePipelineJobEvent{},
+	events.CognitoEvent{},
+	events.CognitoEventUserPoolsCreateAuthChallenge{},
+	events.CognitoEventUserPoolsCustomMessage{},
+	events.CognitoEventUserPoolsDefineAuthChallenge{},
+	events.CognitoEventUserPoolsInboundFederation{},
+	events.CognitoEventUserPoolsMigrateUser{},
+	events.CognitoEventUserPoolsPostAuthentication{},
+	events.CognitoEventUserPoolsPostConfirmation{},
+	events.CognitoEventUserPoolsPreAuthentication{},
+	events.CognitoEventUserPoolsPreSignup{},
+	events.CognitoEventUserPoolsPreTokenGen{},
+	events.CognitoEventUserPoolsPreTokenGenV2_0{},
+	//lint:ignore SA1019 deprecated, but Lambda still sends it
 	events.CognitoEventUserPoolsPreTokenGenV2{},
-	events.CognitoEventUserPoolsVerifyAuthChallenge{}, events.ConfigEvent{}, events.ConnectEvent{}, events.DynamoDBEvent{}, events.DynamoDBTimeWindowEvent{},
-	events.ECRImageActionEvent{}, events.ECRScanEvent{}, events.ECSContainerInstanceEvent{}, events.IoTButtonEvent{}, events.IoTCoreCustomAuthorizerRequest{},
-	events.IoTCustomAuthorizerRequest{}, events.IoTOneClickEvent{}, events.IoTPreProvisionHookRequest{}, events.KafkaEvent{},
-	events.KinesisAnalyticsOutputDeliveryEvent{}, events.KinesisEvent{}, events.KinesisFirehoseEvent{}, events.KinesisTimeWindowEvent{},
-	events.LambdaFunctionURLRequest{}, events.LexEvent{}, events.RabbitMQEvent{}, events.S3BatchJobEvent{}, events.S3BatchJobEventV2{}, events.S3Event{},
-	events.S3ObjectLambdaEvent{}, events.S3TestEvent{}, events.SNSEvent{}, events.SQSEvent{}, events.SecretsManagerSecretRotationEvent{}, events.SimpleEmailEvent{},
+	events.CognitoEventUserPoolsVerifyAuthChallenge{},
+	events.ConfigEvent{},
+	events.ConnectEvent{},
+	events.DynamoDBEvent{},
+	events.DynamoDBTimeWindowEvent{},
+	events.ECRImageActionEvent{},
+	events.ECRScanEvent{},
+	events.ECSContainerInstanceEvent{},
+	events.IoTButtonEvent{},
+	events.IoTCoreCustomAuthorizerRequest{},
+	events.IoTCustomAuthorizerRequest{},
+	events.IoTOneClickEvent{},
+	events.IoTPreProvisionHookRequest{},
+	events.KafkaEvent{},
+	events.KinesisAnalyticsOutputDeliveryEvent{},
+	events.KinesisEvent{},
+	events.KinesisFirehoseEvent{},
+	events.KinesisTimeWindowEvent{},
+	events.LambdaFunctionURLRequest{},
+	events.LexEvent{},
+	events.RabbitMQEvent{},
+	events.S3BatchJobEvent{},
+	events.S3BatchJobEventV2{},
+	events.S3Event{},
+	events.S3ObjectLambdaEvent{},
+	events.S3TestEvent{},
+	events.SNSEvent{},
+	events.SQSEvent{},
+	events.SecretsManagerSecretRotationEvent{},
+	events.SimpleEmailEvent{},
 }
 
-// library is the folder of aws-lambda-go's package events.
-func library(t testing.TB) string {
+// eventsFolder is the folder of aws-lambda-go's package events.
+func eventsFolder(t testing.TB) string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-f", "{{.Dir}}", "github.com/aws/aws-lambda-go/events").Output()
 	if err != nil {
@@ -43,8 +90,8 @@ func library(t testing.TB) string {
 	return strings.TrimSpace(string(out))
 }
 
-// corpus is an event of every kind: each type of the library as it marshals when
-// empty, and all that the library's own tests read.
+// corpus has events of every kind: the empty event of each type in the library, and the
+// recorded events of the library's own tests.
 func corpus(t testing.TB) []any {
 	t.Helper()
 	var all []any
@@ -62,7 +109,7 @@ func corpus(t testing.TB) []any {
 		}
 		add("", raw)
 	}
-	files, err := filepath.Glob(filepath.Join(library(t), "testdata", "*.json"))
+	files, err := filepath.Glob(filepath.Join(eventsFolder(t), "testdata", "*.json"))
 	if err != nil || len(files) < 90 {
 		t.Fatalf("found %d recorded events, error %v", len(files), err)
 	}

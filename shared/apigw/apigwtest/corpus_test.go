@@ -11,15 +11,15 @@ import (
 	"testing"
 )
 
-// parts are named like events, but are parts of one.
-var parts = regexp.MustCompile(`^(S3ObjectLambdaUserRequest|IoTOneClickDeviceEvent|CloudwatchLogsLogEvent|CognitoEventUserPools\w+Request)$`)
+// eventParts are types that are named like events, but are parts of one.
+var eventParts = regexp.MustCompile(`^(S3ObjectLambdaUserRequest|IoTOneClickDeviceEvent|CloudwatchLogsLogEvent|CognitoEventUserPools\w+Request)$`)
 
 func TestEveryEventTypeIsThere(t *testing.T) {
 	have := map[string]bool{}
 	for _, e := range eventTypes {
 		have[reflect.TypeOf(e).Name()] = true
 	}
-	files, err := filepath.Glob(filepath.Join(library(t), "*.go"))
+	files, err := filepath.Glob(filepath.Join(eventsFolder(t), "*.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestEveryEventTypeIsThere(t *testing.T) {
 			if !ok {
 				return true
 			}
-			if _, isStruct := s.Type.(*ast.StructType); !isStruct || !s.Name.IsExported() || !event.MatchString(s.Name.Name) || parts.MatchString(s.Name.Name) {
+			if _, isStruct := s.Type.(*ast.StructType); !isStruct || !s.Name.IsExported() || !event.MatchString(s.Name.Name) || eventParts.MatchString(s.Name.Name) {
 				return true
 			}
 			found++

@@ -16,15 +16,15 @@ import (
 	"ragtime/shared/config"
 )
 
-// count is for CI, which sends more: go test ./functions/... -events 100000
-var count = flag.Int("events", 2000, "how many events at random a function's test sends")
+// CI sends more events: go test ./functions/... -events 100000
+var eventCount = flag.Int("events", 2000, "how many events at random a function's test sends")
 
 var rules = []string{"account", "caller", "header", "claim", "authorizer:tenant"}
 
-// AnyEvent sends events at random to the handlers that a function makes of the
-// rules: of every kind that the library knows, and the function's own calls, all
-// mutated. Each must be answered, well formed, by no failure of ours, and ask for
-// nobody's documents whom the event names in a place that is no identity.
+// AnyEvent sends random events to the handlers for each rule: mutations of the corpus and of
+// the function's own calls. Each answer must be well formed and no 5xx. The victim, whom
+// events name in places that are no identity, must not be the tenant of any document that
+// is used: asked is as for Forged.
 func AnyEvent(t *testing.T, calls []Call, handler func(config.Tenancy) apigw.Func, asked func() []string) {
 	defer slog.SetDefault(slog.Default())
 	slog.SetDefault(slog.New(slog.NewJSONHandler(io.Discard, nil)))
@@ -35,11 +35,11 @@ func AnyEvent(t *testing.T, calls []Call, handler func(config.Tenancy) apigw.Fun
 		handlers[r] = handler(Rule(r))
 	}
 	served := 0
-	for i := range *count {
+	for i := range *eventCount {
 		rule := rules[m.IntN(len(rules))]
 		event := m.event(calls, rule)
 		answer := Invoke(t, t.Context(), handlers[rule], event)
-		if problem := malformed(answer); problem != "" {
+		if problem := answerProblem(answer); problem != "" {
 			t.Fatalf("seed %d, event %d, rule %s: %s\nevent:  %s\nanswer: %s", seed, i, rule, problem, event, answer)
 		}
 		for _, tenant := range asked() {
@@ -49,13 +49,13 @@ func AnyEvent(t *testing.T, calls []Call, handler func(config.Tenancy) apigw.Fun
 			}
 		}
 	}
-	if len(calls[0].Resource) > len("/diagnose") && served < *count/100 {
-		t.Errorf("%d of %d events were served: the mutations hide the handler", served, *count)
+	if len(calls[0].Resource) > len("/diagnose") && served < *eventCount/100 {
+		t.Errorf("%d of %d events were served: the mutations hide the handler", served, *eventCount)
 	}
 }
 
-// malformed says what is wrong with an answer; "" for nothing.
-func malformed(answer []byte) string {
+// answerProblem says what is wrong with an answer; "" if it is well formed.
+func answerProblem(answer []byte) string {
 	var a struct {
 		StatusCode  *int              `json:"statusCode"`
 		Headers     map[string]string `json:"headers"`
@@ -67,7 +67,7 @@ func malformed(answer []byte) string {
 	if err := json.Unmarshal(answer, &a); err != nil {
 		return "no JSON object: " + err.Error()
 	}
-	if a.StatusCode == nil { // of a direct invocation, or to who knows whom
+	if a.StatusCode == nil { // to a direct invocation, or a foreign event
 		status, failed := a.Status.(float64)
 		switch {
 		case a.OperationID == "" && a.Instance == "":
@@ -109,15 +109,15 @@ func (m mutator) event(calls []Call, rule string) []byte {
 			context := one["requestContext"].(M)
 			delete(context, "identity")
 			delete(context, "authorizer")
-		case 1, 2: // what the rule needs
-			m.identify(one, rule)
+		case 1, 2: // the identity that the rule needs
+			m.addIdentity(one, rule)
 		}
 		e = m.copy(one)
 	}
 	for range m.IntN(5) {
 		e = m.mutate(e, 0)
 	}
-	m.plant(e, rule)
+	m.plantVictim(e, rule)
 	raw, err := json.Marshal(e)
 	if err != nil {
 		panic(err) // it is of maps, lists and scalars
@@ -130,8 +130,8 @@ func (m mutator) event(calls []Call, rule string) []byte {
 	return raw
 }
 
-// identify adds the identity that a rule other than the IAM ones needs.
-func (m mutator) identify(e M, rule string) {
+// addIdentity adds the identity that a rule needs beside, or in place of, the IAM one.
+func (m mutator) addIdentity(e M, rule string) {
 	context := e["requestContext"].(M)
 	switch said, claims := (M{"tenant": "forger"}), (M{"claims": M{"sub": "forger"}}); {
 	case rule == "header":
@@ -148,8 +148,8 @@ func (m mutator) identify(e M, rule string) {
 	}
 }
 
-// plant names the victim where no rule may look.
-func (m mutator) plant(e any, rule string) {
+// plantVictim names the victim in places where the rule must not look.
+func (m mutator) plantVictim(e any, rule string) {
 	o, ok := e.(M)
 	if !ok || m.IntN(2) == 0 {
 		return
@@ -157,21 +157,21 @@ func (m mutator) plant(e any, rule string) {
 	places := []func(){
 		func() { o["accountId"] = victimAccount },
 		func() { o["tenant"] = victimAccount },
-		func() { m.in(o, "requestContext", "accountId") },
-		func() { m.in(o, "requestContext", "tenant") },
-		func() { m.in(o, "headers", "X-Tenant") },
-		func() { m.in(o, "queryStringParameters", "tenant") },
-		func() { m.in(o, "stageVariables", "tenant") },
+		func() { m.setVictim(o, "requestContext", "accountId") },
+		func() { m.setVictim(o, "requestContext", "tenant") },
+		func() { m.setVictim(o, "headers", "X-Tenant") },
+		func() { m.setVictim(o, "queryStringParameters", "tenant") },
+		func() { m.setVictim(o, "stageVariables", "tenant") },
 	}
 	if rule != "header" {
-		places = append(places, func() { m.in(o, "headers", "Ragtime-Tenant") })
+		places = append(places, func() { m.setVictim(o, "headers", "Ragtime-Tenant") })
 	}
 	for range 1 + m.IntN(3) {
 		places[m.IntN(len(places))]()
 	}
 }
 
-func (m mutator) in(o M, object, name string) {
+func (m mutator) setVictim(o M, object, name string) {
 	if in, ok := o[object].(M); ok {
 		in[name] = victimAccount
 	}
@@ -217,19 +217,27 @@ func (m mutator) name(o M) string {
 	if len(o) == 0 {
 		return ""
 	}
-	names := slices.Sorted(maps.Keys(o)) // so that a seed tells all
+	names := slices.Sorted(maps.Keys(o)) // so that a seed gives the same events again
 	return names[m.IntN(len(names))]
 }
 
-// words are names that mean something in one event or another.
-var words = []string{"requestContext", "httpMethod", "http", "identity", "authorizer", "iam", "jwt", "claims", "lambda", "accountId", "callerId", "caller",
-	"version", "routeKey", "rawPath", "rawQueryString", "headers", "multiValueHeaders", "body", "isBase64Encoded", "pathParameters", "stage", "resource", "path", "method", "elb",
-	"connectionId", "methodArn", "source", "detail-type", "warmer", "query", "text", "document_id", "title", "Records", "", "\u0000", "ragtime-tenant", "Prefer", "Content-Type"}
+// eventNames are names that mean something in some event.
+var eventNames = []string{
+	"requestContext", "httpMethod", "http", "identity", "authorizer", "iam", "jwt", "claims", "lambda",
+	"accountId", "callerId", "caller", "version", "routeKey", "rawPath", "rawQueryString", "headers",
+	"multiValueHeaders", "body", "isBase64Encoded", "pathParameters", "stage", "resource", "path", "method",
+	"elb", "connectionId", "methodArn", "source", "detail-type", "warmer", "query", "text", "document_id",
+	"title", "Records", "", "\u0000", "ragtime-tenant", "Prefer", "Content-Type",
+}
 
-func (m mutator) word() string { return words[m.IntN(len(words))] }
+func (m mutator) word() string { return eventNames[m.IntN(len(eventNames))] }
 
-var values = []any{nil, true, false, 0.0, -1.5, 1e300, "", " ", "x", "\u0000", "é", "2.0", "GET", "PUT", "POST", "/documents/a", "/retrieve", "$default", "%zz", "a=1;b", "text/plain",
-	"wait=10", "aws.events", "Scheduled Event", "serverless-plugin-warmup", "eyJxdWVyeSI6ImEifQ==", M{}, []any{}, []any{"a", "b"}, M{"a": M{"b": M{}}}, "777777777777", "AROAOTHEROTHER:s", long}
+var eventValues = []any{
+	nil, true, false, 0.0, -1.5, 1e300, "", " ", "x", "\u0000", "é", "2.0", "GET", "PUT", "POST",
+	"/documents/a", "/retrieve", "$default", "%zz", "a=1;b", "text/plain", "wait=10", "aws.events",
+	"Scheduled Event", "serverless-plugin-warmup", "eyJxdWVyeSI6ImEifQ==", M{}, []any{}, []any{"a", "b"},
+	M{"a": M{"b": M{}}}, "777777777777", "AROAOTHEROTHER:s", long,
+}
 
 func (m mutator) value() any {
 	if m.IntN(3) == 0 {
@@ -239,10 +247,10 @@ func (m mutator) value() any {
 		}
 		return e
 	}
-	return m.copy(values[m.IntN(len(values))])
+	return m.copy(eventValues[m.IntN(len(eventValues))])
 }
 
-// copy copies deeply.
+// copy makes a deep copy.
 func (m mutator) copy(v any) any {
 	switch v := v.(type) {
 	case M:
