@@ -35,7 +35,7 @@ func TestEval(t *testing.T) {
 	questions := filepath.Join("..", "..", "local", "samples", "questions.json")
 	rows, raw, code := evaluate(t, root, questions)
 	fused, similarity := rows["questions fused"], rows["questions similarity"]
-	if code != 0 || fused.Questions != 40 || fused.Recall1 < 0.82 || fused.Recall3 < 1 || fused.Failed > 0 || fused.Tokens == 0 {
+	if code != 0 || fused.Questions != 40 || fused.Recall1 < 0.925 || fused.Recall3 < 1 || fused.Failed > 0 || fused.Tokens == 0 {
 		t.Errorf("exit %d, fused: %+v", code, fused)
 	}
 	if similarity.Recall1 >= fused.Recall1 || similarity.Recall1 < 0.7 {
@@ -69,7 +69,7 @@ func TestEvalLanguages(t *testing.T) {
 		t.Skip("RAGTIME_TEST_XQUAD is not set: retrieval is not measured in other languages")
 	}
 	var files []string
-	least := map[string][2]float64{"en": {0.935, 0.988}, "de": {0.86, 0.96}, "zh": {0.915, 0.98}}
+	least := map[string][2]float64{"en": {0.94, 0.99}, "de": {0.915, 0.975}, "zh": {0.92, 0.99}}
 	for language := range least {
 		files = append(files, filepath.Join(folder, "xquad."+language+".json"))
 	}

@@ -12,7 +12,6 @@ import (
 const (
 	pairWeight = 0.3 // two words beside one another
 	gramWeight = 1   // a piece of a word, before it is divided among the word's pieces
-	charWeight = 0.7 // one character of a script without spaces; two beside one another weigh 1
 	// shortWord is the length, in characters, at which a word weighs 63 % of a long
 	// one. In every language the frequent words are short (Zipf's law of abbreviation),
 	// so no language needs a list of them.
@@ -101,7 +100,7 @@ func (f features) addDense(run []byte) {
 	}
 	for i := 0; i < len(run); {
 		_, n := utf8.DecodeRune(run[i:])
-		f.count(hash(gramKind, run[i:i+n]), charWeight)
+		f.count(hash(gramKind, run[i:i+n]), 1)
 		i += n
 	}
 }

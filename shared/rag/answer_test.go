@@ -71,7 +71,7 @@ var facts = []Passage{
 func TestAnswer(t *testing.T) {
 	g := &generator{pieces: []string{"It is ", "$500 [", "1][7], and", " dentists [2, 9]."}, finish: FinishStop}
 	var h heard
-	q := Question{Query: Query{Text: "deductible dentists", TopK: 5}}
+	q := Question{Query: Query{Text: "the deductible and dentists", TopK: 5}}
 	got, err := Answer(t.Context(), "t", q, AnswerOptions{LeastScore: 0.1}, &embedder{model: "m"}, &store{found: facts}, g, h.progress())
 	if err != nil {
 		t.Fatal(err)

@@ -14,9 +14,12 @@ type Span struct{ Start, End int }
 // No two of them touch.
 func Marks(text string, found []string) []Span {
 	t := newTerms(strings.Join(found, " "))
+	counts := make([]int, t.len())
 	var out []Span
 	mark := func(start, end int) {
-		if !t.has(text[start:end]) {
+		clear(counts)
+		t.count(text[start:end], counts)
+		if len(t.found(counts)) == 0 {
 			return
 		}
 		if last := len(out) - 1; last >= 0 && start <= out[last].End {
@@ -40,15 +43,6 @@ func Marks(text string, found []string) []Span {
 		}
 	}
 	return out
-}
-
-// has tells whether a piece of a text has one of the words, or the beginning of one.
-func (t *terms) has(piece string) (found bool) {
-	t.each(piece, func(in map[string]int, term, _ []byte) {
-		n, ok := in[string(term)]
-		found = found || ok && t.wordOf[n] >= 0
-	})
-	return found
 }
 
 // characters gives where each letter of a run starts, and its end. The marks that

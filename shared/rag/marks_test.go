@@ -11,6 +11,7 @@ func TestMarks(t *testing.T) {
 		{"words", "what does a crown cost", "Crowns cost 50 %; a crown's price.", "[Crowns] [cost] 50 %; [a] [crown]'s price."},
 		{"inflected", "Versicherungen", "Die Versicherung zahlt.", "Die [Versicherung] zahlt."},
 		{"a short word's longer kin", "fee", "feet and a fee", "feet and a [fee]"},
+		{"a plural", "pill", "Pills by mail, and a pillar.", "[Pills] by mail, and a [pillar]."},
 		{"accents and capitals", "café", "CAFE\u0301, Café", "[CAFE\u0301], [Café]"},
 		{"Chinese", "等待期有多长", "牙科的等待期是六个月", "牙科的[等待期]是六个月"},
 		{"one character alone", "水", "水。火", "[水]。火"},

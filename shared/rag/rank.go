@@ -24,15 +24,20 @@ const wordsShare = 1.75
 // Okapi BM25's parameters: how soon a repeated word stops to count, and how much
 // a long passage loses.
 const (
-	bm25K1 = 0.8
+	bm25K1 = 0.7
 	bm25B  = 0.6
 )
 
+// otherShare is what a passage gains of the best other passage of its document: a
+// document that answers a question mostly does so in more than one place.
+const otherShare = 0.2
+
 // Rank orders passages that a search found, most similar first, anew: by the sum
 // of their similarity and their BM25 score for the query, each in standard
-// deviations from its mean over these passages. It fills in the ranks and the
-// words. Of passages with one text, the most similar one stays. The frequency of
-// words is counted in these passages alone, so it needs no index and no call.
+// deviations from its mean over these passages. To that comes a share of the best
+// sum of the same document's other passages. It fills in the ranks and the words. Of
+// passages with one text, the most similar one stays. The frequency of words is
+// counted in these passages alone, so it needs no index and no call.
 //
 // It is the same for the same input; passages is left as it was.
 func Rank(query string, passages []Passage, by Ranking) []Passage {
@@ -57,11 +62,37 @@ func Rank(query string, passages []Passage, by Ranking) []Passage {
 	for i := range sums {
 		sums[i] = similarity[i] + float64(wordsShare*words[i])
 	}
+	addOthers(sums, out)
 	ranked := make([]Passage, 0, len(out))
 	for _, i := range descending(sums) {
 		ranked = append(ranked, out[i])
 	}
 	return ranked
+}
+
+// addOthers adds to each passage's sum a share of the best other sum of its document, if
+// that is above the mean of all passages.
+func addOthers(sums []float64, passages []Passage) {
+	type best struct{ first, second float64 }
+	documents := make(map[string]best, len(passages))
+	for i, p := range passages {
+		b := documents[p.DocumentID]
+		switch x := sums[i]; {
+		case x > b.first:
+			b = best{x, b.first}
+		case x > b.second:
+			b.second = x
+		}
+		documents[p.DocumentID] = b
+	}
+	for i, p := range passages {
+		b := documents[p.DocumentID]
+		other := b.first
+		if sums[i] == b.first {
+			other = b.second
+		}
+		sums[i] += float64(otherShare * other)
+	}
 }
 
 // distinct gives a copy without passages whose text was there before, under the
@@ -104,7 +135,7 @@ func score(query string, passages []Passage) []float64 {
 		rare := math.Log(1 + (float64(len(passages))-n+0.5)/(n+0.5))
 		for i := range passages {
 			if often := float64(counts[i][t]); often > 0 {
-				scores[i] += rare * often * (bm25K1 + 1) / (often + bm25K1*(1-bm25B+bm25B*lengths[i]/mean))
+				scores[i] += terms.weights[t] * rare * often * (bm25K1 + 1) / (often + bm25K1*(1-bm25B+bm25B*lengths[i]/mean))
 			}
 		}
 	}

@@ -42,6 +42,11 @@ func TestRank(t *testing.T) {
 		{"no word in common leaves the order", "xyzzy", found("b", 0.3, "a", 0.2, "c", 0.1), Fused, "b | a | c"},
 		{"equal similarity", "glasses", found("plans", 0.5, "glasses", 0.5), Fused, "glasses | plans"},
 		{"inflected", "Versicherungen", found("Der Hund.", 0.3, "Die Versicherung.", 0.3), Fused, "Die Versicherung. | Der Hund."},
+		{"a word that is another's beginning", "pill", found("The dog.", 0.3, "Pills by mail.", 0.3), Fused, "Pills by mail. | The dog."},
+		{"the more letters in common", "prescribing", found("A present.", 0.3, "A prescription.", 0.3), Fused, "A prescription. | A present."},
+		{"words beside one another", "waiting period", found("The period of waiting.", 0.3, "A waiting period now.", 0.3), Fused, "A waiting period now. | The period of waiting."},
+		{"words beside one another, inflected", "schwarzen Katzen", found("Die Katze ist schwarz.", 0.3, "Eine schwarze Katze da.", 0.3), Fused, "Eine schwarze Katze da. | Die Katze ist schwarz."},
+		{"one character", "猫", found("狗和鸟", 0.3, "一只白猫", 0.3), Fused, "一只白猫 | 狗和鸟"},
 		{"Chinese", "等待期有多长", found("图书馆不开门", 0.3, "牙科的等待期", 0.3), Fused, "牙科的等待期 | 图书馆不开门"},
 		{"Thai", "ประกันสุขภาพ", found("ห้องสมุดปิด", 0.3, "การประกันภัย", 0.3), Fused, "การประกันภัย | ห้องสมุดปิด"},
 		{"accents composed or not", "café", found("the", 0.3, "cafe\u0301", 0.3), Fused, "cafe\u0301 | the"},
@@ -74,6 +79,37 @@ func TestRankTellsWhy(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, passages); diff != "" {
 		t.Errorf("Rank changed its input:\n%s", diff)
+	}
+}
+
+// A document with more than one passage for a question goes before one with a
+// passage that is a little better, and alone.
+func TestRankByOtherPassages(t *testing.T) {
+	passages := []Passage{
+		{DocumentID: "alone", Text: "dental glasses", Score: 0.61},
+		{DocumentID: "several", Text: "glasses dental", Score: 0.60},
+		{DocumentID: "several", Text: "dental", Score: 0.59},
+		{DocumentID: "other", Text: "plans", Score: 0.1},
+		{DocumentID: "another", Text: "claims", Score: 0.1},
+	}
+	const want = "glasses dental | dental glasses | dental | plans | claims"
+	if got := saying(Rank("dental or glasses", passages, Fused)); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	passages[2].DocumentID = "a third"
+	if got := saying(Rank("dental or glasses", passages, Fused)); got != saying(passages) {
+		t.Errorf("got %q, want the order of similarity", got)
+	}
+}
+
+// A passage tells the words that it has, or that share their first four letters
+// with one of its own: three may be chance.
+func TestRankTellsWords(t *testing.T) {
+	got := Rank("Which pill is for a leg?", found("Pills.", 0.5, "Pilots.", 0.4, "Legs.", 0.3), Similarity)
+	for i, want := range [][]string{{"pill"}, {}, {}} {
+		if diff := cmp.Diff(want, got[i].Words); diff != "" || got[i].WordRank == 0 {
+			t.Errorf("%q, %d by words (-want +got):\n%s", got[i].Text, got[i].WordRank, diff)
+		}
 	}
 }
 

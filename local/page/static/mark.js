@@ -1,7 +1,7 @@
 // Marks in a text the words for which a passage was found.
 
 // mark marks what below an element matches the words, which the API gave: folded,
-// each the query's own. As in the search, longer words that begin alike match.
+// each the query's own. As in the search, words of four letters or more that begin alike match.
 export function mark(root, words = []) {
   if (words.length === 0) return;
   const texts = [];
@@ -58,7 +58,7 @@ const beginning = 4; // characters: package rag's
 function alike(a, b) {
   if (a === b) return true;
   const [long, other] = [[...a], [...b]];
-  return long.length > beginning && other.length > beginning && long.slice(0, beginning).join("") === other.slice(0, beginning).join("");
+  return long.length >= beginning && other.length >= beginning && long.slice(0, beginning).join("") === other.slice(0, beginning).join("");
 }
 
 // fold is package words' form for comparing, for the scripts where that is simple:
