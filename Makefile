@@ -61,10 +61,11 @@ eval: build ## measure retrieval: the samples' questions, and XQuAD's with XQUAD
 bench-hang: ## measure clients of the embeddings API when the network hangs, in under two minutes
 	go run ./local/benchhang
 
-check: ## gofmt, vet, staticcheck, cfn-lint, sam validate, checkov; a missing or old tool is named and skipped
+check: ## gofmt, vet, staticcheck, golangci-lint, cfn-lint, sam validate, checkov; a missing or old tool is named and skipped
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on these"; exit 1; }
 	go vet ./...
 	@if command -v staticcheck >/dev/null; then staticcheck ./...; else echo "skipped: staticcheck is not installed"; fi
+	@$(call tool,golangci-lint,2.15) && golangci-lint run ./...
 	@$(call tool,cfn-lint,1.58) && cfn-lint template.yaml
 	@$(call tool,sam,1.170) && SAM_CLI_TELEMETRY=0 sam validate --lint --region us-east-1
 	@$(call tool,checkov,3.3) && checkov -f template.yaml --framework cloudformation --compact --quiet --skip-download

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"os"
 	"slices"
 	"strings"
@@ -80,7 +79,7 @@ func valueOf(v *kong.Value) value {
 		return value{Words: v.EnumSlice()}
 	case v.Name == "document_id", v.Name == "document":
 		return value{Documents: true}
-	case strings.Contains("existingdir existingfile existingpath path", cmp.Or(v.Tag.Type, "no")), strings.HasPrefix(v.Name, "file"):
+	case v.Tag.Type != "", strings.HasPrefix(v.Name, "file"): // the types that tags name are paths
 		return value{Files: true}
 	}
 	return value{}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,18 +52,12 @@ func TestCollectAlike(t *testing.T) {
 }
 
 // A standard input that never ends does not keep Ctrl-C from ending a put.
-func TestReadStdinUntilInterrupted(t *testing.T) {
-	endless, writer, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestReadInputUntilInterrupted(t *testing.T) {
+	endless, writer := io.Pipe()
 	defer writer.Close()
-	before := os.Stdin
-	os.Stdin = endless
-	defer func() { os.Stdin = before }()
 	ctx, interrupt := context.WithCancel(t.Context())
 	time.AfterFunc(time.Millisecond, interrupt)
-	if _, err := readStdin(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := readInput(ctx, endless); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that it was interrupted", err)
 	}
 }

@@ -40,12 +40,13 @@ func (c *lab) Run(ctx context.Context) error {
 	o := laboratory.Options{Root: root, Filter: filter, Row: func(r laboratory.Row) {
 		fmt.Fprintln(os.Stderr, r.Scenario+":", cmp.Or(r.Verdict, "ok"))
 	}}
+	var unprinted error
 	out := json.NewEncoder(os.Stdout)
 	if c.JSON {
-		o.Row = func(r laboratory.Row) { out.Encode(r) }
+		o.Row = func(r laboratory.Row) { unprinted = cmp.Or(unprinted, out.Encode(r)) }
 	}
 	rows, err := laboratory.Run(ctx, o)
-	if err != nil {
+	if err := cmp.Or(err, unprinted); err != nil {
 		return err
 	}
 	failed := len(slices.DeleteFunc(slices.Clone(rows), func(r laboratory.Row) bool { return r.Verdict == "" }))

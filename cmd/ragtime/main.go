@@ -105,6 +105,6 @@ func (version) Run() error {
 			}
 		}
 	}
-	fmt.Printf("ragtime %s, %s\n", revision, runtime.Version())
-	return nil
+	_, err := fmt.Printf("ragtime %s, %s\n", revision, runtime.Version())
+	return err
 }

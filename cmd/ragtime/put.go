@@ -121,9 +121,7 @@ func (c *put) all(ctx context.Context, files []file) (*counts, error) {
 	n := new(counts)
 	progress := newProgress(os.Stderr, len(files))
 	defer progress.close()
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	var g errgroup.Group
+	g, ctx := errgroup.WithContext(ctx) // the first error ends the rest
 	g.SetLimit(max(1, c.Parallel))
 	for _, f := range files {
 		if ctx.Err() != nil {
@@ -131,28 +129,24 @@ func (c *put) all(ctx context.Context, files []file) (*counts, error) {
 		}
 		g.Go(func() error {
 			if ctx.Err() != nil {
-				return nil
+				return ctx.Err()
 			}
 			done, err := c.one(ctx, f)
 			if err != nil && ctx.Err() != nil {
-				return nil // cut short, not failed
+				return ctx.Err() // cut short, not failed
 			}
 			n.add(done, err)
 			progress.done(f, done, err)
 			switch {
 			case err != nil && c.FailFast:
-				stop(fmt.Errorf("%s: %w", plain(f.path), err))
+				return fmt.Errorf("%s: %w", plain(f.path), err)
 			case n.down.Load() >= downAfter:
-				stop(fmt.Errorf("%d documents in a row failed with the service: the rest is not tried", downAfter))
+				return fmt.Errorf("%d documents in a row failed with the service: the rest is not tried", downAfter)
 			}
 			return nil
 		})
 	}
-	g.Wait()
-	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
-		return n, cause
-	}
-	return n, nil
+	return n, g.Wait()
 }
 
 func (n *counts) add(done putResult, err error) {
@@ -258,7 +252,7 @@ func (c *put) stdin(ctx context.Context) error {
 	case c.ID == "":
 		return wrongUsage("the standard input has no name: give the document an id with --id")
 	}
-	text, err := readStdin(ctx)
+	text, err := readInput(ctx, os.Stdin)
 	if err == nil {
 		err = textfile.Check("", text)
 	}
@@ -273,13 +267,13 @@ func (c *put) stdin(ctx context.Context) error {
 	return nil
 }
 
-// readStdin reads the standard input, which may never end, until the context does.
-func readStdin(ctx context.Context) ([]byte, error) {
+// readInput reads what may never end, until the context does.
+func readInput(ctx context.Context, from io.Reader) ([]byte, error) {
 	var text []byte
 	done := make(chan error, 1)
 	go func() {
 		var err error
-		text, err = io.ReadAll(io.LimitReader(os.Stdin, mostFile))
+		text, err = io.ReadAll(io.LimitReader(from, mostFile))
 		done <- err
 	}()
 	select {

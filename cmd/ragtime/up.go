@@ -74,7 +74,7 @@ func (c *up) Run(ctx context.Context) error {
 			}
 		}})
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return c.taken()
+		return c.taken(ctx)
 	}
 	if err != nil {
 		return err
@@ -117,18 +117,32 @@ func (c *up) embeddings() (key, whose string, err error) {
 }
 
 // taken says who has the port, as far as that can be told, and what to do.
-func (c *up) taken() error {
+func (c *up) taken(ctx context.Context) error {
 	url := fmt.Sprintf("http://127.0.0.1:%d", c.Port)
-	client := http.Client{Timeout: 2 * time.Second}
 	who := "another program"
-	if resp, err := client.Get(url + page.Path); err == nil {
-		body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-		resp.Body.Close()
+	if body, err := fetch(ctx, url+page.Path); err == nil {
 		if strings.Contains(string(body), "Ragtime") {
 			who = "a Ragtime that runs already: " + url
 		}
 	}
 	return fmt.Errorf("port %d is taken by %s; take another with --port (make run PORT=3001), 0 for any free one", c.Port, who)
+}
+
+// fetch is what a server at hand answers, or how far it gets in two seconds.
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	return body, nil
 }
 
 // fromEnvironment are the template's parameters that the environment names.

@@ -57,7 +57,7 @@ func (l *line) accept() {
 // carry goes on until both sides have ended.
 func (l *line) carry(near net.Conn) {
 	defer near.Close()
-	far, err := net.Dial("tcp4", l.target)
+	far, err := new(net.Dialer).DialContext(l.ctx, "tcp4", l.target)
 	if err != nil {
 		return
 	}

@@ -327,7 +327,7 @@ func Samples(t *Template) ([]Sample, error) {
 var sampleTime = time.Date(2026, time.November, 24, 9, 30, 0, 0, time.UTC)
 
 func (s sampleRequest) sample(t *Template, router *router) (Sample, error) {
-	r, err := http.NewRequest(s.method, "http://127.0.0.1:3000"+s.target, strings.NewReader(s.body))
+	r, err := http.NewRequest(s.method, "http://127.0.0.1:3000"+s.target, strings.NewReader(s.body)) //nolint:noctx // it is never sent
 	if err != nil {
 		return Sample{}, err
 	}

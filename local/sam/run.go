@@ -21,7 +21,7 @@ func (s *Stage) StartAPI(ctx context.Context, port int, log io.Writer) error {
 	c.Stderr = log
 	err := c.Run()
 	if ctx.Err() != nil {
-		return nil // sam was told to end, so its error does not matter
+		return nil //nolint:nilerr // sam was told to end, so its error does not matter
 	}
 	if err == nil {
 		err = errors.New("sam local start-api ended by itself")

@@ -69,7 +69,7 @@ func (p *probe) tunnel() (detail string, err error) {
 		return "", err
 	}
 	// The reader's buffer cannot swallow bytes of the service, which speaks only after us.
-	resp, err := http.ReadResponse(bufio.NewReader(p.conn), r)
+	resp, err := http.ReadResponse(bufio.NewReader(p.conn), r) //nolint:bodyclose // there is none: the connection is the tunnel from here on
 	if err != nil {
 		return "", err
 	}

@@ -58,7 +58,7 @@ func (p *probe) resolverName() string { return strings.TrimSpace("the resolver "
 // hasRoute tells whether there is a route to an address. It sends nothing. Where there is
 // no IPv6, requests skip IPv6 addresses at once, so probes leave them out.
 func hasRoute(address string) bool {
-	c, err := net.Dial("udp", address)
+	c, err := net.Dial("udp", address) //nolint:noctx // it waits for nothing
 	if err != nil {
 		return false
 	}

@@ -164,7 +164,7 @@ func (r *answerReader) readUsage() (int, error) {
 		Total  json.RawMessage `json:"total_tokens"`
 	}
 	if json.Unmarshal(raw, &said) != nil {
-		return 0, nil
+		return 0, nil //nolint:nilerr // counts that cannot be read are none
 	}
 	for _, field := range []json.RawMessage{said.Prompt, said.Total} {
 		if n, ok := parseCount(field); ok {

@@ -110,7 +110,7 @@ func (r *streamReader) read(resp *http.Response) error {
 	for decoder.Next() {
 		data := decoder.Event().Data
 		if string(bytes.TrimSpace(data)) == "[DONE]" {
-			io.Copy(io.Discard, io.LimitReader(resp.Body, 4096)) // so that the connection can be used again
+			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 4096)) // so that the connection can be used again
 			if r.out.Finish == "" && r.text.Len() > 0 {
 				r.out.Finish = rag.FinishStop // some servers give no reason
 			}

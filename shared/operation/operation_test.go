@@ -68,7 +68,7 @@ func TestOneStartAndOneFinishWhateverHappens(t *testing.T) {
 		{"fault", nil, func(context.Context) error { return fault.InvalidField("text", "must not be empty") }, "error"},
 		{"bug", nil, func(context.Context) error { return errors.New("bug") }, "error"},
 		{"panic", nil, func(context.Context) error { panic("boom") }, "error"},
-		{"panic with nil", nil, func(context.Context) error { panic(nil) }, "error"},
+		{"panic with nil", nil, func(context.Context) error { panic(nil) }, "error"}, //nolint:govet // what becomes of it is the test
 		{"deadline", nil, wait, "timeout"},
 		{"cancellation", canceled, wait, "error"},
 		{"no time left", late, wait, "timeout"},

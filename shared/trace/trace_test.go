@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,7 +76,7 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 			t.Fatalf("at the end %+v, want the operation's document, and attempt 2 alone below %s", docs, ids[1])
 		}
 		op := docs[0]
-		attempts := append(op.Subsegments[0].Subsegments, docs[1])
+		attempts := slices.Concat(op.Subsegments[0].Subsegments, docs[1:])
 		if op.ID != ids[0] || op.Subsegments[0].ID != ids[1] || attempts[0].ID != ids[2] || attempts[0].Subsegments[1].ID != ids[3] || attempts[1].ID != secondID {
 			t.Errorf("ids changed from %v, %s: %+v", ids, secondID, op)
 		}
