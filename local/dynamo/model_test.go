@@ -269,20 +269,12 @@ func (m *model) settle() {
 		}
 	}
 	time.Sleep(20 * time.Minute)
-	for len(m.items("sweep#t")) > 0 {
-		before := len(m.items("sweep#t"))
-		if _, _, err := store.List(m.t.Context(), "t", 1, ""); err != nil {
-			m.t.Fatal(err)
-		}
-		if len(m.items("sweep#t")) >= before {
-			m.t.Fatalf("a list settles nothing of what is due: %v at %d", m.items("sweep#t"), time.Now().Unix())
-		}
-	}
+	settleAll(m.t, m.db, store, "t")
 }
 
 // tidy checks that a document item has no mark, and expires if it tells of no document.
 func (m *model) tidy() {
-	for _, i := range m.items("doc#t") {
+	for _, i := range itemsIn(m.t, m.db, "doc#t") {
 		for name := range i {
 			if strings.HasPrefix(name, "put#") || strings.HasPrefix(name, "out#") {
 				m.t.Errorf("document %s has the mark %s", i["sk"], name)
@@ -384,22 +376,23 @@ func (m *model) readable(passages []rag.Passage) {
 // stored are the texts of the document's chunks in the table.
 func (m *model) stored(id string) []string {
 	var out []string
-	for _, i := range m.items("chunk#t#" + id) {
+	for _, i := range itemsIn(m.t, m.db, "chunk#t#"+id) {
 		out = append(out, i["text"])
 	}
 	slices.Sort(out)
 	return out
 }
 
-// items are those of a partition of the table: the texts of their attributes.
-func (m *model) items(pk string) []map[string]string {
-	answer, err := operations["Query"](m.db, m.t.Context(), `{"TableName":"ragtime","KeyConditionExpression":"pk = :pk","ExpressionAttributeValues":{":pk":{"S":"`+pk+`"}}}`)
+// itemsIn are those of a partition of the table: the texts of their attributes.
+func itemsIn(t *testing.T, db *DB, pk string) []map[string]string {
+	t.Helper()
+	answer, err := operations["Query"](db, t.Context(), `{"TableName":"ragtime","KeyConditionExpression":"pk = :pk","ExpressionAttributeValues":{":pk":{"S":"`+pk+`"}}}`)
 	if err != nil {
-		m.t.Fatal(err)
+		t.Fatal(err)
 	}
 	var found struct{ Items []map[string]map[string]any }
 	if err := json.Unmarshal(answer, &found); err != nil {
-		m.t.Fatal(err)
+		t.Fatal(err)
 	}
 	var out []map[string]string
 	for _, i := range found.Items {
@@ -412,6 +405,34 @@ func (m *model) items(pk string) []map[string]string {
 		out = append(out, texts)
 	}
 	return out
+}
+
+// entries are those of what is due, in whatever partition.
+func entries(t *testing.T, db *DB) (keys []string) {
+	t.Helper()
+	for n := range adapter.DuePartitions {
+		for _, i := range itemsIn(t, db, fmt.Sprintf("sweep#%d", n)) {
+			keys = append(keys, i["sk"])
+		}
+	}
+	return keys
+}
+
+// settleAll lists until nothing is due any more. A list looks into one partition.
+func settleAll(t *testing.T, db *DB, s store, tenant string) {
+	t.Helper()
+	for vain := 0; len(entries(t, db)) > 0; vain++ {
+		before := len(entries(t, db))
+		if _, _, err := s.List(t.Context(), tenant, 1, ""); err != nil {
+			t.Fatal(err)
+		}
+		if len(entries(t, db)) < before {
+			vain = 0
+		}
+		if vain == 40*adapter.DuePartitions {
+			t.Fatalf("lists settle nothing of what is due: %v at %d", entries(t, db), time.Now().Unix())
+		}
+	}
 }
 
 func clock(at time.Time) string { return at.Format("15:04:05.000") }

@@ -62,3 +62,25 @@ func (b *Broken) Test(pkg string, args ...string) (output string, ok bool) {
 	out, err := exec.Command("go", append(command, args...)...).CombinedOutput()
 	return string(out), err == nil
 }
+
+// Tests are the tests of a package of the broken code, built once to run often.
+type Tests struct{ binary, dir string }
+
+// Build builds the tests of a package, which go with the broken code.
+func (b *Broken) Build(pkg string) (*Tests, error) {
+	binary := filepath.Join(b.dir, "tests")
+	c := exec.Command("go", "test", "-c", "-vet=off", "-ldflags=-s -w", "-o", binary, "-overlay", b.overlay(), pkg)
+	if out, err := c.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("it does not build: %w\n%s", err, out)
+	}
+	return &Tests{binary, pkg}, nil
+}
+
+// Run runs them in the folder of their package, and gives what they printed and
+// whether they passed.
+func (t *Tests) Run(args ...string) (output string, ok bool) {
+	c := exec.Command(t.binary, args...)
+	c.Dir = t.dir
+	out, err := c.CombinedOutput()
+	return string(out), err == nil
+}

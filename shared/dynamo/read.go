@@ -84,7 +84,7 @@ const (
 func (t *Table) List(ctx context.Context, tenant string, limit int, cursor string) ([]rag.Document, string, error) {
 	page, next, err := t.list(ctx, tenant, limit, cursor)
 	if err == nil {
-		t.settleDue(ctx, tenant)
+		t.settleDue(ctx)
 	}
 	return page, next, err
 }

@@ -37,6 +37,9 @@ type state struct{ item }
 
 func (s state) version() string { return text(s.item, "version") }
 
+// replaced is the version that was there before; "" for none.
+func (s state) replaced() string { return text(s.item, "replaced") }
+
 func (s state) status() string { return text(s.item, "status") }
 
 // marks gives the versions that have a mark, and its time.
@@ -71,13 +74,13 @@ const (
 	dead                    // they never count again
 )
 
-// of judges a version. Only a put's own switch makes it current, under the
+// of judges the version of a chunk; a tombstone's has none. Only a put's own switch makes it current, under the
 // condition that no later one is and that it has its mark: so what is earlier
 // than the current version, or out, is dead for good. A version without a mark may
 // have been begun after the item was read.
 func (s state) of(version string, now time.Time) verdict {
 	switch {
-	case s.status() == ready && version == s.version():
+	case version == s.version():
 		return current
 	case version <= s.version() || s.item[outMark+version] != nil:
 		return dead
@@ -92,7 +95,7 @@ func (s state) of(version string, now time.Time) verdict {
 func (s state) lapsed(now time.Time) []string {
 	var out []string
 	for version, end := range s.marks(putMark) {
-		if version > s.version() && now.After(end) {
+		if now.After(end) {
 			out = append(out, version)
 		}
 	}

@@ -19,14 +19,12 @@ func (t *Table) repair(ctx context.Context, tenant, id string, s state) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, sweepTime, fault.New(fault.Timeout, "a sweep takes %.0f s at the most", sweepTime.Seconds()))
 	defer cancel()
 	for _, version := range s.lapsed(time.Now()) {
-		t.putOut(ctx, tenant, id, version)
 		var err error
-		if s, err = t.state(ctx, tenant, id); err != nil {
+		if s, err = t.putOut(ctx, tenant, id, version); err != nil {
 			return err
 		}
 	}
-	_, err := t.sweep(ctx, tenant, id, s, "")
-	return err
+	return t.sweep(ctx, tenant, id, s, "")
 }
 
 func warnOfLeftOvers(ctx context.Context, id string, err error) {
@@ -34,26 +32,26 @@ func warnOfLeftOvers(ctx context.Context, id string, err error) {
 }
 
 // sweep deletes the chunks of the document's dead versions, and takes from the item
-// what that has settled. A version that is over, if one is given, has nobody who puts
-// it any more: it is dead unless it is current. done tells whether the item was still
-// as s has it: what has become of it meanwhile settles its marks another time.
-func (t *Table) sweep(ctx context.Context, tenant, id string, s state, over string) (done bool, err error) {
+// what that has settled. A version that is over, if one is given, is one of which nothing
+// can come any more.
+func (t *Table) sweep(ctx context.Context, tenant, id string, s state, over string) error {
 	now := time.Now()
-	first, after := "", ""
-	if s.status() == ready {
-		after = s.version() + "~" // sorts after its chunks, which need not be read
+	ranges := [][2]string{{"", "~"}}
+	if s.status() == ready { // its own chunks need not be read
+		ranges = [][2]string{{"", s.version()}, {s.version() + "~", "~"}}
 	}
 	var writes []types.WriteRequest
 	collect := func(i item) (bool, error) {
 		version, _, _ := strings.Cut(text(i, "sk"), "#")
-		if v := s.of(version, now); v == dead || v == underWay && version == over {
+		if s.of(version, now) == dead {
 			writes = append(writes, types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: item{"pk": i["pk"], "sk": i["sk"]}}})
 		}
-		return true, nil
-	}
-	ranges := [][2]string{{first, "~"}}
-	if after != "" {
-		ranges = [][2]string{{first, s.version()}, {after, "~"}}
+		if len(writes) < maxBatch*concurrent {
+			return true, nil
+		}
+		err := t.batch(ctx, writes) // before it reads on: where there are many, each sweep leaves fewer
+		writes = nil
+		return true, err
 	}
 	for _, r := range ranges {
 		err := t.query(ctx, &dynamodb.QueryInput{
@@ -64,18 +62,19 @@ func (t *Table) sweep(ctx context.Context, tenant, id string, s state, over stri
 			ConsistentRead:            aws.Bool(true),
 		}, collect)
 		if err != nil {
-			return false, err
+			return err
 		}
 	}
 	if err := t.batch(ctx, writes); err != nil {
-		return false, err
+		return err
 	}
 	return t.swept(ctx, tenant, id, s, over, now)
 }
 
 // swept takes from the item the marks that are settled, and has it expire if it
-// tells of no document. done is false where it is another document's by now, or has expired.
-func (t *Table) swept(ctx context.Context, tenant, id string, s state, over string, now time.Time) (done bool, err error) {
+// tells of no document. Where it is another document's by now, or none's any more, whoever
+// made it so has seen the marks, and takes them away or has an entry for that.
+func (t *Table) swept(ctx context.Context, tenant, id string, s state, over string, now time.Time) error {
 	c := newChange(tenant, id)
 	for v := range s.marks(putMark) {
 		if v <= s.version() {
@@ -91,11 +90,11 @@ func (t *Table) swept(ctx context.Context, tenant, id string, s state, over stri
 		c.assign("expires_at", num(now.Add(tombstone).Unix()))
 	}
 	if len(c.removes)+len(c.sets) == 0 {
-		return true, nil
+		return nil
 	}
-	_, err = t.update(ctx, c.when(c.name("status")+" = "+c.value(str(s.status()))))
+	_, err := t.update(ctx, c.when(c.name("status")+" = "+c.value(str(s.status()))))
 	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
-		return false, nil
+		return nil
 	}
-	return err == nil, err
+	return err
 }

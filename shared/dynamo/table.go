@@ -3,7 +3,7 @@
 //	item      pk                             sk
 //	document  doc#<tenant>                   <document_id>
 //	chunk     chunk#<tenant>#<document_id>   <version>#<n>
-//	entry     sweep#<tenant>                 <due>#<version>#<document_id>
+//	entry     sweep#<n>                      <due>#<version>#<tenant>#<document_id>
 //
 // Chunks spread over as many partitions as there are documents. A chunk's
 // attribute tenant is the vector index's HASH.

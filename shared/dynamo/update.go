@@ -45,10 +45,16 @@ func (c *change) assign(attribute string, v types.AttributeValue) {
 	c.sets = append(c.sets, c.name(attribute)+" = "+c.value(v))
 }
 
-// assignNew sets an attribute that is not there.
-func (c *change) assignNew(attribute string, v types.AttributeValue) {
-	n := c.name(attribute)
-	c.sets = append(c.sets, fmt.Sprintf("%s = if_not_exists(%s, %s)", n, n, c.value(v)))
+// assignOr sets an attribute to what another has until now, or to the value where
+// that is not there.
+func (c *change) assignOr(attribute, other string, v types.AttributeValue) {
+	c.sets = append(c.sets, fmt.Sprintf("%s = if_not_exists(%s, %s)", c.name(attribute), c.name(other), c.value(v)))
+}
+
+// replace makes the version that of the item, and notes which one it has replaced.
+func (c *change) replace(version string) {
+	c.assignOr("replaced", "version", str(""))
+	c.assign("version", str(version))
 }
 
 func (c *change) drop(attributes ...string) {

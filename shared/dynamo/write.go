@@ -54,7 +54,7 @@ func (t *Table) Embeddings(ctx context.Context, tenant, id, version string) (map
 // Replace implements rag.Writer. Once it returned nil the version is current.
 func (t *Table) Replace(ctx context.Context, tenant string, d rag.Document, chunks []rag.Chunk) error {
 	end := endOf(ctx)
-	p := put{t, tenant, d, end, entry{overAt(end), d.Version, d.ID}, make([]types.WriteRequest, len(chunks))}
+	p := put{t, tenant, d, end, entry{overAt(end), d.Version, tenant, d.ID}, make([]types.WriteRequest, len(chunks))}
 	for i, c := range chunks {
 		written := chunkItem(tenant, d, c)
 		t.inline.label(written, d.Metadata)
@@ -63,21 +63,18 @@ func (t *Table) Replace(ctx context.Context, tenant string, d rag.Document, chun
 	if err := t.claimSpace(ctx); err != nil {
 		return err
 	}
-	if err := t.enter(ctx, tenant, p.entry); err != nil {
+	if err := t.enter(ctx, p.entry); err != nil {
 		return err
 	}
-	before, err := p.mark(ctx)
-	if err != nil {
+	if err := p.mark(ctx); err != nil {
 		return err
 	}
 	after, err := p.write(ctx)
 	if err != nil {
-		if err := p.fail(ctx, err); err != nil {
-			return err
-		}
-		return nil // an attempt whose answer was lost had made it current
+		return p.fail(ctx, err)
 	}
-	p.tidy(ctx, before, after)
+	p.tidy(ctx, after)
+	t.settleDue(ctx)
 	return nil
 }
 
@@ -104,20 +101,20 @@ type put struct {
 
 // mark notes in the document item that the version is being put. It is refused
 // where a later version is current or was deleted, or this one was put out before.
-func (p put) mark(ctx context.Context) (state, error) {
+func (p put) mark(ctx context.Context) error {
 	c := newChange(p.tenant, p.d.ID)
 	c.assign(putMark+p.d.Version, num(p.end.Unix()+1))
 	c.drop("expires_at") // an item that expired now would take the mark with it
-	c.assignNew("status", str(begun))
-	c.assignNew("document_id", str(p.d.ID))
+	c.assignOr("status", "status", str(begun))
+	c.assignOr("document_id", "document_id", str(p.d.ID))
 	s, err := p.table.update(ctx, c.when(c.before(p.d.Version), c.lacks(outMark+p.d.Version)))
 	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
-		if s.status() == ready && s.version() == p.d.Version {
-			return s, nil // this very version was put before: its chunks may be written again
+		if s.version() == p.d.Version {
+			return nil // this very version was put before: its chunks may be written again
 		}
-		return s, overtaken(err)
+		return overtaken(err)
 	}
-	return s, err
+	return err
 }
 
 // write writes the chunks and makes the version current. It keeps some of the time
@@ -134,7 +131,7 @@ func (p put) write(ctx context.Context) (state, error) {
 		return state{}, err
 	}
 	c := newChange(p.tenant, p.d.ID)
-	c.assign("version", str(p.d.Version))
+	c.replace(p.d.Version)
 	c.assign("status", str(ready))
 	for name, v := range described(p.d) {
 		c.assign(name, v)
@@ -150,7 +147,7 @@ func (p put) write(ctx context.Context) (state, error) {
 	c.drop(putMark+p.d.Version, "expires_at")
 	s, err := p.table.update(ctx, c.when(c.before(p.d.Version), c.has(putMark+p.d.Version)))
 	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
-		if s.status() == ready && s.version() == p.d.Version {
+		if s.version() == p.d.Version {
 			return s, nil // an attempt whose answer was lost has done it
 		}
 		return s, overtaken(err)
@@ -167,12 +164,12 @@ func overtaken(cause error) error {
 // out, or was overtaken, are the chunks taken back. It returns nil if it was made.
 func (p put) fail(ctx context.Context, why error) error {
 	if fault.From(why).Kind != fault.Conflict {
-		made, out := p.table.putOut(ctx, p.tenant, p.d.ID, p.d.Version)
-		if made {
-			return nil
-		}
-		if !out { // it may be current, now or in a moment: whoever reads it next will know
+		s, err := p.table.putOut(ctx, p.tenant, p.d.ID, p.d.Version)
+		if err != nil { // it may be current, now or in a moment: whoever reads it next will know
 			return why
+		}
+		if s.version() == p.d.Version {
+			return nil
 		}
 	}
 	back := make([]types.WriteRequest, len(p.writes))
@@ -190,35 +187,32 @@ func (p put) fail(ctx context.Context, why error) error {
 // tidy deletes what a put that is made left of earlier versions. It is invisible
 // by now, and who comes later deletes what this leaves: so it is brief, and its
 // failure fails nothing.
-func (p put) tidy(ctx context.Context, before, after state) {
+func (p put) tidy(ctx context.Context, after state) {
 	ctx, cancel := briefly(ctx)
 	defer cancel()
 	var err error
-	if before.version() != "" || !after.lone() {
+	if after.replaced() != "" || !after.lone() {
 		err = p.table.repair(ctx, p.tenant, p.d.ID, after)
 	}
-	if err == nil && after.lone() && ripe(before.version(), time.Now()) {
-		err = p.table.cross(ctx, p.tenant, p.entry)
+	if err == nil && ripe(after.replaced(), time.Now()) {
+		err = p.table.cross(ctx, p.entry)
 	}
 	if err != nil {
 		warnOfLeftOvers(ctx, p.d.ID, err)
 	}
-	p.table.settleDue(ctx, p.tenant)
 }
 
-// putOut sees to it that a marked version never becomes current, unless it is.
-// Without its mark it is out already, or overtaken. Neither of the two is true
-// where no answer came.
-func (t *Table) putOut(ctx context.Context, tenant, id, version string) (made, out bool) {
+// putOut sees to it that a marked version never becomes current. What has no mark is
+// current, overtaken or out. It gives the item as it is then.
+func (t *Table) putOut(ctx context.Context, tenant, id, version string) (state, error) {
 	c := newChange(tenant, id)
 	c.assign(outMark+version, num(time.Now().Add(linger).Unix()))
 	c.drop(putMark + version)
-	s, err := t.update(ctx, c.when(c.before(version), c.has(putMark+version)))
-	if f := fault.From(err); f != nil && f.Kind != fault.Conflict {
-		return false, false
+	s, err := t.update(ctx, c.when(c.has(putMark+version)))
+	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
+		return s, nil
 	}
-	made = s.of(version, time.Now()) == current
-	return made, !made
+	return s, err
 }
 
 // Delete implements rag.Writer. Where there never was a document nothing is
@@ -231,34 +225,33 @@ func (t *Table) Delete(ctx context.Context, tenant, id string) error {
 		return err
 	}
 	var e entry // of the tombstone
-	lone := s.lone() && ripe(s.version(), time.Now())
 	if s.status() != deleted || len(s.marks(putMark)) > 0 {
-		e = entry{overAt(endOf(ctx)), rag.NewVersion(s.latest()), id}
-		if err := t.enter(ctx, tenant, e); err != nil {
+		e = entry{overAt(endOf(ctx)), rag.NewVersion(s.latest()), tenant, id}
+		if err := t.enter(ctx, e); err != nil {
 			return err
 		}
-		if s, err = t.bury(ctx, tenant, id, e.version, s); err != nil {
+		if s, err = t.bury(ctx, e, s); err != nil {
 			return err
 		}
 	}
-	if _, err := t.sweep(ctx, tenant, id, s, ""); err != nil {
+	if err := t.sweep(ctx, tenant, id, s, ""); err != nil {
 		return err
 	}
-	if e.version != "" && lone {
-		if err := t.cross(ctx, tenant, e); err != nil {
+	if e.version != "" && ripe(s.replaced(), time.Now()) {
+		if err := t.cross(ctx, e); err != nil {
 			warnOfLeftOvers(ctx, id, err)
 		}
 	}
-	t.settleDue(ctx, tenant)
+	t.settleDue(ctx)
 	return nil
 }
 
 // bury writes the tombstone.
-func (t *Table) bury(ctx context.Context, tenant, id, version string, s state) (state, error) {
-	c := newChange(tenant, id)
-	c.assign("version", str(version))
+func (t *Table) bury(ctx context.Context, e entry, s state) (state, error) {
+	c := newChange(e.tenant, e.id)
+	c.replace(e.version)
 	c.assign("status", str(deleted))
-	c.assign("document_id", str(id))
+	c.assign("document_id", str(e.id))
 	c.assign("expires_at", num(time.Now().Add(tombstone).Unix()))
 	c.drop(describing...)
 	for _, kind := range []string{putMark, outMark} {
@@ -266,7 +259,7 @@ func (t *Table) bury(ctx context.Context, tenant, id, version string, s state) (
 			c.drop(kind + v) // all earlier than the tombstone
 		}
 	}
-	after, err := t.update(ctx, c.when(c.before(version)))
+	after, err := t.update(ctx, c.when(c.before(e.version)))
 	if f := fault.From(err); f != nil && f.Kind == fault.Conflict {
 		if after.status() == deleted {
 			return after, nil // an attempt whose answer was lost has done it, or a later delete
