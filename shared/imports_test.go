@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// allowed says what each package may import of this module. Imports point
-// down; docs/design.md draws the same picture. A package that is not named
-// here fails the test: a new room needs a place.
+// allowed says what each package may import of this module. Imports point down, as the
+// picture in docs/design.md shows. A package that is not in here fails the test, so that
+// someone decides on its place.
 var allowed = map[string][]string{
 	"shared/fault":     {},
 	"shared/chunk":     {},
@@ -49,7 +49,7 @@ var allowed = map[string][]string{
 	"cmd/":       {"local/", "shared/"},
 }
 
-// forbidden keeps what is not ours in its place: package prefix, and who may import it.
+// forbidden has prefixes of other modules' packages, and who may import them.
 var forbidden = map[string][]string{
 	"github.com/aws/smithy-go":             {"shared/awsfault"},
 	"github.com/aws/aws-sdk-go-v2":         {"shared/awsfault", "shared/dynamo", "shared/secret", "shared/clients", "local/", "cmd/"},
@@ -85,7 +85,7 @@ func packages(t *testing.T) []pkg {
 	return all
 }
 
-// within tells whether one of the names is the path, or a folder above it.
+// within tells whether one of the names is the path or a folder above it.
 func within(path string, names []string) bool {
 	return slices.ContainsFunc(names, func(n string) bool {
 		return path == n || strings.HasSuffix(n, "/") && strings.HasPrefix(path, n)

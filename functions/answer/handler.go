@@ -22,7 +22,14 @@ type handler struct {
 	costs     costs
 }
 
-func newHandler(e rag.Embedder, s rag.Searcher, g rag.Generator, cfg config.Config, chat config.Chat, t *trace.Tracer) apigw.Func {
+func newHandler(
+	e rag.Embedder,
+	s rag.Searcher,
+	g rag.Generator,
+	cfg config.Config,
+	chat config.Chat,
+	t *trace.Tracer,
+) apigw.Func {
 	h := handler{
 		embedder:  e,
 		searcher:  s,
@@ -69,7 +76,7 @@ type summary struct {
 	CitationsDropped int        `json:"citations_dropped,omitempty"`
 	Rewritten        string     `json:"rewritten_question,omitempty"`
 	RewriteSkipped   string     `json:"rewrite_skipped,omitempty"`
-	Incomplete       bool       `json:"incomplete,omitempty"` // there may be more passages: not all were found, or not all fit
+	Incomplete       bool       `json:"incomplete,omitempty"` // there may be more passages than these
 	Degraded         *degraded  `json:"degraded,omitempty"`
 	Usage            usage      `json:"usage"`
 	OperationID      string     `json:"operation_id"`

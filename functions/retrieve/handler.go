@@ -53,7 +53,7 @@ type usage struct {
 
 type retrieveAnswer struct {
 	Passages    []query.Passage `json:"passages"`
-	Incomplete  bool            `json:"incomplete,omitempty"` // there may be more passages: not all were found, or not all fit
+	Incomplete  bool            `json:"incomplete,omitempty"` // there may be more passages than these
 	Usage       usage           `json:"usage"`
 	OperationID string          `json:"operation_id"`
 }

@@ -94,7 +94,8 @@ func (d Direct) read(event json.RawMessage) (call, error) {
 		c.proxied = true
 		c.description = "a request of an Application Load Balancer"
 	case rc.Has("serviceNetworkArn"):
-		c.proxied, c.description = true, "a request of VPC Lattice"
+		c.proxied = true
+		c.description = "a request of VPC Lattice"
 	case rc.Has("connectionId"):
 		c.proxied = true
 		c.description = "a message of a WebSocket API"

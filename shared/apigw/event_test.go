@@ -12,13 +12,13 @@ import (
 	"ragtime/shared/apigw/apigwtest"
 )
 
-// seen is what a route saw of a request.
-type seen struct {
+// requestRecord has what a route read from a request.
+type requestRecord struct {
 	ID, Limit, Text, Media string
 }
 
-// documents is an API with routes that have a parameter, a query, and a body.
-func documents(got *seen) apigw.API {
+// documentsAPI is an API whose routes take a path parameter, a query and a body.
+func documentsAPI(got *requestRecord) apigw.API {
 	see := func(_ context.Context, r *apigw.Request) (apigw.Response, error) {
 		id, err := r.Path("id")
 		if err != nil {
@@ -33,11 +33,14 @@ func documents(got *seen) apigw.API {
 			return apigw.Response{}, err
 		}
 		media, _ := r.Media("text/plain", "application/json")
-		*got = seen{id, query["limit"], text, media}
+		*got = requestRecord{id, query["limit"], text, media}
 		return apigw.Response{Status: 200, Body: map[string]string{"id": id}}, nil
 	}
-	return apigw.API{Name: "test", Routes: apigw.Routes{"PUT /documents/{id}": see, "GET /documents": see},
-		Direct: apigw.Direct{Route: "PUT /documents/{id}", Fields: []string{"id", "text"}}}
+	return apigw.API{
+		Name:   "test",
+		Routes: apigw.Routes{"PUT /documents/{id}": see, "GET /documents": see},
+		Direct: apigw.Direct{Route: "PUT /documents/{id}", Fields: []string{"id", "text"}},
+	}
 }
 
 func TestPayloads(t *testing.T) {
@@ -64,29 +67,29 @@ func TestPayloads(t *testing.T) {
 		name   string
 		event  m
 		status int
-		want   seen
+		want   requestRecord
 	}{
-		{"HTTP API", v2("PUT /documents/{id}", "/v1/documents/a", "v1", m{"pathParameters": m{"id": "a"}, "body": "x", "headers": m{"content-type": "text/plain"}}), 200, seen{"a", "", "x", "text/plain"}},
-		{"HTTP API, default route", v2("$default", "/documents/a", "$default", nil), 200, seen{ID: "a"}},
-		{"HTTP API, default route of a named stage", v2("$default", "/v1/documents/a", "v1", nil), 200, seen{ID: "a"}},
-		{"HTTP API, proxy route", v2("PUT /{proxy+}", "/documents/a", "$default", m{"pathParameters": m{"proxy": "documents/a"}}), 200, seen{ID: "a"}},
-		{"function URL", v2("$default", "/documents/a%7E1", "$default", nil), 200, seen{ID: "a~1"}},
-		{"a stage named like a path", v2("$default", "/documents/a", "documents", nil), 200, seen{ID: "a"}},
-		{"base64", v2("$default", "/documents/a", "$default", m{"body": "w6k=", "isBase64Encoded": true}), 200, seen{ID: "a", Text: "é"}},
-		{"query", v2("$default", "/documents/a", "$default", m{"rawQueryString": "limit=1%2C2", "queryStringParameters": m{"limit": "1,2"}}), 200, seen{ID: "a", Limit: "1,2"}},
-		{"query twice", v2("$default", "/documents/a", "$default", m{"rawQueryString": "limit=1&limit=2", "queryStringParameters": m{"limit": "1,2"}}), 400, seen{}},
-		{"no such path", v2("$default", "/documents/a/b", "$default", nil), 404, seen{}},
-		{"no document", v2("$default", "/documents/", "$default", nil), 404, seen{}},
-		{"REST API", v1(m{"resource": "/documents/{id}", "path": "/documents/a", "pathParameters": m{"id": "a"}}), 200, seen{ID: "a"}},
-		{"REST API, proxy resource", v1(m{"resource": "/{proxy+}", "path": "/documents/a", "pathParameters": m{"proxy": "documents/a"}}), 200, seen{ID: "a"}},
+		{"HTTP API", v2("PUT /documents/{id}", "/v1/documents/a", "v1", m{"pathParameters": m{"id": "a"}, "body": "x", "headers": m{"content-type": "text/plain"}}), 200, requestRecord{"a", "", "x", "text/plain"}},
+		{"HTTP API, default route", v2("$default", "/documents/a", "$default", nil), 200, requestRecord{ID: "a"}},
+		{"HTTP API, default route of a named stage", v2("$default", "/v1/documents/a", "v1", nil), 200, requestRecord{ID: "a"}},
+		{"HTTP API, proxy route", v2("PUT /{proxy+}", "/documents/a", "$default", m{"pathParameters": m{"proxy": "documents/a"}}), 200, requestRecord{ID: "a"}},
+		{"function URL", v2("$default", "/documents/a%7E1", "$default", nil), 200, requestRecord{ID: "a~1"}},
+		{"a stage named like a path", v2("$default", "/documents/a", "documents", nil), 200, requestRecord{ID: "a"}},
+		{"base64", v2("$default", "/documents/a", "$default", m{"body": "w6k=", "isBase64Encoded": true}), 200, requestRecord{ID: "a", Text: "é"}},
+		{"query", v2("$default", "/documents/a", "$default", m{"rawQueryString": "limit=1%2C2", "queryStringParameters": m{"limit": "1,2"}}), 200, requestRecord{ID: "a", Limit: "1,2"}},
+		{"query twice", v2("$default", "/documents/a", "$default", m{"rawQueryString": "limit=1&limit=2", "queryStringParameters": m{"limit": "1,2"}}), 400, requestRecord{}},
+		{"no such path", v2("$default", "/documents/a/b", "$default", nil), 404, requestRecord{}},
+		{"no document", v2("$default", "/documents/", "$default", nil), 404, requestRecord{}},
+		{"REST API", v1(m{"resource": "/documents/{id}", "path": "/documents/a", "pathParameters": m{"id": "a"}}), 200, requestRecord{ID: "a"}},
+		{"REST API, proxy resource", v1(m{"resource": "/{proxy+}", "path": "/documents/a", "pathParameters": m{"proxy": "documents/a"}}), 200, requestRecord{ID: "a"}},
 		{"query twice", v1(m{"resource": "/documents/{id}", "pathParameters": m{"id": "a"}, "queryStringParameters": m{"limit": "2"},
-			"multiValueQueryStringParameters": m{"limit": []any{"1", "2"}}}), 400, seen{}},
-		{"nulls", v1(m{"resource": "/documents/{id}", "pathParameters": m{"id": "a"}, "headers": nil, "multiValueHeaders": m{"x": nil}, "body": nil, "isBase64Encoded": nil}), 200, seen{ID: "a"}},
-		{"headers a list", v1(m{"resource": "/documents/{id}", "headers": []any{}}), 400, seen{}},
+			"multiValueQueryStringParameters": m{"limit": []any{"1", "2"}}}), 400, requestRecord{}},
+		{"nulls", v1(m{"resource": "/documents/{id}", "pathParameters": m{"id": "a"}, "headers": nil, "multiValueHeaders": m{"x": nil}, "body": nil, "isBase64Encoded": nil}), 200, requestRecord{ID: "a"}},
+		{"headers a list", v1(m{"resource": "/documents/{id}", "headers": []any{}}), 400, requestRecord{}},
 	}
 	for _, tt := range tests {
-		var got seen
-		reply := apigwtest.Send(t, t.Context(), documents(&got).Serve, tt.event)
+		var got requestRecord
+		reply := apigwtest.Send(t, t.Context(), documentsAPI(&got).Serve, tt.event)
 		if reply.StatusCode != tt.status || got != tt.want {
 			t.Errorf("%s: got %d %s, saw %+v; want %d, %+v", tt.name, reply.StatusCode, reply.Body, got, tt.status, tt.want)
 		}
@@ -96,25 +99,25 @@ func TestPayloads(t *testing.T) {
 	}
 }
 
-// A direct invocation is answered by the body alone, and acts for the account of
-// the function where the rule is account.
+// The answer to a direct invocation is the body alone. Its tenant is the function's account,
+// under the rule account.
 func TestDirect(t *testing.T) {
 	tests := []struct {
 		name, rule, event string
 		status            int    // of the problem; 0: a success
 		detail            string // of the problem: its start
-		want              seen
+		want              requestRecord
 	}{
-		{"a call", "account", `{"id":"a%41","text":"é"}`, 0, "", seen{"a%41", "", `{"text":"é"}`, "application/json"}},
-		{"only one of the fields", "account", `{"text":"x"}`, 0, "", seen{"", "", `{"text":"x"}`, "application/json"}},
-		{"a parameter of another type", "account", `{"id":1,"text":"x"}`, 400, "id must be a string", seen{}},
-		{"a name twice", "account", `{"id":"a","text":"x","id":"b"}`, 400, "id must not be given twice", seen{}},
-		{"a rule that cannot tell for whom", "caller", `{"id":"a","text":"x"}`, 403, "RAGTIME_TENANT_FROM=caller does not tell for whom a direct invocation acts", seen{}},
-		{"another such rule", "header", `{"id":"a","text":"x"}`, 403, "RAGTIME_TENANT_FROM=header", seen{}},
+		{"a call", "account", `{"id":"a%41","text":"é"}`, 0, "", requestRecord{"a%41", "", `{"text":"é"}`, "application/json"}},
+		{"only one of the fields", "account", `{"text":"x"}`, 0, "", requestRecord{"", "", `{"text":"x"}`, "application/json"}},
+		{"a parameter of another type", "account", `{"id":1,"text":"x"}`, 400, "id must be a string", requestRecord{}},
+		{"a name twice", "account", `{"id":"a","text":"x","id":"b"}`, 400, "id must not be given twice", requestRecord{}},
+		{"a rule that cannot tell for whom", "caller", `{"id":"a","text":"x"}`, 403, "RAGTIME_TENANT_FROM=caller does not tell for whom a direct invocation acts", requestRecord{}},
+		{"another such rule", "header", `{"id":"a","text":"x"}`, 403, "RAGTIME_TENANT_FROM=header", requestRecord{}},
 	}
 	for _, tt := range tests {
-		var got seen
-		a := documents(&got)
+		var got requestRecord
+		a := documentsAPI(&got)
 		a.Tenancy = apigwtest.Rule(tt.rule)
 		var answer struct {
 			Status int
@@ -137,12 +140,12 @@ func TestDirect(t *testing.T) {
 	if want := "account:" + apigwtest.Account; tenant != want {
 		t.Errorf("got tenant %q, want that of the function, %q", tenant, want)
 	}
-	if r, err := api(ok).Serve(context.Background(), []byte(`{"name":"x"}`)); err != nil || !strings.Contains(string(r.(json.RawMessage)), `"status":403`) {
+	if r, err := api(succeed).Serve(context.Background(), []byte(`{"name":"x"}`)); err != nil || !strings.Contains(string(r.(json.RawMessage)), `"status":403`) {
 		t.Errorf("a function without an ARN: got %s, %v; want 403", r, err)
 	}
 }
 
-// What keeps a function warm costs nothing: no route is called, no operation begins.
+// A warm-up calls no route and begins no operation.
 func TestWarmUp(t *testing.T) {
 	for _, event := range []string{
 		`{"source":"aws.events","detail-type":"Scheduled Event","detail":{}}`,
@@ -158,7 +161,7 @@ func TestWarmUp(t *testing.T) {
 	}
 }
 
-// Everything else is told what the function takes.
+// The answer to any other event says what the function takes.
 func TestForeign(t *testing.T) {
 	tests := []struct {
 		event string
@@ -183,7 +186,7 @@ func TestForeign(t *testing.T) {
 		{`{"a":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`, "no JSON object", false},
 	}
 	for _, tt := range tests {
-		raw := apigwtest.Invoke(t, t.Context(), api(ok).Serve, []byte(tt.event))
+		raw := apigwtest.Invoke(t, t.Context(), api(succeed).Serve, []byte(tt.event))
 		body := raw
 		var reply apigw.Reply
 		if err := json.Unmarshal(raw, &reply); err != nil {

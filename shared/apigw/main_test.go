@@ -30,14 +30,14 @@ func api(route apigw.Route) apigw.API {
 	return apigw.API{Name: "test", Routes: apigw.Routes{"POST /things": route}, Direct: apigw.Direct{Route: "POST /things", Fields: []string{"name"}}}
 }
 
-// serve sends the event through a handler of one route, POST /things.
+// serve sends the event to a handler of one route, POST /things.
 func serve(t *testing.T, ctx context.Context, e any, route apigw.Route) apigw.Reply {
 	t.Helper()
 	return apigwtest.Send(t, ctx, api(route).Serve, e)
 }
 
-// ok is a route that only succeeds.
-func ok(context.Context, *apigw.Request) (apigw.Response, error) {
+// succeed is a route that only succeeds.
+func succeed(context.Context, *apigw.Request) (apigw.Response, error) {
 	return apigw.Response{Status: 200, Body: map[string]int{"n": 1}}, nil
 }
 

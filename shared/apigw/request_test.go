@@ -20,7 +20,7 @@ func decode(into *thing) apigw.Route {
 	}
 }
 
-// What JSON is taken and refused is tested in package exact.
+// Package exact tests which JSON is accepted.
 func TestJSON(t *testing.T) {
 	base64 := base64.StdEncoding.EncodeToString
 	for _, tt := range []struct {

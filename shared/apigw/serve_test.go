@@ -60,7 +60,7 @@ func TestPrefer(t *testing.T) {
 				r := serve(t, t.Context(), e, func(ctx context.Context, r *apigw.Request) (apigw.Response, error) {
 					end, _ := ctx.Deadline()
 					budget = time.Until(end)
-					return ok(ctx, r)
+					return succeed(ctx, r)
 				})
 				if budget != tt.budget || r.Headers["Preference-Applied"] != tt.want {
 					t.Errorf("got budget %v and Preference-Applied %q, want %v and %q", budget, r.Headers["Preference-Applied"], tt.budget, tt.want)
@@ -130,11 +130,11 @@ func TestEveryAnswer(t *testing.T) {
 		detail string // of the problem; empty: a success
 		retry  string // Retry-After
 	}{
-		{"success", post(""), ok, 200, "", ""},
+		{"success", post(""), succeed, 200, "", ""},
 		{"no body", post(""), func(context.Context, *apigw.Request) (apigw.Response, error) {
 			return apigw.Response{Status: 204}, nil
 		}, 204, "", ""},
-		{"unknown route", unknown, ok, 404, "no route for POST /nothing", ""},
+		{"unknown route", unknown, succeed, 404, "no route for POST /nothing", ""},
 		{"conflict", post(""), fails(fault.New(fault.Conflict, "overtaken")), 409, "overtaken", ""},
 		{"rate limited", post(""), fails(&fault.Error{Kind: fault.RateLimited, Detail: "slow down", RetryAfter: 1500 * time.Millisecond}), 429, "slow down", "2"},
 		{"a private cause", post(""), fails(&fault.Error{Kind: fault.Upstream, Detail: "refused", Cause: errors.New(secret)}), 502, "refused", ""},

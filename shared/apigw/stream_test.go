@@ -18,7 +18,7 @@ import (
 	"ragtime/shared/fault"
 )
 
-// streamReply is an answer that came piece by piece.
+// streamReply is a streamed answer.
 type streamReply struct {
 	status  int
 	headers map[string]string
@@ -26,7 +26,7 @@ type streamReply struct {
 	err     error // of reading
 }
 
-// openStream sends the event through a handler that streams.
+// openStream sends the event to a handler that streams.
 func openStream(t *testing.T, ctx context.Context, e apigwtest.Event, route apigw.Route) io.ReadCloser {
 	t.Helper()
 	event, err := json.Marshal(e)
@@ -40,7 +40,7 @@ func openStream(t *testing.T, ctx context.Context, e apigwtest.Event, route apig
 	if err != nil {
 		t.Fatal(err)
 	}
-	// aws-lambda-go passes on what is a reader and no JSON.
+	// aws-lambda-go streams only a reader that cannot be marshalled.
 	if _, err := json.Marshal(out); err == nil {
 		t.Fatalf("%T is JSON", out)
 	}
@@ -62,8 +62,8 @@ func readStream(t *testing.T, r io.ReadCloser) streamReply {
 	return streamReply{head.StatusCode, head.Headers, string(body), err}
 }
 
-// events is a route that sends the names as events, and ends with err.
-func events(err error, names ...string) apigw.Route {
+// sendEvents is a route that sends the names as events, and ends with err.
+func sendEvents(err error, names ...string) apigw.Route {
 	return func(_ context.Context, r *apigw.Request) (apigw.Response, error) {
 		out, refused := r.Events()
 		if refused != nil {
@@ -79,26 +79,26 @@ func events(err error, names ...string) apigw.Route {
 }
 
 func TestStream(t *testing.T) {
-	got := readStream(t, openStream(t, t.Context(), post("{}"), events(nil, "a", "b")))
+	got := readStream(t, openStream(t, t.Context(), post("{}"), sendEvents(nil, "a", "b")))
 	const want = "event: a\ndata: {\"is\":\"a\\n<\"}\n\nevent: b\ndata: {\"is\":\"b\\n<\"}\n\n"
 	if got.status != 200 || got.body != want || got.err != nil || got.headers["Content-Type"] != "text/event-stream" || got.headers["Ragtime-Operation-Id"] != "op-1" {
 		t.Errorf("got %+v, want %q", got, want)
 	}
 	wishful := post("{}")
 	wishful.Headers["Prefer"] = "wait=0.5"
-	if got := readStream(t, openStream(t, t.Context(), wishful, events(nil, "a"))); got.headers["Ragtime-Preference-Ignored"] == "" {
+	if got := readStream(t, openStream(t, t.Context(), wishful, sendEvents(nil, "a"))); got.headers["Ragtime-Preference-Ignored"] == "" {
 		t.Errorf("got %+v, want the preference said to be ignored", got)
 	}
 }
 
-// What fails before the first event has its status; what fails after it is an event.
+// A failure before the first event has its status. A later one is an event.
 func TestStreamFails(t *testing.T) {
 	down := fault.New(fault.Unavailable, "down")
-	got := readStream(t, openStream(t, t.Context(), post("{}"), events(down)))
+	got := readStream(t, openStream(t, t.Context(), post("{}"), sendEvents(down)))
 	if got.status != 503 || got.headers["Content-Type"] != "application/problem+json" || !strings.Contains(got.body, `"detail":"down"`) {
 		t.Errorf("got %+v, want a problem 503", got)
 	}
-	got = readStream(t, openStream(t, t.Context(), post("{}"), events(down, "a")))
+	got = readStream(t, openStream(t, t.Context(), post("{}"), sendEvents(down, "a")))
 	if got.status != 200 || !strings.Contains(got.body, "event: error\ndata: {\"type\":\"urn:ragtime:problem:unavailable\"") || !strings.HasSuffix(got.body, "}\n\n") {
 		t.Errorf("got %+v, want an event error", got)
 	}
@@ -106,15 +106,15 @@ func TestStreamFails(t *testing.T) {
 	if got.status != 500 {
 		t.Errorf("got %+v of a panic, want 500", got)
 	}
-	got = readStream(t, openStream(t, t.Context(), post("{}"), ok))
+	got = readStream(t, openStream(t, t.Context(), post("{}"), succeed))
 	if got.status != 200 || got.body != `{"n":1}` || got.headers["Content-Type"] != "application/json" {
 		t.Errorf("got %+v of a route that does not stream, want its JSON", got)
 	}
 }
 
-// A request that came another way cannot be streamed to.
+// The answer to other kinds of events cannot be streamed.
 func TestStreamRefused(t *testing.T) {
-	r := serve(t, t.Context(), post("{}"), events(nil, "a"))
+	r := serve(t, t.Context(), post("{}"), sendEvents(nil, "a"))
 	if r.StatusCode != 406 {
 		t.Errorf("got %d %s, want 406", r.StatusCode, r.Body)
 	}
@@ -150,7 +150,7 @@ func TestAccepts(t *testing.T) {
 	}
 }
 
-// A client that leaves ends the work, wherever it is.
+// When the client leaves, the work is cancelled, and events cannot be sent.
 func TestStreamAbandoned(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cause error
@@ -174,8 +174,8 @@ func TestStreamAbandoned(t *testing.T) {
 	})
 }
 
-// While nothing happens the client hears that it goes on, and Lambda's end is told
-// before Lambda kills the process.
+// While nothing happens, keep-alives are sent. A stream that is not whole ends before Lambda
+// kills the process.
 func TestStreamKeepsAlive(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := openStream(t, t.Context(), post("{}"), func(ctx context.Context, r *apigw.Request) (apigw.Response, error) {

@@ -20,7 +20,7 @@ var (
 	session = apigwtest.Caller{Account: "111122223333", Role: "AROAEXAMPLEROLE12", Session: "alice"}
 )
 
-// recordTenant is a route that keeps the tenant.
+// recordTenant is a route that records the tenant.
 func recordTenant(tenant *string) apigw.Route {
 	return func(_ context.Context, r *apigw.Request) (apigw.Response, error) {
 		*tenant = r.Tenant
@@ -28,7 +28,7 @@ func recordTenant(tenant *string) apigw.Route {
 	}
 }
 
-// The forged events are in apigwtest; these are honest.
+// These events are valid; apigwtest has the forged ones.
 func TestTenant(t *testing.T) {
 	tests := []struct {
 		name, rule string
@@ -76,8 +76,8 @@ func TestTenant(t *testing.T) {
 	}
 }
 
-// Under sam local, which verifies nobody, a request without an identity has a
-// tenant. One with an identity obeys the rule.
+// Under sam local, which verifies nobody, a request without an identity has the local
+// tenant. For one with an identity the rule holds.
 func TestLocalTenant(t *testing.T) {
 	anonymous := things.REST(session)
 	anonymous["requestContext"].(m)["identity"] = m{"accountId": nil, "caller": nil, "userArn": nil, "sourceIp": "127.0.0.1"}
@@ -103,8 +103,8 @@ func TestLocalTenant(t *testing.T) {
 	}
 }
 
-// The log says which rule refused, for want of what, and where to look for who it
-// was; the values that were refused are in neither log nor answer.
+// The log says which rule refused a request, why, and under which id the gateway's log has
+// it. Neither log nor answer has values of the identity.
 func TestRefusalIsLogged(t *testing.T) {
 	var log bytes.Buffer
 	defer slog.SetDefault(slog.Default())
@@ -144,7 +144,7 @@ func TestChallenge(t *testing.T) {
 	nobody := things.REST(session)
 	delete(nobody["requestContext"].(m), "identity")
 	for rule, want := range map[string]string{"account": "AWS4-HMAC-SHA256", "header": "AWS4-HMAC-SHA256", "claim": "Bearer", "authorizer:a": "Bearer"} {
-		a := api(ok)
+		a := api(succeed)
 		a.Tenancy = apigwtest.Rule(rule)
 		reply := apigwtest.Send(t, t.Context(), a.Serve, nobody)
 		if got := reply.Headers["WWW-Authenticate"]; reply.StatusCode != 401 || !strings.HasPrefix(got, want) {

@@ -15,7 +15,7 @@ import (
 	"ragtime/shared/awsfault"
 )
 
-// answer is the error that DynamoDB's client makes of an answer.
+// answer is the error that DynamoDB's client returns for an answer.
 func answer(t *testing.T, status int, body string, header http.Header) error {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for name, values := range header {
@@ -45,7 +45,7 @@ func named(code string) string {
 	return `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"m"}`
 }
 
-// Every code that the SDK's own retries take for throttling is one.
+// All codes that the SDK's own retries take for throttling are throttling here.
 func TestThrottled(t *testing.T) {
 	if len(retry.DefaultThrottleErrorCodes) < 14 {
 		t.Errorf("the SDK knows %d codes, fewer than it did", len(retry.DefaultThrottleErrorCodes))

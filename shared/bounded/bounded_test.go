@@ -16,9 +16,9 @@ import (
 	"ragtime/shared/fault"
 )
 
-const most = 8 << 20
+const limit = 8 << 20
 
-// doer answers with a body and no length, or with one.
+// doer is a Doer that answers with what it returns.
 type doer func() *http.Response
 
 func (d doer) Do(*http.Request) (*http.Response, error) { return d(), nil }
@@ -32,7 +32,7 @@ func ok(body io.Reader, length int64) doer {
 func get(t *testing.T, ctx context.Context, d doer) *http.Response {
 	t.Helper()
 	r, _ := http.NewRequestWithContext(ctx, "POST", "https://aws.test", nil)
-	resp, err := bounded.New(d, most).Do(r)
+	resp, err := bounded.New(d, limit).Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,10 +47,10 @@ func TestLimit(t *testing.T) {
 	}{
 		{"small", 1000, 1000, true},
 		{"small, of unknown length", 1000, -1, true},
-		{"as large as may be", most, most, true},
-		{"as large as may be, of unknown length", most, -1, true},
-		{"larger", most + 1, most + 1, false},
-		{"larger, of unknown length", most + 1, -1, false},
+		{"as large as may be", limit, limit, true},
+		{"as large as may be, of unknown length", limit, -1, true},
+		{"larger", limit + 1, limit + 1, false},
+		{"larger, of unknown length", limit + 1, -1, false},
 		{"endless", 1 << 40, -1, false},
 	}
 	for _, tt := range tests {
@@ -61,7 +61,7 @@ func TestLimit(t *testing.T) {
 			if tt.ok && (err != nil || n != tt.size) {
 				t.Errorf("read %d bytes, %v; want %d", n, err, tt.size)
 			}
-			if f := fault.From(err); !tt.ok && (f == nil || f.Kind != fault.Upstream || !strings.Contains(f.Detail, "larger than 8 MiB") || n > most+64<<10) {
+			if f := fault.From(err); !tt.ok && (f == nil || f.Kind != fault.Upstream || !strings.Contains(f.Detail, "larger than 8 MiB") || n > limit+64<<10) {
 				t.Errorf("read %d bytes, %v; want a fault at 8 MiB", n, err)
 			}
 		})
@@ -72,8 +72,8 @@ type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { return len(p), nil }
 
-// One large answer is decoded at a time, a small one at any time, and nobody
-// waits longer than his context lasts.
+// Only one large answer is decoded at a time, small ones at any time. Waiting for that ends
+// with the context.
 func TestOneDecodesAtATime(t *testing.T) {
 	for _, length := range []int64{1 << 20, -1} {
 		t.Run(strconv.FormatInt(length, 10), func(t *testing.T) {
@@ -117,14 +117,14 @@ func TestOneDecodesAtATime(t *testing.T) {
 	}
 }
 
-// Large answers together have a room that is given back, however they end.
+// All large answers together have a limit. Each releases its part, however it ends.
 func TestRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for range 3 {
 			hold, release := io.Pipe()
 			var held []*http.Response
 			for range 3 { // 3 times 8 MiB are all there is
-				resp := get(t, t.Context(), ok(hold, most))
+				resp := get(t, t.Context(), ok(hold, limit))
 				go resp.Body.Read(make([]byte, 1))
 				held = append(held, resp)
 			}
@@ -141,8 +141,8 @@ func TestRoom(t *testing.T) {
 			}
 			release.Close()
 			synctest.Wait()
-			resp = get(t, t.Context(), ok(bytes.NewReader(make([]byte, most)), most))
-			if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != most {
+			resp = get(t, t.Context(), ok(bytes.NewReader(make([]byte, limit)), limit))
+			if n, err := io.Copy(io.Discard, resp.Body); err != nil || n != limit {
 				t.Errorf("then read %d bytes, %v", n, err)
 			}
 			resp.Body.Close()
@@ -150,7 +150,7 @@ func TestRoom(t *testing.T) {
 	})
 }
 
-// An error's body is what came in time and in measure.
+// An error's body is cut where it takes too long, or has too many bytes.
 func TestErrors(t *testing.T) {
 	answer := func(body io.ReadCloser) doer {
 		return func() *http.Response {

@@ -9,8 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// check reports every way in which chunks break what Split promises.
-func check(t *testing.T, text string, o Options, chunks []Chunk) {
+// checkChunks checks that chunks are what Split promises.
+func checkChunks(t *testing.T, text string, o Options, chunks []Chunk) {
 	t.Helper()
 	o = o.withDefaults()
 	valid := utf8.ValidString(text)
@@ -63,7 +63,7 @@ func texts(chunks []Chunk) []string {
 }
 
 func TestSplitBorders(t *testing.T) {
-	// Short words of one token each, so that sizes in tokens can be read off.
+	// Short words of one token each, so that a chunk's words are its tokens.
 	words := func(n int) string { return "One" + strings.Repeat(" one", n-1) }
 	tests := []struct {
 		name string
@@ -145,7 +145,7 @@ func TestSplitBorders(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			got := Split(tt.text, tt.o)
-			check(t, tt.text, tt.o, got)
+			checkChunks(t, tt.text, tt.o, got)
 			if diff := cmp.Diff(texts(got), tt.want); diff != "" {
 				t.Errorf("got -, want +:\n%s", diff)
 			}
@@ -205,7 +205,7 @@ func TestCharactersStayWhole(t *testing.T) {
 	text := strings.Repeat(family, 20)
 	o := Options{Target: 40, Overlap: -1, Limit: 40}
 	chunks := Split(text, o)
-	check(t, text, o, chunks)
+	checkChunks(t, text, o, chunks)
 	for i, c := range chunks {
 		if len(c.Text)%len(family) != 0 {
 			t.Errorf("chunk %d: %q cuts a character drawn as one", i, c.Text)
@@ -244,7 +244,7 @@ func TestCount(t *testing.T) {
 	}
 }
 
-// Count cuts long texts into blocks; that must not show.
+// Count cuts long texts into blocks, which must not change the count.
 func TestCountOfBlocks(t *testing.T) {
 	for _, unit := range []string{
 		"Plain words, and 12345 numbers. ", "a  b   c\n \n d\t e", "it's  'll 'S\u00a0x\u2003 y ", "x!\n !\n\n  ", "\t\r\n ", "\n \n", "word", "   ", "é \u00a0 保険 ",

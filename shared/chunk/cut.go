@@ -56,8 +56,8 @@ func (s *splitter) choose(begin, at, maxTokens int) border {
 	s.load(maxEnd)
 
 	const none = level(-1)
-	// The candidates: at a good border near the target, at a good one before half of it,
-	// at the first one after it, and after or inside a heading.
+	// The candidates: the best border from minEnd to targetEnd, the best one before, the
+	// first one after, and the best one after or inside a heading.
 	unset := border{level: none}
 	good, early, late, poor := unset, unset, unset, unset
 	last := border{start: at} // the last one within reach

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// DEL counts like any other character: 450,000 of them are no single chunk, which
-// would be more than a table's item can have.
+// DEL counts like any other character. If it did not, 450,000 of them would be one chunk,
+// which is larger than an item of the table can be.
 func TestDeleteCharactersCount(t *testing.T) {
 	text := strings.Repeat("\x7f", 450_000)
 	if n := Count(text); n < 100_000 {

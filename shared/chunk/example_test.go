@@ -7,7 +7,7 @@ import (
 	"ragtime/shared/chunk"
 )
 
-// Chunks end where a reader would pause, and together they have all of the text.
+// Chunks end at the end of a sentence, and together they have all of the text.
 func ExampleSplit() {
 	text := "# Bees\n\n" + strings.Repeat("The hive stands behind the shed. ", 200) + "\n\n# Ponds\n\nThe pond freezes in January.\n"
 	var whole strings.Builder

@@ -2,5 +2,5 @@
 
 package chunk
 
-// The race detector makes the tokenizer some twenty times slower.
+// The race detector makes the tokenizer about twenty times slower.
 const raceEnabled = false

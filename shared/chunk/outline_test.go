@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// contexts cuts small, and gives each chunk's context with its first words.
-func contexts(t *testing.T, text string, limit int) []string {
+// contextsOf cuts text into small chunks, and returns each chunk's context and first words.
+func contextsOf(t *testing.T, text string, limit int) []string {
 	t.Helper()
 	o := Options{Target: 40, Overlap: -1, Limit: limit}
 	chunks := Split(text, o)
-	check(t, text, o, chunks)
+	checkChunks(t, text, o, chunks)
 	var out []string
 	for _, c := range chunks {
 		out = append(out, c.Context+" > "+c.Text[:8])
@@ -48,14 +48,15 @@ func TestContext(t *testing.T) {
 			[]string{" > # A\n\n| n", header + " > | 2 | th", header + " > | 6 | th", header + " > | 10 | t", header + " > | 14 | t", "# A > after af"}},
 		{"a table without a header", rows, 100, []string{" > | 0 | th", " > | 4 | th", " > | 8 | th"}},
 	} {
-		got := contexts(t, test.text, test.limit)
+		got := contextsOf(t, test.text, test.limit)
 		if strings.Join(got, "\n\n") != strings.Join(test.want, "\n\n") {
 			t.Errorf("%s:\ngot  %q\nwant %q", test.name, got, test.want)
 		}
 	}
 }
 
-// TestContextIsThePath: random sections, judged by walking the text from its begin.
+// TestContextIsThePath compares the contexts in a text of random sections with those that a
+// scan from the text's begin finds.
 func TestContextIsThePath(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for range rounds(300) {
@@ -69,7 +70,7 @@ func TestContextIsThePath(t *testing.T) {
 		text := b.String()
 		o := Options{Target: 30 + r.IntN(30), Overlap: r.IntN(20), Limit: 200}
 		chunks := Split(text, o)
-		check(t, text, o, chunks)
+		checkChunks(t, text, o, chunks)
 		for _, c := range chunks {
 			var path []string
 			for line := range strings.Lines(text[:c.Start]) {

@@ -9,9 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// pieces are what random texts are made of; between them is where chunking
-// could go wrong.
-var pieces = []string{
+// textPieces are the parts of random texts. Most bugs in chunking are where two meet.
+var textPieces = []string{
 	"word ", "word", "Sentence end. ", "J. Smith ", "\n", "\n\n", "\r\n", " ", "\t", "# Head\n", "## Head two\n\n", "Under\n===\n", "---\n",
 	"```\n", "~~~~\n", "- item\n", "1. item\n", "| a | b |\n", "> quoted\n", "####### ", "保険。", "健康", "😀", "👩🏽‍👩🏽‍👧", "é", "e\u0301\u0301", "\u200d", "\u00a0",
 	"antidisestablishmentarianism", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "1234567", "!?!?", "        ", "\x00", "\ufeff", "\xff", "\xe4\xbf",
@@ -20,7 +19,7 @@ var pieces = []string{
 func randomText(r *rand.Rand, valid bool) string {
 	var b strings.Builder
 	for range r.IntN(200) {
-		p := pieces[r.IntN(len(pieces))]
+		p := textPieces[r.IntN(len(textPieces))]
 		if valid {
 			p = strings.ToValidUTF8(p, "")
 		}
@@ -31,8 +30,8 @@ func randomText(r *rand.Rand, valid bool) string {
 	return b.String()
 }
 
-// rounds is how often to repeat a test: less under the race detector, for which
-// single-goroutine code has nothing to find.
+// rounds is how often a test is repeated. Under the race detector it is less: in a single
+// goroutine there is no race to find.
 func rounds(n int) int {
 	if raceEnabled {
 		return n / 10
@@ -49,7 +48,7 @@ func TestSplitHoldsForRandomTexts(t *testing.T) {
 			o = Options{}
 		}
 		chunks := Split(text, o)
-		check(t, text, o, chunks)
+		checkChunks(t, text, o, chunks)
 		if i%50 == 0 {
 			if diff := cmp.Diff(Split(text, o), chunks); diff != "" {
 				t.Errorf("differs the second time:\n%s", diff)
@@ -80,7 +79,7 @@ func TestHeadingsStayWithTheirText(t *testing.T) {
 		text := b.String()
 		o := Options{Target: 40 + r.IntN(100), Overlap: r.IntN(30)}
 		chunks := Split(text, o)
-		check(t, text, o, chunks)
+		checkChunks(t, text, o, chunks)
 		for j, c := range chunks {
 			last := c.Text[strings.LastIndexByte(c.Text, '\n')+1:]
 			if j < len(chunks)-1 && (strings.HasPrefix(last, "#") || strings.HasPrefix(last, "=") || last == "Epsilon") {
@@ -90,8 +89,8 @@ func TestHeadingsStayWithTheirText(t *testing.T) {
 	}
 }
 
-// A document with no good borders must neither break a promise nor take time
-// or memory out of proportion.
+// For a document without good borders the promises hold too, and it takes neither much time
+// nor much memory.
 func TestSplitOfHostileTexts(t *testing.T) {
 	size := 256 << 10
 	if testing.Short() || raceEnabled {
@@ -116,7 +115,7 @@ func TestSplitOfHostileTexts(t *testing.T) {
 			if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); held > int64(4*len(text)+1<<20) {
 				t.Errorf("%d chunks hold %d bytes for a text of %d", len(chunks), held, len(text))
 			}
-			check(t, text, Options{}, chunks)
+			checkChunks(t, text, Options{}, chunks)
 			// Too small a chunk is as bad as too large a one: 10 MB of them would be
 			// paid for one by one.
 			if most := 2 + Count(text)/150; len(chunks) > most {
@@ -126,12 +125,12 @@ func TestSplitOfHostileTexts(t *testing.T) {
 	}
 }
 
-// What separates two words may be longer than any chunk.
+// White space between two words may be longer than a chunk.
 func TestSplitOfDistantWords(t *testing.T) {
 	gap := strings.Repeat(" ", 300<<10)
 	for _, text := range []string{"a" + gap + "b", gap + "a" + gap, "# a\n" + gap + "b", strings.Repeat("a", 1<<16) + gap + strings.Repeat("b", 1<<16)} {
 		chunks := Split(text, Options{})
-		check(t, text, Options{}, chunks)
+		checkChunks(t, text, Options{}, chunks)
 		if len(chunks) == 0 {
 			t.Errorf("%.4q...: no chunks", text)
 		}
@@ -139,7 +138,7 @@ func TestSplitOfDistantWords(t *testing.T) {
 }
 
 func FuzzSplit(f *testing.F) {
-	for i, p := range pieces {
+	for i, p := range textPieces {
 		f.Add(strings.Repeat(p, 40)+"end", 5+i, i%7, 10+i)
 	}
 	f.Add("# Title\n\nA sentence. Another one.\n\n```\n# code\n```\n- item\n", 0, 0, 0)
@@ -149,6 +148,6 @@ func FuzzSplit(f *testing.F) {
 			t.Skip()
 		}
 		o := Options{Target: target % 600, Overlap: overlap % 600, Limit: limit % 600}
-		check(t, text, o, Split(text, o))
+		checkChunks(t, text, o, Split(text, o))
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/clipperhouse/uax29/v2/graphemes"
 )
 
-// In every script chunks end where sentences do.
+// In every script chunks end at the end of a sentence.
 func TestSentencesOfEveryScript(t *testing.T) {
 	for language, said := range map[string]string{
 		"English":           "The plan pays for therapy after the deductible is met. ",
@@ -25,7 +25,7 @@ func TestSentencesOfEveryScript(t *testing.T) {
 	} {
 		text := strings.TrimSpace(strings.Repeat(said, 100))
 		chunks := Split(text, Options{})
-		check(t, text, Options{}, chunks)
+		checkChunks(t, text, Options{}, chunks)
 		if len(chunks) < 3 {
 			t.Errorf("%s: got %d chunks, want some", language, len(chunks))
 		}
@@ -42,7 +42,7 @@ func TestSentencesOfEveryScript(t *testing.T) {
 	}
 }
 
-// A word longer than any chunk is cut between what is drawn as characters.
+// A word that is longer than a chunk is cut between grapheme clusters.
 func TestNoCutInsideACluster(t *testing.T) {
 	for name, unit := range map[string]string{
 		"flags":          "🇩🇪🇫🇷🇯🇵",

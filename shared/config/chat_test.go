@@ -8,7 +8,7 @@ import (
 	"ragtime/shared/price"
 )
 
-// readChat reads a Chat beside a Config that is right.
+// readChat reads a Chat, with a valid Config.
 func readChat(t *testing.T, set map[string]string) (config.Chat, error) {
 	t.Helper()
 	env := map[string]string{"AWS_REGION": "eu-west-1", "RAGTIME_TABLE": "t", "OPENAI_API_KEY": "sk", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
@@ -53,14 +53,14 @@ func TestReadChat(t *testing.T) {
 		!got.Streams || got.Prices["m"] != (price.Price{Input: 1, Output: 2}) || got.System != "Be kind." {
 		t.Errorf("got %+v", got)
 	}
-	// A fallback is as the first but for what is said of it.
+	// The fallback differs from the first model only in what is set for it.
 	got, err = readChat(t, map[string]string{"RAGTIME_CHAT_PROVIDER": "gemini", "RAGTIME_CHAT_MODEL": "m", "RAGTIME_FALLBACK_MODEL": "n"})
 	if err != nil || got.Models[1].API.Name != "gemini" || got.Models[1].Name != "n" || got.Models[1].Key != "sk" {
 		t.Errorf("got %+v and %v", got.Models, err)
 	}
 }
 
-// `sam local` hands whole answers on only, and another provider has other prices.
+// Under `sam local` nothing is streamed. OpenAI's prices are for OpenAI only.
 func TestReadChatElsewhere(t *testing.T) {
 	if got, err := readChat(t, map[string]string{"RAGTIME_STREAMING": "yes", "AWS_SAM_LOCAL": "true", "AWS_LAMBDA_LOG_STREAM_NAME": "$LATEST"}); err != nil || got.Streams {
 		t.Errorf("got %+v and %v, want no streams", got, err)

@@ -48,8 +48,10 @@ var tenancyName = regexp.MustCompile(`^[A-Za-z0-9_:./-]{1,128}$`)
 // themselves: Cognito lets an app client write them unless it is configured otherwise. A
 // user who can change the claim could become any tenant.
 // https://openid.net/specs/openid-connect-core-1_0.html#StandardClaims
-var userWritableClaims = []string{"address", "birthdate", "email", "family_name", "gender", "given_name", "locale", "middle_name", "name",
-	"nickname", "phone_number", "picture", "preferred_username", "profile", "website", "zoneinfo"}
+var userWritableClaims = []string{
+	"address", "birthdate", "email", "family_name", "gender", "given_name", "locale", "middle_name",
+	"name", "nickname", "phone_number", "picture", "preferred_username", "profile", "website", "zoneinfo",
+}
 
 func readTenancy(getenv func(string) string) (Tenancy, error) {
 	const variable = "RAGTIME_TENANT_FROM"

@@ -55,7 +55,7 @@ func TestTenancyRefused(t *testing.T) {
 	}
 }
 
-// Only what is sam local knows a default tenant.
+// Only under sam local there is a default tenant.
 func TestLocalTenant(t *testing.T) {
 	tests := []struct {
 		name, sam, stream string

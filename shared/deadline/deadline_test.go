@@ -58,9 +58,8 @@ func TestBegin(t *testing.T) {
 	}
 }
 
-// Whatever is left and asked to be kept: a step ends before its operation, leaves
-// what was to be kept or half, and names itself; or it is refused because less
-// than the least was there.
+// For any time left and any keep, a step ends before its operation, and leaves keep or half
+// of the time; its cause names it. Or it is refused, since less than Least is left for it.
 func TestStepKeepsWhatLaterStepsNeed(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -9,8 +9,8 @@ import (
 	"ragtime/shared/fault"
 )
 
-// An operation gets what its invocation has left less the reserve, at most the
-// cap, or less where its client asks for less. A step leaves later ones their part.
+// The budget is the invocation's time left less Reserve, at most Cap, or what the client
+// wishes. A step keeps time for later ones.
 func ExampleBegin() {
 	invocation, cancel := context.WithTimeout(context.Background(), 28*time.Second)
 	defer cancel()

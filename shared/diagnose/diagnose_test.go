@@ -16,11 +16,11 @@ import (
 )
 
 func TestOpenWay(t *testing.T) {
-	s := healthy(t)
+	s := healthyServer(t)
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	o := options()
 	o.Resolver = resolver(t, map[string][]string{"example.com": {"127.0.0.1"}})
-	got := walk(t, o, "https://user:secret@example.com:"+port+"/v1/models")
+	got := runOne(t, o, "https://user:secret@example.com:"+port+"/v1/models")
 	if !got.OK || got.Error != "" || got.Phase != "" || got.Host != "example.com:"+port || got.Address != "127.0.0.1:"+port {
 		t.Errorf("got %+v, want an open way to 127.0.0.1:%s", got, port)
 	}
@@ -52,8 +52,8 @@ func TestOpenWay(t *testing.T) {
 	}
 }
 
-// Each way to hang and to break names its phase and a cause, while the ways
-// beside it are found open.
+// For each kind of hang and of failure, the target names the phase and a cause. Other targets
+// are reached meanwhile.
 func TestEveryPhase(t *testing.T) {
 	read := func(c net.Conn) { c.Read(make([]byte, 4<<10)) }
 	says := func(text string) func(net.Conn) {
@@ -80,7 +80,7 @@ func TestEveryPhase(t *testing.T) {
 			t.Parallel()
 			ctx, record := evidence.With(t.Context())
 			l := serve(t, "127.0.0.1:0", tt.serve)
-			services := []diagnose.Service{service(t, "good", healthy(t).URL), service(t, "bad", "https://"+l.Addr().String())}
+			services := []diagnose.Service{service(t, "good", healthyServer(t).URL), service(t, "bad", "https://"+l.Addr().String())}
 			services[1].Step = fault.StepSearch
 			got := diagnose.Run(ctx, services, options())
 			if len(got) != 2 || got[0].Name != "bad" || got[0].OK || !got[1].OK {
@@ -101,9 +101,9 @@ func TestEveryPhase(t *testing.T) {
 }
 
 func TestCertificate(t *testing.T) {
-	s := healthy(t)
+	s := healthyServer(t)
 	o := options()
-	got := walk(t, o, strings.Replace(s.URL, "127.0.0.1", "127.0.0.2", 1))
+	got := runOne(t, o, strings.Replace(s.URL, "127.0.0.1", "127.0.0.2", 1))
 	if runtime.GOOS == "linux" { // elsewhere there is no 127.0.0.2
 		if got.Phase != fault.PhaseConnect || !strings.Contains(got.Error, "nothing listens there") {
 			t.Errorf("a closed port: ended in %s with %q", got.Phase, got.Error)
@@ -111,22 +111,22 @@ func TestCertificate(t *testing.T) {
 	}
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	o.Resolver = resolver(t, map[string][]string{"other.test": {"127.0.0.1"}})
-	got = walk(t, o, "https://other.test:"+port)
+	got = runOne(t, o, "https://other.test:"+port)
 	if got.Phase != fault.PhaseTLS || !strings.Contains(got.Error, "not for other.test") || !strings.Contains(detail(got, fault.PhaseTLS), "example.com") {
 		t.Errorf("another name: ended in %s with %q, %q; want the wrong certificate told", got.Phase, got.Error, detail(got, fault.PhaseTLS))
 	}
 	o.RootCAs = nil
-	if got = walk(t, o, s.URL); got.Phase != fault.PhaseTLS || !strings.Contains(got.Error, "not trusted") {
+	if got = runOne(t, o, s.URL); got.Phase != fault.PhaseTLS || !strings.Contains(got.Error, "not trusted") {
 		t.Errorf("unknown authority: ended in %s with %q", got.Phase, got.Error)
 	}
 }
 
-// Of a name with several addresses each is walked to, and shows as itself.
+// Each address of a name is a target.
 func TestAddresses(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("there is no 127.0.0.2 on this system")
 	}
-	s := healthy(t)
+	s := healthyServer(t)
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	serve(t, "127.0.0.2:"+port, func(net.Conn) {})
 	o := options()
@@ -145,22 +145,22 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
-// An address without a route, as IPv6 mostly is, is no way that requests would
-// take; where there is no other, it is walked to all the same.
+// An address without a route, as IPv6 addresses often are, is left out, since requests would
+// not use it. Where there is no other address it is probed.
 func TestAddressWithoutRoute(t *testing.T) {
 	const ip = "2001:db8::1"
 	if c, err := net.Dial("udp", net.JoinHostPort(ip, "443")); err == nil {
 		c.Close()
 		t.Skip("this machine has a route to " + ip)
 	}
-	s := healthy(t)
+	s := healthyServer(t)
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	o := options()
 	o.Resolver = resolver(t, map[string][]string{"example.com": {ip, "127.0.0.1"}, "only.test": {ip}})
-	if got := walk(t, o, "https://example.com:"+port); !got.OK || !strings.Contains(detail(got, fault.PhaseDNS), "left out, without a route or beyond 16: "+ip) {
+	if got := runOne(t, o, "https://example.com:"+port); !got.OK || !strings.Contains(detail(got, fault.PhaseDNS), "left out, without a route or beyond 16: "+ip) {
 		t.Errorf("got %+v, want the other address open, and this one left out", got)
 	}
-	if got := walk(t, o, "https://only.test:"+port); got.Phase != fault.PhaseConnect || !strings.Contains(got.Error, "no route to ["+ip+"]") {
+	if got := runOne(t, o, "https://only.test:"+port); got.Phase != fault.PhaseConnect || !strings.Contains(got.Error, "no route to ["+ip+"]") {
 		t.Errorf("got %+v, want it to say that there is no route", got)
 	}
 }
@@ -172,14 +172,14 @@ func TestNames(t *testing.T) {
 		"silent.test":  "no answer from the resolver " + o.Resolver + " within ",
 		"missing.test": "the name missing.test has no address, says the resolver " + o.Resolver,
 	} {
-		got := walk(t, o, "https://"+host)
+		got := runOne(t, o, "https://"+host)
 		if got.Phase != fault.PhaseDNS || phases(got) != "dns" || got.Address != "" || !strings.Contains(got.Error, want) {
 			t.Errorf("%s: got %+v, want it to end in dns with %q", host, got, want)
 		}
 	}
 }
 
-// A hang leaves time for the answer, also where the phase's own limit is longer.
+// A hang leaves time for the answer, even if the phase's limit is longer than the time left.
 func TestDeadline(t *testing.T) {
 	o := options()
 	o.Limits = nil
@@ -201,7 +201,7 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
-// The answer of a server is not the reader's to wait for without end.
+// The probe ends, however much a server answers.
 func TestEndlessAnswer(t *testing.T) {
 	l := serve(t, "127.0.0.1:0", behindTLS(func(c net.Conn) {
 		io.WriteString(c, "HTTP/1.1 200 \x1b[31mOK\r\nContent-Type: text/html (\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -209,7 +209,7 @@ func TestEndlessAnswer(t *testing.T) {
 			_, err = io.WriteString(c, "400\r\n"+strings.Repeat("x", 1024)+"\r\n")
 		}
 	}))
-	got := walk(t, options(), "https://"+l.Addr().String())
+	got := runOne(t, options(), "https://"+l.Addr().String())
 	if want := "200 OK, no media type, 65536 bytes"; !got.OK || detail(got, fault.PhaseReceive) != want {
 		t.Errorf("got %+v, want ok and %q", got, want)
 	}
@@ -217,12 +217,12 @@ func TestEndlessAnswer(t *testing.T) {
 
 func TestBadProxy(t *testing.T) {
 	o := options()
-	o.Proxy = through("socks5://127.0.0.1:1080")
-	if got := walk(t, o, "https://example.com"); got.OK || !strings.Contains(got.Error, "kind socks5") {
+	o.Proxy = throughProxy("socks5://127.0.0.1:1080")
+	if got := runOne(t, o, "https://example.com"); got.OK || !strings.Contains(got.Error, "kind socks5") {
 		t.Errorf("got %+v, want it to say that it cannot walk there", got)
 	}
-	o.Proxy = through("http://user:secret@:x")
-	if got := walk(t, o, "https://example.com"); got.OK || !strings.Contains(got.Error, "not a URL") || strings.Contains(got.Error, "secret") {
+	o.Proxy = throughProxy("http://user:secret@:x")
+	if got := runOne(t, o, "https://example.com"); got.OK || !strings.Contains(got.Error, "not a URL") || strings.Contains(got.Error, "secret") {
 		t.Errorf("got %+v, want it to say what is wrong without the password", got)
 	}
 }

@@ -23,11 +23,11 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// limit is each phase's in these tests: enough for what is healthy, on a busy machine too.
+// limit is the limit of each phase in these tests. A healthy phase is faster, even on a busy
+// machine.
 const limit = time.Second
 
-// options are for servers with httptest's certificate, which is for example.com,
-// and a network without a proxy.
+// options trust httptest's certificate, which is for example.com, and use no proxy.
 func options() diagnose.Options {
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()
@@ -40,7 +40,7 @@ func options() diagnose.Options {
 	return o
 }
 
-func through(proxy string) func(*http.Request) (*url.URL, error) {
+func throughProxy(proxy string) func(*http.Request) (*url.URL, error) {
 	return func(*http.Request) (*url.URL, error) { return url.Parse(proxy) }
 }
 
@@ -53,8 +53,8 @@ func service(t *testing.T, name, raw string) diagnose.Service {
 	return diagnose.Service{Name: name, Step: fault.StepEmbed, URL: u}
 }
 
-// walk walks to one service that has one target.
-func walk(t *testing.T, o diagnose.Options, raw string) diagnose.Target {
+// runOne probes one service, which must have one target.
+func runOne(t *testing.T, o diagnose.Options, raw string) diagnose.Target {
 	t.Helper()
 	targets := diagnose.Run(t.Context(), []diagnose.Service{service(t, "one", raw)}, o)
 	if len(targets) != 1 {
@@ -63,7 +63,7 @@ func walk(t *testing.T, o diagnose.Options, raw string) diagnose.Target {
 	return targets[0]
 }
 
-// phases are the names of a target's.
+// phases lists the names of a target's phases.
 func phases(d diagnose.Target) string {
 	var names []string
 	for _, p := range d.Phases {
@@ -72,7 +72,7 @@ func phases(d diagnose.Target) string {
 	return strings.Join(names, " ")
 }
 
-// detail is what is told of a phase.
+// detail is the detail of a target's phase.
 func detail(d diagnose.Target, p fault.Phase) string {
 	for _, q := range d.Phases {
 		if q.Name == p {
@@ -82,8 +82,8 @@ func detail(d diagnose.Target, p fault.Phase) string {
 	return ""
 }
 
-// healthy is a server of TLS that answers 401 to whoever has no credentials.
-func healthy(t *testing.T) *httptest.Server {
+// healthyServer is a TLS server that answers 401.
+func healthyServer(t *testing.T) *httptest.Server {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		for _, h := range []string{"Authorization", "Proxy-Authorization", "X-Amz-Security-Token"} {
 			if r.Header.Get(h) != "" {
@@ -98,8 +98,8 @@ func healthy(t *testing.T) *httptest.Server {
 	return s
 }
 
-// serve accepts connections, each of which f handles and may leave open: it is
-// closed at the end of the test.
+// serve accepts connections, which f handles. Those that f leaves open are closed at the end
+// of the test.
 func serve(t *testing.T, address string, f func(net.Conn)) net.Listener {
 	t.Helper()
 	l, err := net.Listen("tcp4", address)
@@ -128,7 +128,7 @@ func serve(t *testing.T, address string, f func(net.Conn)) net.Listener {
 	return l
 }
 
-// behindTLS is f over a TLS connection with httptest's certificate.
+// behindTLS calls f with a TLS connection that has httptest's certificate.
 func behindTLS(f func(net.Conn)) func(net.Conn) {
 	s := httptest.NewTLSServer(nil)
 	defer s.Close()
@@ -140,8 +140,8 @@ func behindTLS(f func(net.Conn)) func(net.Conn) {
 	}
 }
 
-// resolver is a DNS server on UDP that knows these names' addresses. One
-// without any is not answered for; of others, that are not there, it says so.
+// resolver is a DNS server on UDP that knows the addresses of these names. For a name without
+// addresses it does not answer. Other names do not exist.
 func resolver(t *testing.T, names map[string][]string) string {
 	t.Helper()
 	l, err := net.ListenPacket("udp4", "127.0.0.1:0")

@@ -21,7 +21,8 @@ func (p *probe) findProxy() error {
 	proxy, err := find(p.request)
 	switch {
 	case err != nil:
-		return errors.New("the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL") // without err, which quotes the password
+		// Not err itself, which quotes the URL with its password.
+		return errors.New("the proxy in HTTPS_PROXY or HTTP_PROXY is not a URL")
 	case proxy == nil:
 		return nil
 	case proxy.Scheme != "http" && proxy.Scheme != "https":

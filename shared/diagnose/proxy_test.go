@@ -13,8 +13,8 @@ import (
 	"ragtime/shared/fault"
 )
 
-// proxy connects with one address, whatever it is asked for; with none it does
-// not answer. It wants a password.
+// proxy connects with the address to, whatever host a request names. If to is empty it does
+// not answer. It requires a password.
 func proxy(to string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth(); user != "user" || password != "secret" {
@@ -45,7 +45,7 @@ func proxy(to string) http.HandlerFunc {
 }
 
 func TestProxy(t *testing.T) {
-	s := healthy(t)
+	s := healthyServer(t)
 	closed := serve(t, "127.0.0.1:0", func(net.Conn) {})
 	closed.Close()
 	tests := []struct {
@@ -77,8 +77,8 @@ func TestProxy(t *testing.T) {
 			defer p.Close()
 			scheme, host, _ := strings.Cut(p.URL, "://")
 			o := options()
-			o.Proxy = through(scheme + "://" + tt.user + host)
-			got := walk(t, o, tt.url)
+			o.Proxy = throughProxy(scheme + "://" + tt.user + host)
+			got := runOne(t, o, tt.url)
 			if got.Proxy != p.URL || got.Address != host || got.OK != (tt.phase == "") || got.Phase != tt.phase {
 				t.Errorf("got %+v, want it to end in phase %q, by the proxy %s", got, tt.phase, p.URL)
 			}

@@ -39,7 +39,7 @@ func TestServices(t *testing.T) {
 	}
 }
 
-// A chat model is a target of its own where it is asked elsewhere.
+// A chat model at another URL than the embeddings' is a service of its own.
 func TestServicesOfChat(t *testing.T) {
 	at := func(url string) config.ChatModel { return config.ChatModel{API: provider.API{BaseURL: url}} }
 	c := config.Config{Provider: at("https://api.openai.com/v1").API, OpenAIKey: "k", DynamoDBURL: "https://dynamodb.test"}
@@ -63,7 +63,7 @@ func TestServicesOfChat(t *testing.T) {
 	}
 }
 
-// The hosts are those that the SDK's own rules give.
+// The hosts are those of the SDK's own endpoint rules.
 func TestServicesAreWhereTheSDKFindsThem(t *testing.T) {
 	for _, region := range []string{"us-east-1", "eu-west-1", "cn-north-1", "us-gov-west-1"} {
 		find := func(search bool) string {

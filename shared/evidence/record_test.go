@@ -78,7 +78,7 @@ func TestPositionAndTimings(t *testing.T) {
 	})
 }
 
-// An attempt that a later one overtook hung if it had run for longer than a slow one does.
+// An attempt that a later one overtook counts as hung if it took longer than slow ones do.
 func TestOvertaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, record := evidence.With(t.Context())

@@ -12,7 +12,7 @@ import (
 	"ragtime/shared/fault"
 )
 
-// A snapshot tells everything of a moment, and stays as it is.
+// A snapshot has everything that is in the record, and does not change afterwards.
 func TestSnapshot(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -57,7 +57,7 @@ func TestSnapshot(t *testing.T) {
 	})
 }
 
-// The attempt to blame is the one longest in its phase, not the oldest or the last.
+// The attempt that is longest in its phase is blamed, not the oldest or the last one.
 func TestLongest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, r := evidence.With(t.Context())

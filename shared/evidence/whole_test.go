@@ -11,8 +11,8 @@ import (
 	"ragtime/shared/fault"
 )
 
-// What was known of a connection is forgotten with it: an attempt that moves on to another
-// one, and hangs before it has it, is not said to use the old one.
+// An attempt that moves to another connection, and hangs before it has it, is not reported as
+// using the old one.
 func TestAnotherConnectionForgetsTheFirst(t *testing.T) {
 	ctx, r := evidence.With(t.Context())
 	inStep, _ := evidence.Enter(ctx, fault.StepEmbed)
@@ -42,7 +42,7 @@ func TestAnotherConnectionForgetsTheFirst(t *testing.T) {
 	}
 }
 
-// The calls of a step are told apart, also those that run at once, and those that go on.
+// Attempts have the number of their call, also where calls run at once.
 func TestWhole(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, _ := evidence.With(t.Context())

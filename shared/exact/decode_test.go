@@ -11,14 +11,14 @@ import (
 	"ragtime/shared/fault"
 )
 
-// tags is a Reader that keeps what it was given.
-type tags struct{ path, raw string }
+// recordingReader is a Reader that records its arguments.
+type recordingReader struct{ path, raw string }
 
-func (r *tags) ReadExact(path string, raw json.RawMessage) error {
+func (r *recordingReader) ReadExact(path string, raw json.RawMessage) error {
 	if raw[0] != '{' {
 		return fault.InvalidField(path, "must be tags")
 	}
-	*r = tags{path, string(raw)}
+	*r = recordingReader{path, string(raw)}
 	return nil
 }
 
@@ -26,11 +26,11 @@ type thing struct {
 	Name   string `json:"name"`
 	Count  *int   `json:"count"`
 	Filter struct {
-		Collection *string `json:"collection"`
-		Metadata   tags    `json:"metadata"`
+		Collection *string         `json:"collection"`
+		Metadata   recordingReader `json:"metadata"`
 	} `json:"filter"`
-	Score *float64 `json:"score"`
-	Tags  *tags    `json:"tags"`
+	Score *float64         `json:"score"`
+	Tags  *recordingReader `json:"tags"`
 }
 
 func TestDecode(t *testing.T) {
@@ -39,7 +39,7 @@ func TestDecode(t *testing.T) {
 	collection := "c"
 	var nested thing
 	nested.Filter.Collection = &collection
-	nested.Filter.Metadata = tags{"filter.metadata", `{"k":""}`}
+	nested.Filter.Metadata = recordingReader{"filter.metadata", `{"k":""}`}
 	tests := []struct {
 		name, body string
 		want       thing
@@ -49,7 +49,7 @@ func TestDecode(t *testing.T) {
 		{"pointers", `{"count":3,"score":5e-1}`, thing{Count: &count, Score: &score}},
 		{"null, as if absent", `{"name":null,"count":null,"filter":null,"score":null,"tags":null}`, thing{}},
 		{"null nested", `{"filter":{"collection":null,"metadata":null}}`, thing{}},
-		{"a reader's pointer", `{"tags":{"k":1}}`, thing{Tags: &tags{"tags", `{"k":1}`}}},
+		{"a reader's pointer", `{"tags":{"k":1}}`, thing{Tags: &recordingReader{"tags", `{"k":1}`}}},
 		{"nested", `{"filter":{"collection":"c","metadata":{"k":""}}}`, nested},
 		{"escaped", `{"n\u0061me":"\u00e9\ud83d\ude00"}`, thing{Name: "é😀"}},
 	}
@@ -58,7 +58,7 @@ func TestDecode(t *testing.T) {
 		if err := exact.Decode([]byte(tt.body), &got); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
-		if d := cmp.Diff(tt.want, got, cmp.AllowUnexported(tags{})); d != "" {
+		if d := cmp.Diff(tt.want, got, cmp.AllowUnexported(recordingReader{})); d != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, d)
 		}
 	}

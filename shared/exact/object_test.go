@@ -28,7 +28,7 @@ func TestObject(t *testing.T) {
 	}
 }
 
-// The first mistake names its place, wherever in the whole it was found.
+// Err returns the first mistake, with its path, wherever in the object it is.
 func TestObjectMistakes(t *testing.T) {
 	tests := []struct {
 		event string

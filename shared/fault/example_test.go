@@ -7,8 +7,8 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Whatever an error is, From tells what its kind, and so its status, is, and what a
-// caller may know of it.
+// From returns the fault of any error: its kind, which has a status, and the detail that a
+// caller may see.
 func ExampleFrom() {
 	for _, err := range []error{
 		fault.InvalidField("top_k", "must be from 1 to 100, not %d", 0),

@@ -27,8 +27,7 @@ func labels(t *testing.T, raw string) (m metadata.Map) {
 	return m
 }
 
-// TestMatch says what each operator means, for each kind of value and where the key
-// is absent.
+// TestMatch tests each operator with each kind of value, and without the key.
 func TestMatch(t *testing.T) {
 	documents := []string{`{"k":"b"}`, `{"k":"ba"}`, `{"k":1}`, `{"k":-2.5}`, `{"k":true}`, `{"k":"1"}`, `{"other":"b"}`}
 	for _, test := range []struct{ condition, want string }{

@@ -9,9 +9,9 @@ import (
 	"ragtime/shared/metadata"
 )
 
-// TestAgainstPlainEvaluation: 10,000 random filters, each with a random document,
-// match as a plain evaluation of their JSON says. So does what an index would do
-// with a filter: take the documents with its inline values, and look at the rest.
+// TestAgainstPlainEvaluation compares 10,000 random filters and documents with filtertest's
+// evaluation. It does so again as an index would: by the inline values first, and by Match
+// if there is more.
 func TestAgainstPlainEvaluation(t *testing.T) {
 	const n = 10_000
 	r := rand.New(rand.NewPCG(20, 26))
@@ -53,7 +53,7 @@ func TestAgainstPlainEvaluation(t *testing.T) {
 			whole++
 		}
 	}
-	// What hardly ever happens is not tested.
+	// A case that hardly ever happens is not tested.
 	for what, got := range map[string]int{"matched": matched, "did not match": n - matched, "have inline values": inlined, "are inline as a whole": whole, "have inline values that are met": decided} {
 		if got < 100 {
 			t.Errorf("%d of %d random filters %s: too few", got, n, what)

@@ -59,7 +59,7 @@ func number(t *testing.T, s string) Value {
 	return v
 }
 
-// randomNumber writes a number in one of the ways that JSON allows.
+// randomNumber returns a random number in one of JSON's notations.
 func randomNumber(r *rand.Rand) string {
 	digits := func(n int) (s string) {
 		for range n {
@@ -77,8 +77,7 @@ func randomNumber(r *rand.Rand) string {
 	return s
 }
 
-// TestNumbers: numbers are what they say, compare as they should, and come back
-// exactly, judged by big.Rat.
+// TestNumbers compares numbers' values, their order and their notation with big.Rat's.
 func TestNumbers(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	before := number(t, "0")

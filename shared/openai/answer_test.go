@@ -19,8 +19,8 @@ import (
 	"ragtime/shared/wire"
 )
 
-// forever writes a beginning, then a piece again and again, until nobody reads.
-func forever(begin, piece string) func(http.ResponseWriter, int, request) {
+// endlessBody answers with begin, and then with piece again and again.
+func endlessBody(begin, piece string) func(http.ResponseWriter, int, request) {
 	return func(w http.ResponseWriter, _ int, _ request) {
 		io.WriteString(w, begin)
 		many := strings.Repeat(piece, 1+64<<10/len(piece))
@@ -32,8 +32,8 @@ func forever(begin, piece string) func(http.ResponseWriter, int, request) {
 	}
 }
 
-// bomb answers with 64 MiB that are 64 KiB on the wire.
-func bomb() func(http.ResponseWriter, int, request) {
+// gzipBomb answers with 64 MiB, compressed to 64 KiB.
+func gzipBomb() func(http.ResponseWriter, int, request) {
 	var packed bytes.Buffer
 	z, _ := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
 	io.WriteString(z, `{"data":[{"embedding":[0`)
@@ -42,27 +42,27 @@ func bomb() func(http.ResponseWriter, int, request) {
 		z.Write(zeros)
 	}
 	z.Close()
-	return say(200, packed.String(), "Content-Encoding", "gzip")
+	return respond(200, packed.String(), "Content-Encoding", "gzip")
 }
 
-// Whatever is sent, an answer to a short question takes hardly any memory, and
-// is given up as soon as it has more in it than the question can need.
+// Whatever is sent, an answer to a short text takes little memory. It is given up once it is
+// larger than it can need to be.
 func TestAnswersWithoutMeasure(t *testing.T) {
 	tests := []struct {
 		name   string
 		answer func(http.ResponseWriter, int, request)
 	}{
-		{"numbers", forever(`{"data":[{"embedding":[0`, `,0`)},
-		{"a text", forever(`{"data":[{"embedding":"`, `AAAA`)},
-		{"a member of the embedding", forever(`{"data":[{"other":"`, `x`)},
-		{"depth", forever(`{"data":[{"embedding":`, `[`)},
-		{"depth elsewhere", forever(`{"other":`, `[`)},
-		{"a name", forever(`{"`, `x`)},
-		{"members", forever(`{"a":0`, `,"a":0`)},
-		{"embeddings", forever(`{"data":[{"embedding":[1,0,0]}`, `,{"embedding":[1,0,0]}`)},
-		{"space", forever(`{`, ` `)},
-		{"space at the end", forever(`{"data":[{"embedding":[1,0,0]}]}`, ` `)},
-		{"a gzip bomb", bomb()},
+		{"numbers", endlessBody(`{"data":[{"embedding":[0`, `,0`)},
+		{"a text", endlessBody(`{"data":[{"embedding":"`, `AAAA`)},
+		{"a member of the embedding", endlessBody(`{"data":[{"other":"`, `x`)},
+		{"depth", endlessBody(`{"data":[{"embedding":`, `[`)},
+		{"depth elsewhere", endlessBody(`{"other":`, `[`)},
+		{"a name", endlessBody(`{"`, `x`)},
+		{"members", endlessBody(`{"a":0`, `,"a":0`)},
+		{"embeddings", endlessBody(`{"data":[{"embedding":[1,0,0]}`, `,{"embedding":[1,0,0]}`)},
+		{"space", endlessBody(`{`, ` `)},
+		{"space at the end", endlessBody(`{"data":[{"embedding":[1,0,0]}]}`, ` `)},
+		{"a gzip bomb", gzipBomb()},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,7 +82,7 @@ func TestAnswersWithoutMeasure(t *testing.T) {
 	}
 }
 
-// The room for a vector is enough for the most wordy way to write it.
+// The limit for a vector allows the longest way to write it.
 func TestWordyAnswer(t *testing.T) {
 	const long = 3072
 	v := make([]float64, long)
@@ -108,7 +108,7 @@ func TestWordyAnswer(t *testing.T) {
 	}
 }
 
-// A body that comes for ever, slowly or not, is left when the time is over.
+// An endless body, slow or fast, is given up when the context ends.
 func TestDecodingMindsTheDeadline(t *testing.T) {
 	_, e := serve(t, model, func(w http.ResponseWriter, _ int, r request) {
 		io.WriteString(w, `{"data":[`)

@@ -16,8 +16,8 @@ const (
 	maxBatchTokens = 300_000
 )
 
-// Every text has a length that is its own, which good puts in the vector: so
-// each vector tells which text it is of.
+// answerWell puts a text's length into its vector, so that each vector shows which text it
+// belongs to.
 func TestBatches(t *testing.T) {
 	many := make([]string, 2*maxBatchInputs+1)
 	for i := range many {
@@ -40,7 +40,7 @@ func TestBatches(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, e := serve(t, model, good)
+			s, e := serve(t, model, answerWell)
 			got, tokens, err := embed(t, time.Minute, e, tt.texts...)
 			if err != nil {
 				t.Fatal(err)
@@ -71,7 +71,7 @@ func TestBatches(t *testing.T) {
 	}
 }
 
-// One batch that fails for good ends the call: nothing of the others is given.
+// One batch that fails ends the call, which returns nothing of the others.
 func TestOneBatchFails(t *testing.T) {
 	texts := make([]string, maxBatchInputs+1)
 	for i := range texts {
@@ -79,10 +79,10 @@ func TestOneBatchFails(t *testing.T) {
 	}
 	_, e := serve(t, model, func(w http.ResponseWriter, n int, r request) {
 		if len(r.Input) == 1 {
-			say(401, `{}`)(w, n, r)
+			respond(401, `{}`)(w, n, r)
 			return
 		}
-		good(w, n, r)
+		answerWell(w, n, r)
 	})
 	got, tokens, err := embed(t, time.Minute, e, texts...)
 	wantFault(t, err, fault.Upstream, "the API key was refused")

@@ -15,17 +15,17 @@ import (
 	"ragtime/shared/rag"
 )
 
-// tokensOfBench is how many pieces a stream has that is measured.
-const tokensOfBench = 2000
+// benchTokens is how many pieces a measured stream has.
+const benchTokens = 2000
 
-// BenchmarkStream reads a stream with plain openai-go and with the Generator, in turns,
-// and reports for both the time to the first piece and that of each piece after it.
+// BenchmarkStream reads streams with plain openai-go and with the Generator in turn. It
+// reports the time to the first piece, and for each piece after it.
 func BenchmarkStream(b *testing.B) {
-	pieces := make([]string, 0, tokensOfBench+2)
-	for range tokensOfBench {
-		pieces = append(pieces, delta(" word"))
+	pieces := make([]string, 0, benchTokens+2)
+	for range benchTokens {
+		pieces = append(pieces, textEvent(" word"))
 	}
-	c, g := converse(b, provider.OpenAI, all(append(pieces, stopped("stop"), done)...), "m")
+	c, g := newTestGenerator(b, provider.OpenAI, sendAll(append(pieces, finishEvent("stop"), doneEvent)...), "m")
 	client := api.NewClient(option.WithBaseURL(c.URL+"/v1/"), option.WithAPIKey("sk"), option.WithHTTPClient(&http.Client{Transport: &http.Transport{}}))
 	type times struct{ first, rest time.Duration }
 	plain := func() (t times) {
@@ -40,7 +40,7 @@ func BenchmarkStream(b *testing.B) {
 			}
 		}
 		t.rest = time.Since(start) - t.first
-		if s.Err() != nil || n != tokensOfBench {
+		if s.Err() != nil || n != benchTokens {
 			b.Fatal(n, s.Err())
 		}
 		return t
@@ -59,7 +59,7 @@ func BenchmarkStream(b *testing.B) {
 			return nil
 		})
 		t.rest = time.Since(start) - t.first
-		if err != nil || n != tokensOfBench {
+		if err != nil || n != benchTokens {
 			b.Fatal(n, err)
 		}
 		return t
@@ -78,6 +78,6 @@ func BenchmarkStream(b *testing.B) {
 	}
 	for i, name := range []string{"openai-go", "generator"} {
 		b.ReportMetric(float64(of[i].first.Microseconds())/float64(n), name+"-first-µs")
-		b.ReportMetric(float64(of[i].rest.Microseconds())/float64(n)/tokensOfBench, name+"-µs/piece")
+		b.ReportMetric(float64(of[i].rest.Microseconds())/float64(n)/benchTokens, name+"-µs/piece")
 	}
 }

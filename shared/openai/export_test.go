@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// ShortenSilence makes a model's pause too long after d, while the test runs.
+// ShortenSilence sets maxSilence to d until the test ends.
 func ShortenSilence(t *testing.T, d time.Duration) {
 	was := maxSilence
 	maxSilence = d

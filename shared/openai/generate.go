@@ -57,7 +57,8 @@ var _ rag.Generator = (*Generator)(nil)
 func NewGenerator(client *http.Client, window int, first Chat, others ...Chat) *Generator {
 	g := &Generator{window: window, policy: attempt.New(attempt.Options{OneSends: true})}
 	for _, c := range append([]Chat{first}, others...) {
-		g.models = append(g.models, model{Chat: c, service: openai.NewChatCompletionService(requestOptions(c.API, client)...)})
+		service := openai.NewChatCompletionService(requestOptions(c.API, client)...)
+		g.models = append(g.models, model{Chat: c, service: service})
 	}
 	return g
 }

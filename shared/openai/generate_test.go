@@ -66,8 +66,8 @@ func (c *chat) requests() int {
 	return len(c.got)
 }
 
-// converse starts a server and makes a generator of it, with each name a model.
-func converse(t testing.TB, preset string, talk func(say func(string), n int, r *http.Request), names ...string) (*chat, *openai.Generator) {
+// newTestGenerator starts a server, and makes a generator with a model for each name.
+func newTestGenerator(t testing.TB, preset string, talk func(say func(string), n int, r *http.Request), names ...string) (*chat, *openai.Generator) {
 	c := &chat{talk: talk}
 	c.Server = httptest.NewServer(c)
 	transport := wire.New(wire.Options{Limits: wire.Limits{Receive: deadline.Cap}})
@@ -86,7 +86,7 @@ func converse(t testing.TB, preset string, talk func(say func(string), n int, r 
 	return c, openai.NewGenerator(&http.Client{Transport: transport}, 128_000, models[0], models[1:]...)
 }
 
-// generate has it write within d, and gives what was emitted.
+// generate calls Generate with a timeout of d, and returns the emitted text too.
 func generate(t *testing.T, d time.Duration, g *openai.Generator) (rag.Generated, string, error) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), d, fault.New(fault.Timeout, "the test's limit"))
 	defer cancel()
@@ -100,21 +100,21 @@ func generate(t *testing.T, d time.Duration, g *openai.Generator) (rag.Generated
 	return out, emitted.String(), err
 }
 
-func delta(text string) string {
+func textEvent(text string) string {
 	return fmt.Sprintf("data: {\"model\":\"m-2026\",\"choices\":[{\"index\":0,\"delta\":{\"content\":%q},\"finish_reason\":null}]}\n\n", text)
 }
 
-func stopped(reason string) string {
+func finishEvent(reason string) string {
 	return fmt.Sprintf("data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":%q}]}\n\n", reason)
 }
 
 const (
-	counted = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":70,\"completion_tokens\":7.0}}\n\n"
-	done    = "data: [DONE]\n\n"
+	usageEvent = "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":70,\"completion_tokens\":7.0}}\n\n"
+	doneEvent  = "data: [DONE]\n\n"
 )
 
-// all says each event at once.
-func all(events ...string) func(func(string), int, *http.Request) {
+// sendAll sends all events without a pause.
+func sendAll(events ...string) func(func(string), int, *http.Request) {
 	return func(say func(string), _ int, _ *http.Request) {
 		for _, e := range events {
 			say(e)
@@ -132,21 +132,21 @@ func TestGenerate(t *testing.T) {
 		finish rag.Finish
 		paid   []rag.Paid
 	}{
-		{"as OpenAI does", []string{delta(""), delta("Hel"), delta("lo."), stopped("stop"), counted, done}, "Hello.", rag.FinishStop, paid},
-		{"with keep-alives", []string{": keep-alive\n\n", delta("Hi"), ":\n\n", stopped("stop"), counted, done}, "Hi", rag.FinishStop, paid},
-		{"without usage", []string{delta("Hi"), stopped("stop"), done}, "Hi", rag.FinishStop, nil},
-		{"without the last line", []string{delta("Hi"), stopped("stop"), counted}, "Hi", rag.FinishStop, paid},
-		{"at the length limit", []string{delta("Hi"), stopped("length"), counted, done}, "Hi", rag.FinishLength, paid},
-		{"filtered", []string{delta("Hi"), stopped("content_filter"), done}, "Hi", rag.FinishFilter, nil},
-		{"a refusal", []string{refusing, stopped("stop"), done}, "I cannot.", rag.FinishRefusal, nil},
-		{"a reason that nobody knows", []string{delta("Hi"), stopped("eos"), done}, "Hi", rag.FinishStop, nil},
-		{"without a reason", []string{delta("Hi"), done}, "Hi", rag.FinishStop, nil},
-		{"usage in every event", []string{strings.Replace(delta("Hi"), "{", `{"usage":{"prompt_tokens":70,"completion_tokens":1},`, 1), stopped("stop"), counted, done}, "Hi", rag.FinishStop, paid},
-		{"usage that is none", []string{delta("Hi"), stopped("stop"), `data: {"choices":[],"usage":{"prompt_tokens":"many","completion_tokens":-1}}` + "\n\n", done}, "Hi", rag.FinishStop, []rag.Paid{{Model: "m"}}},
+		{"as OpenAI does", []string{textEvent(""), textEvent("Hel"), textEvent("lo."), finishEvent("stop"), usageEvent, doneEvent}, "Hello.", rag.FinishStop, paid},
+		{"with keep-alives", []string{": keep-alive\n\n", textEvent("Hi"), ":\n\n", finishEvent("stop"), usageEvent, doneEvent}, "Hi", rag.FinishStop, paid},
+		{"without usage", []string{textEvent("Hi"), finishEvent("stop"), doneEvent}, "Hi", rag.FinishStop, nil},
+		{"without the last line", []string{textEvent("Hi"), finishEvent("stop"), usageEvent}, "Hi", rag.FinishStop, paid},
+		{"at the length limit", []string{textEvent("Hi"), finishEvent("length"), usageEvent, doneEvent}, "Hi", rag.FinishLength, paid},
+		{"filtered", []string{textEvent("Hi"), finishEvent("content_filter"), doneEvent}, "Hi", rag.FinishFilter, nil},
+		{"a refusal", []string{refusing, finishEvent("stop"), doneEvent}, "I cannot.", rag.FinishRefusal, nil},
+		{"a reason that nobody knows", []string{textEvent("Hi"), finishEvent("eos"), doneEvent}, "Hi", rag.FinishStop, nil},
+		{"without a reason", []string{textEvent("Hi"), doneEvent}, "Hi", rag.FinishStop, nil},
+		{"usage in every event", []string{strings.Replace(textEvent("Hi"), "{", `{"usage":{"prompt_tokens":70,"completion_tokens":1},`, 1), finishEvent("stop"), usageEvent, doneEvent}, "Hi", rag.FinishStop, paid},
+		{"usage that is none", []string{textEvent("Hi"), finishEvent("stop"), `data: {"choices":[],"usage":{"prompt_tokens":"many","completion_tokens":-1}}` + "\n\n", doneEvent}, "Hi", rag.FinishStop, []rag.Paid{{Model: "m"}}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			c, g := converse(t, provider.OpenAI, all(tt.events...), "m")
+			c, g := newTestGenerator(t, provider.OpenAI, sendAll(tt.events...), "m")
 			got, emitted, err := generate(t, time.Minute, g)
 			if err != nil {
 				t.Fatal(err)
@@ -161,7 +161,7 @@ func TestGenerate(t *testing.T) {
 	}
 }
 
-// What is asked for goes by what the provider knows.
+// The request has only parameters that the provider knows.
 func TestGenerateAsks(t *testing.T) {
 	for preset, want := range map[string][]string{
 		provider.OpenAI: {"max_completion_tokens", "messages", "model", "stream", "stream_options"},
@@ -169,7 +169,7 @@ func TestGenerateAsks(t *testing.T) {
 		"ollama":        {"max_tokens", "messages", "model", "stream", "stream_options"},
 		"tei":           {"max_tokens", "messages", "model", "stream"},
 	} {
-		c, g := converse(t, preset, all(delta("Hi"), stopped("stop"), done), "m")
+		c, g := newTestGenerator(t, preset, sendAll(textEvent("Hi"), finishEvent("stop"), doneEvent), "m")
 		if _, _, err := generate(t, time.Minute, g); err != nil {
 			t.Fatal(err)
 		}
@@ -179,7 +179,7 @@ func TestGenerateAsks(t *testing.T) {
 	}
 }
 
-// A stream that fails: how often it is asked for, what was emitted, how it is told.
+// For each failure of a stream: how many requests there are, what is emitted, and the fault.
 func TestGenerateFails(t *testing.T) {
 	tests := []struct {
 		name     string
@@ -190,16 +190,16 @@ func TestGenerateFails(t *testing.T) {
 		requests int
 	}{
 		{"cut before the text", nil, fault.Unavailable, "the stream ended before the text did (model m)", "", 1},
-		{"cut within the text", []string{delta("Hel")}, fault.Unavailable, "ended before the text did", "Hel", 1},
-		{"an error within the text", []string{delta("Hel"), `data: {"error":{"message":"HUSH","type":"server_error"}}` + "\n\n"}, fault.Unavailable, "ended with an error", "Hel", 1},
-		{"an error event by name", []string{delta("Hel"), "event: error\n" + `data: {"error":{"message":"HUSH","type":"server_error"}}` + "\n\n"}, fault.Unavailable, "ended with an error", "Hel", 1},
+		{"cut within the text", []string{textEvent("Hel")}, fault.Unavailable, "ended before the text did", "Hel", 1},
+		{"an error within the text", []string{textEvent("Hel"), `data: {"error":{"message":"HUSH","type":"server_error"}}` + "\n\n"}, fault.Unavailable, "ended with an error", "Hel", 1},
+		{"an error event by name", []string{textEvent("Hel"), "event: error\n" + `data: {"error":{"message":"HUSH","type":"server_error"}}` + "\n\n"}, fault.Unavailable, "ended with an error", "Hel", 1},
 		{"out of funds within", []string{`data: {"error":{"message":"HUSH","code":"insufficient_quota"}}` + "\n\n"}, fault.QuotaExhausted, "quota", "", 1},
 		{"a tool call", []string{`data: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"HUSH"}}]}}]}` + "\n\n"}, fault.Upstream, "called a tool", "", 1},
 		{"no JSON", []string{"data: HUSH\n\n"}, fault.Upstream, "cannot be read", "", 1},
 		{"no stream", []string{`status 200 {"choices":[{"message":{"content":"HUSH"}}]}`}, fault.Upstream, "no event stream", "", 1},
-		{"no text", []string{delta(""), stopped("stop"), done}, fault.Upstream, "ended (stop) without a word (model m)", "", 1},
-		{"thoughts alone", []string{stopped("length"), counted, done}, fault.Upstream, "thought for all of answer_tokens", "", 1},
-		{"more than was allowed", []string{delta(strings.Repeat("word ", 500)), delta(strings.Repeat("word ", 500)), stopped("stop"), done}, fault.Upstream, "longer than", strings.Repeat("word ", 500), 1},
+		{"no text", []string{textEvent(""), finishEvent("stop"), doneEvent}, fault.Upstream, "ended (stop) without a word (model m)", "", 1},
+		{"thoughts alone", []string{finishEvent("length"), usageEvent, doneEvent}, fault.Upstream, "thought for all of answer_tokens", "", 1},
+		{"more than was allowed", []string{textEvent(strings.Repeat("word ", 500)), textEvent(strings.Repeat("word ", 500)), finishEvent("stop"), doneEvent}, fault.Upstream, "longer than", strings.Repeat("word ", 500), 1},
 		{"401", []string{`status 401 {"error":{"message":"HUSH"}}`}, fault.Upstream, "key was refused", "", 1},
 		{"404", []string{`status 404 {"error":{"code":"model_not_found"}}`}, fault.Upstream, "RAGTIME_CHAT_MODEL (model m)", "", 1},
 		{"500", []string{`status 500 {"error":"HUSH"}`}, fault.Unavailable, "answered 500", "", 4},
@@ -208,7 +208,7 @@ func TestGenerateFails(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			c, g := converse(t, provider.OpenAI, all(tt.events...), "m")
+			c, g := newTestGenerator(t, provider.OpenAI, sendAll(tt.events...), "m")
 			_, emitted, err := generate(t, time.Minute, g)
 			f := wantFault(t, err, tt.kind, tt.detail)
 			if emitted != tt.emitted || c.requests() != tt.requests || strings.Contains(f.Error(), "HUSH") || f.Step != fault.StepGenerate {
@@ -218,7 +218,7 @@ func TestGenerateFails(t *testing.T) {
 	}
 }
 
-// A model that falls silent ends on time, whatever its server says meanwhile.
+// A model that stops writing is given up in time, whatever else its server sends.
 func TestGenerateSilence(t *testing.T) {
 	openai.ShortenSilence(t, 200*time.Millisecond)
 	chatter := func(chatter string, first ...string) func(func(string), int, *http.Request) {
@@ -241,13 +241,13 @@ func TestGenerateSilence(t *testing.T) {
 		name string
 		talk func(func(string), int, *http.Request)
 	}{
-		{"nothing", chatter("", delta("Hel"))},
-		{"keep-alives", chatter(": keep-alive\n\n", delta("Hel"))},
-		{"empty pieces", chatter(delta(""), delta("Hel"))},
-		{"thoughts", chatter(`data: {"choices":[{"delta":{"reasoning_content":"hm"}}]}`+"\n\n", delta("Hel"))},
+		{"nothing", chatter("", textEvent("Hel"))},
+		{"keep-alives", chatter(": keep-alive\n\n", textEvent("Hel"))},
+		{"empty pieces", chatter(textEvent(""), textEvent("Hel"))},
+		{"thoughts", chatter(`data: {"choices":[{"delta":{"reasoning_content":"hm"}}]}`+"\n\n", textEvent("Hel"))},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c, g := converse(t, provider.OpenAI, tt.talk, "m")
+			c, g := newTestGenerator(t, provider.OpenAI, tt.talk, "m")
 			start := time.Now()
 			_, emitted, err := generate(t, time.Minute, g)
 			f := wantFault(t, err, fault.Timeout, "")
@@ -257,7 +257,7 @@ func TestGenerateSilence(t *testing.T) {
 		})
 	}
 	t.Run("after the end", func(t *testing.T) {
-		_, g := converse(t, provider.OpenAI, chatter(": keep-alive\n\n", delta("Hi"), stopped("stop")), "m")
+		_, g := newTestGenerator(t, provider.OpenAI, chatter(": keep-alive\n\n", textEvent("Hi"), finishEvent("stop")), "m")
 		got, _, err := generate(t, time.Minute, g)
 		if err != nil || got.Text != "Hi" || got.Finish != rag.FinishStop {
 			t.Errorf("got %+v and %v; want the text, which is whole", got, err)
@@ -265,13 +265,13 @@ func TestGenerateSilence(t *testing.T) {
 	})
 }
 
-// The second model is asked where the first hangs before its first word, or is down;
-// never two at once, and no other once text has come.
+// The second model is asked if the first one hangs before its first word, or is down. Two
+// are never asked at once, and no other one is asked once text has come.
 func TestGenerateFallsBack(t *testing.T) {
-	healthy := all(delta("Hi"), stopped("stop"), counted, done)
+	healthy := sendAll(textEvent("Hi"), finishEvent("stop"), usageEvent, doneEvent)
 	model := func(c *chat, n int) any { return c.got[n]["model"] }
 	t.Run("down", func(t *testing.T) {
-		c, g := converse(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
+		c, g := newTestGenerator(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
 			if n == 1 {
 				say(`status 503 {}`)
 				return
@@ -286,7 +286,7 @@ func TestGenerateFallsBack(t *testing.T) {
 	t.Run("hangs", func(t *testing.T) {
 		var mu sync.Mutex
 		open, most := 0, 0
-		c, g := converse(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
+		c, g := newTestGenerator(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
 			mu.Lock()
 			open++
 			most = max(most, open)
@@ -304,7 +304,7 @@ func TestGenerateFallsBack(t *testing.T) {
 		}
 	})
 	t.Run("begins and says nothing", func(t *testing.T) {
-		c, g := converse(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
+		c, g := newTestGenerator(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
 			if n == 1 {
 				say(": keep-alive\n\n")
 				<-r.Context().Done()
@@ -318,7 +318,7 @@ func TestGenerateFallsBack(t *testing.T) {
 		}
 	})
 	t.Run("both begin and say nothing", func(t *testing.T) {
-		c, g := converse(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
+		c, g := newTestGenerator(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
 			say(": keep-alive\n\n")
 			<-r.Context().Done()
 		}, "first", "second")
@@ -330,8 +330,8 @@ func TestGenerateFallsBack(t *testing.T) {
 	})
 	t.Run("hangs within its text", func(t *testing.T) {
 		openai.ShortenSilence(t, 100*time.Millisecond)
-		c, g := converse(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
-			say(delta("Hel"))
+		c, g := newTestGenerator(t, provider.OpenAI, func(say func(string), n int, r *http.Request) {
+			say(textEvent("Hel"))
 			<-r.Context().Done()
 		}, "first", "second")
 		_, emitted, err := generate(t, time.Minute, g)
@@ -341,11 +341,11 @@ func TestGenerateFallsBack(t *testing.T) {
 	})
 }
 
-// An error of whoever the text is for ends the call upstream.
+// An error of emit ends the request to the model.
 func TestGenerateAbandoned(t *testing.T) {
 	gone := make(chan struct{})
-	_, g := converse(t, provider.OpenAI, func(say func(string), _ int, r *http.Request) {
-		say(delta("Hel"))
+	_, g := newTestGenerator(t, provider.OpenAI, func(say func(string), _ int, r *http.Request) {
+		say(textEvent("Hel"))
 		<-r.Context().Done()
 		close(gone)
 	}, "m")

@@ -37,7 +37,7 @@ type request struct {
 	Dimensions     *int     `json:"dimensions"`
 }
 
-// server keeps the requests that came and answers each with answer.
+// server records requests, and answers each with answer.
 type server struct {
 	*httptest.Server
 	answer func(w http.ResponseWriter, n int, r request)
@@ -69,7 +69,7 @@ func (s *server) requests() []request {
 	return s.got
 }
 
-// serve starts a server and makes an embedder of it, wired as in production.
+// serve starts a server, and makes an embedder for it as package clients does.
 func serve(t *testing.T, model string, answer func(w http.ResponseWriter, n int, r request)) (*server, *openai.Embedder) {
 	return serveAs(t, provider.OpenAI, "", model, answer)
 }
@@ -100,7 +100,7 @@ func serveWith(t *testing.T, key, preset, settings, model string, answer func(w 
 	return s, openai.NewEmbedder(api, client, openai.FixedKey(key), model, dimensions)
 }
 
-// embed embeds within d, inside the step that production has around it.
+// embed embeds texts with a timeout of d, in a step as package rag does.
 func embed(t *testing.T, d time.Duration, e *openai.Embedder, texts ...string) ([][]float32, int, error) {
 	ctx, cancel := context.WithTimeoutCause(t.Context(), d, fault.New(fault.Timeout, "the test's limit"))
 	defer cancel()
@@ -109,8 +109,8 @@ func embed(t *testing.T, d time.Duration, e *openai.Embedder, texts ...string) (
 	return e.Embed(ctx, texts)
 }
 
-// say answers with a status and a body, whatever is asked.
-func say(status int, body string, header ...string) func(http.ResponseWriter, int, request) {
+// respond answers every request with a status and a body.
+func respond(status int, body string, header ...string) func(http.ResponseWriter, int, request) {
 	return func(w http.ResponseWriter, _ int, _ request) {
 		for i := 0; i+1 < len(header); i += 2 {
 			w.Header().Set(header[i], header[i+1])
@@ -120,8 +120,8 @@ func say(status int, body string, header ...string) func(http.ResponseWriter, in
 	}
 }
 
-// then answers the first request with one, all later ones with another.
-func then(first, later func(http.ResponseWriter, int, request)) func(http.ResponseWriter, int, request) {
+// firstThen answers the first request with first, and the others with later.
+func firstThen(first, later func(http.ResponseWriter, int, request)) func(http.ResponseWriter, int, request) {
 	return func(w http.ResponseWriter, n int, r request) {
 		if n == 1 {
 			first(w, n, r)
@@ -131,8 +131,8 @@ func then(first, later func(http.ResponseWriter, int, request)) func(http.Respon
 	}
 }
 
-// good answers as the API does: base64, in order, the text's length in the first element.
-func good(w http.ResponseWriter, _ int, r request) {
+// answerWell answers as the API does, in base64. A vector's first element is its text's length.
+func answerWell(w http.ResponseWriter, _ int, r request) {
 	data := []map[string]any{}
 	for i, t := range r.Input {
 		data = append(data, map[string]any{"index": i, "embedding": pack(float32(len(t)), 1, float32(i))})

@@ -32,7 +32,7 @@ func TestAnswersTaken(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, e := serve(t, model, say(200, tt.body, "Content-Type", "application/json"))
+			_, e := serve(t, model, respond(200, tt.body, "Content-Type", "application/json"))
 			got, tokens, err := embed(t, time.Minute, e, "a", "b")
 			if err != nil {
 				t.Fatal(err)
@@ -47,11 +47,11 @@ func TestAnswersTaken(t *testing.T) {
 	}
 }
 
-// A usage that says nothing is no reason to throw good vectors away.
+// Vectors are used even if the usage cannot be read.
 func TestUsageThatSaysNothing(t *testing.T) {
 	for _, usage := range []string{``, `,"usage":null`, `,"usage":{}`, `,"usage":"none"`, `,"usage":[1]`, `,"usage":{"prompt_tokens":-1}`,
 		`,"usage":{"prompt_tokens":"many"}`, `,"usage":{"prompt_tokens":1e300}`, `,"usage":{"prompt_tokens":{}}`} {
-		_, e := serve(t, model, say(200, `{"data":[{"embedding":[1,0,0]}]`+usage+`}`))
+		_, e := serve(t, model, respond(200, `{"data":[{"embedding":[1,0,0]}]`+usage+`}`))
 		got, tokens, err := embed(t, time.Minute, e, "a")
 		if err != nil || len(got) != 1 || tokens != 0 {
 			t.Errorf("%s: got %v, %d tokens, %v; want the vector and no tokens", usage, got, tokens, err)
@@ -59,7 +59,7 @@ func TestUsageThatSaysNothing(t *testing.T) {
 	}
 }
 
-// What is asked for is two vectors of three dimensions.
+// The request is for two vectors of three dimensions.
 func TestAnswersRefused(t *testing.T) {
 	data := func(a, b string) string { return `{"data":[` + a + `,` + b + `]}` }
 	at := func(i int, v string) string { return fmt.Sprintf(`{"index":%d,"embedding":%s}`, i, v) }
@@ -101,7 +101,7 @@ func TestAnswersRefused(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, e := serve(t, model, say(200, tt.body, "Content-Type", "application/json"))
+			s, e := serve(t, model, respond(200, tt.body, "Content-Type", "application/json"))
 			got, _, err := embed(t, time.Minute, e, "a", "b")
 			wantFault(t, err, fault.Upstream, tt.want)
 			if got != nil {
@@ -114,7 +114,7 @@ func TestAnswersRefused(t *testing.T) {
 	}
 }
 
-// wantFault checks a fault's kind and what its detail has in it.
+// wantFault checks a fault's kind, and that its detail contains a text.
 func wantFault(t *testing.T, err error, kind fault.Kind, detail string) *fault.Error {
 	t.Helper()
 	f, ok := errors.AsType[*fault.Error](err)
@@ -128,7 +128,7 @@ func wantFault(t *testing.T, err error, kind fault.Kind, detail string) *fault.E
 }
 
 func TestCutOffInTheBody(t *testing.T) {
-	s, e := serve(t, model, then(say(200, `{"data":[`, "Content-Length", "1000"), good))
+	s, e := serve(t, model, firstThen(respond(200, `{"data":[`, "Content-Length", "1000"), answerWell))
 	if _, _, err := embed(t, time.Minute, e, "a"); err != nil {
 		t.Error(err)
 	}

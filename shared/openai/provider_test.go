@@ -11,7 +11,7 @@ import (
 	"ragtime/shared/provider"
 )
 
-// Every preset sends what its API is known to take, and nothing else.
+// Each preset sends only the parameters that its API is known to take.
 func TestRequest(t *testing.T) {
 	type want struct {
 		encoding   string
@@ -39,7 +39,7 @@ func TestRequest(t *testing.T) {
 	for _, tt := range tests {
 		seen[tt.preset] = true
 		t.Run(tt.preset+" "+tt.settings, func(t *testing.T) {
-			s, e := serveAs(t, tt.preset, tt.settings, tt.model, good)
+			s, e := serveAs(t, tt.preset, tt.settings, tt.model, answerWell)
 			if _, _, err := embed(t, time.Minute, e, "one", "two"); err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// A document with more texts than a request takes goes in several.
+// More texts than one request may have are sent in several.
 func TestInputsARequest(t *testing.T) {
 	tests := []struct {
 		preset, settings string
@@ -80,7 +80,7 @@ func TestInputsARequest(t *testing.T) {
 		{"openai", "tokens=2", 5, 3}, // each text is one token
 	}
 	for _, tt := range tests {
-		s, e := serveAs(t, tt.preset, tt.settings, model, good)
+		s, e := serveAs(t, tt.preset, tt.settings, model, answerWell)
 		texts := make([]string, tt.texts)
 		for i := range texts {
 			texts[i] = strings.Repeat("a", i%8+1)
@@ -103,8 +103,8 @@ func TestInputsARequest(t *testing.T) {
 	}
 }
 
-// A redirect is not followed, and the reader is told where it points, since
-// that usually is where the API is. What else its URL has is nobody's business.
+// A redirect is not followed. The detail names the host it points to, since the API usually
+// is there, but not the rest of its URL.
 func TestRedirectIsNotFollowed(t *testing.T) {
 	for location, want := range map[string]string{
 		"https://new.example:8443/v1/embeddings?key=sk-1": `a redirect to "https://new.example:8443" that is not followed`,
@@ -112,7 +112,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		"":               "a redirect that is not followed",
 	} {
 		for _, status := range []int{301, 302, 307, 308} {
-			s, e := serve(t, model, then(say(status, "", "Location", location), good))
+			s, e := serve(t, model, firstThen(respond(status, "", "Location", location), answerWell))
 			_, _, err := embed(t, time.Minute, e, "a")
 			f := wantFault(t, err, fault.Upstream, want)
 			if n := len(s.requests()); n != 1 || strings.Contains(f.Detail, "sk-1") {
@@ -122,10 +122,10 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-// A key that no header can carry is refused without a request and without a retry.
+// A key that cannot be sent in a header fails without a request, and once.
 func TestKeyThatCannotBeSent(t *testing.T) {
 	for _, key := range []string{"sk-1\n", "sk 1", "sk-\u00e9", `{"OPENAI_API_KEY": "sk-1"}`} {
-		s, e := serveWith(t, key, provider.OpenAI, "", model, good)
+		s, e := serveWith(t, key, provider.OpenAI, "", model, answerWell)
 		_, _, err := embed(t, time.Minute, e, "a")
 		f := wantFault(t, err, fault.Upstream, "the API key has a space, a line break")
 		if n := len(s.requests()); n != 0 || len(f.Attempts) != 1 {

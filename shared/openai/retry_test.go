@@ -18,31 +18,31 @@ func TestRefusals(t *testing.T) {
 		detail   string
 		requests int
 	}{
-		{"401", say(401, `{"error":{"code":"invalid_api_key"}}`), fault.Upstream, "the API key was refused (401)", 1},
-		{"403", say(403, `{"error":{}}`), fault.Upstream, "the API key was refused (403)", 1},
-		{"400", say(400, `{"error":{"message":"too long"}}`), fault.Upstream, "answered 400", 1},
-		{"400 of a parameter", say(400, `{"error":{"message":"HUSH","param":"dimensions","code":"unsupported_parameter"}}`), fault.Upstream, "answered 400 (parameter dimensions, code unsupported_parameter): check that RAGTIME_PROVIDER", 1},
-		{"400 as Gemini words it", say(400, `[{"error":{"code":400,"message":"HUSH","status":"INVALID_ARGUMENT"}}]`), fault.Upstream, "answered 400 (type INVALID_ARGUMENT)", 1},
-		{"400 as vLLM words it", say(400, `{"object":"error","message":"HUSH","type":"BadRequestError","param":null,"code":400}`), fault.Upstream, "answered 400 (type BadRequestError)", 1},
-		{"400 with sentences for names", say(400, `{"error":{"param":"HUSH text","code":"HUSH\n","type":{"HUSH":1}}}`), fault.Upstream, "answered 400: check", 1},
-		{"404", say(404, `not found`), fault.Upstream, "answered 404: no such model or path", 1},
-		{"404 as text", say(404, `{"error":"model HUSH not found"}`), fault.Upstream, "answered 404: no such model or path", 1},
-		{"413 as text", say(413, `{"error":"HUSH"}`), fault.Upstream, "answered 413: the request is too large for it", 1},
-		{"401 as text", say(401, `{"error":"HUSH"}`), fault.Upstream, "the API key was refused (401)", 1},
-		{"429 as text", say(429, `{"error":"HUSH"}`, "Retry-After-Ms", "1"), fault.RateLimited, "rate limit", 4},
-		{"500 as text", say(500, `{"error":"HUSH"}`), fault.Unavailable, "answered 500", 4},
-		{"500 with a broken body", say(500, `{"error":`), fault.Unavailable, "answered 500", 4},
-		{"an inactive account", say(429, `{"error":{"type":"billing_not_active","code":"billing_not_active"}}`), fault.QuotaExhausted, "not active", 1},
-		{"an account at its limit", say(400, `{"error":{"type":"invalid_request_error","code":"billing_hard_limit_reached"}}`), fault.QuotaExhausted, "quota is exhausted", 1},
-		{"402", say(402, `{"error":{"message":"HUSH"}}`), fault.QuotaExhausted, "quota is exhausted", 1},
-		{"no model", say(404, `{"error":{"code":"model_not_found"}}`), fault.Upstream, "check RAGTIME_EMBEDDING_MODEL", 1},
-		{"quota", say(429, quota), fault.QuotaExhausted, "quota is exhausted", 1},
-		{"quota, asked to wait", say(429, quota, "Retry-After", "0.01"), fault.QuotaExhausted, "quota is exhausted", 1},
-		{"500", say(500, `{"error":{"message":"m"}}`), fault.Unavailable, "answered 500", 4},
-		{"502 as HTML", say(502, `<html>bad gateway</html>`), fault.Unavailable, "answered 502", 4},
-		{"503", say(503, ``), fault.Unavailable, "answered 503", 4},
-		{"408", say(408, ``), fault.Unavailable, "answered 408", 4},
-		{"429 always", say(429, `{}`, "Retry-After-Ms", "1"), fault.RateLimited, "rate limit", 4},
+		{"401", respond(401, `{"error":{"code":"invalid_api_key"}}`), fault.Upstream, "the API key was refused (401)", 1},
+		{"403", respond(403, `{"error":{}}`), fault.Upstream, "the API key was refused (403)", 1},
+		{"400", respond(400, `{"error":{"message":"too long"}}`), fault.Upstream, "answered 400", 1},
+		{"400 of a parameter", respond(400, `{"error":{"message":"HUSH","param":"dimensions","code":"unsupported_parameter"}}`), fault.Upstream, "answered 400 (parameter dimensions, code unsupported_parameter): check that RAGTIME_PROVIDER", 1},
+		{"400 as Gemini words it", respond(400, `[{"error":{"code":400,"message":"HUSH","status":"INVALID_ARGUMENT"}}]`), fault.Upstream, "answered 400 (type INVALID_ARGUMENT)", 1},
+		{"400 as vLLM words it", respond(400, `{"object":"error","message":"HUSH","type":"BadRequestError","param":null,"code":400}`), fault.Upstream, "answered 400 (type BadRequestError)", 1},
+		{"400 with sentences for names", respond(400, `{"error":{"param":"HUSH text","code":"HUSH\n","type":{"HUSH":1}}}`), fault.Upstream, "answered 400: check", 1},
+		{"404", respond(404, `not found`), fault.Upstream, "answered 404: no such model or path", 1},
+		{"404 as text", respond(404, `{"error":"model HUSH not found"}`), fault.Upstream, "answered 404: no such model or path", 1},
+		{"413 as text", respond(413, `{"error":"HUSH"}`), fault.Upstream, "answered 413: the request is too large for it", 1},
+		{"401 as text", respond(401, `{"error":"HUSH"}`), fault.Upstream, "the API key was refused (401)", 1},
+		{"429 as text", respond(429, `{"error":"HUSH"}`, "Retry-After-Ms", "1"), fault.RateLimited, "rate limit", 4},
+		{"500 as text", respond(500, `{"error":"HUSH"}`), fault.Unavailable, "answered 500", 4},
+		{"500 with a broken body", respond(500, `{"error":`), fault.Unavailable, "answered 500", 4},
+		{"an inactive account", respond(429, `{"error":{"type":"billing_not_active","code":"billing_not_active"}}`), fault.QuotaExhausted, "not active", 1},
+		{"an account at its limit", respond(400, `{"error":{"type":"invalid_request_error","code":"billing_hard_limit_reached"}}`), fault.QuotaExhausted, "quota is exhausted", 1},
+		{"402", respond(402, `{"error":{"message":"HUSH"}}`), fault.QuotaExhausted, "quota is exhausted", 1},
+		{"no model", respond(404, `{"error":{"code":"model_not_found"}}`), fault.Upstream, "check RAGTIME_EMBEDDING_MODEL", 1},
+		{"quota", respond(429, quota), fault.QuotaExhausted, "quota is exhausted", 1},
+		{"quota, asked to wait", respond(429, quota, "Retry-After", "0.01"), fault.QuotaExhausted, "quota is exhausted", 1},
+		{"500", respond(500, `{"error":{"message":"m"}}`), fault.Unavailable, "answered 500", 4},
+		{"502 as HTML", respond(502, `<html>bad gateway</html>`), fault.Unavailable, "answered 502", 4},
+		{"503", respond(503, ``), fault.Unavailable, "answered 503", 4},
+		{"408", respond(408, ``), fault.Unavailable, "answered 408", 4},
+		{"429 always", respond(429, `{}`, "Retry-After-Ms", "1"), fault.RateLimited, "rate limit", 4},
 		{"hung up", func(http.ResponseWriter, int, request) { panic(http.ErrAbortHandler) }, fault.Unavailable, "the connection broke", 4},
 	}
 	for _, tt := range tests {
@@ -69,20 +69,20 @@ func TestOneFailureIsSurvived(t *testing.T) {
 		name  string
 		first func(http.ResponseWriter, int, request)
 	}{
-		{"500", say(500, ``)},
-		{"429", say(429, ``)},
-		{"429 seconds", say(429, ``, "Retry-After", "0.02")},
-		{"429 milliseconds", say(429, ``, "Retry-After-Ms", "20", "Retry-After", "3600")},
-		{"429 date passed", say(429, ``, "Retry-After", "Fri, 31 Dec 1999 23:59:59 GMT")},
-		{"429 nonsense", say(429, ``, "Retry-After", "soon")},
-		{"429 negative", say(429, ``, "Retry-After", "-5")},
-		{"429 not a number", say(429, ``, "Retry-After", "NaN")},
+		{"500", respond(500, ``)},
+		{"429", respond(429, ``)},
+		{"429 seconds", respond(429, ``, "Retry-After", "0.02")},
+		{"429 milliseconds", respond(429, ``, "Retry-After-Ms", "20", "Retry-After", "3600")},
+		{"429 date passed", respond(429, ``, "Retry-After", "Fri, 31 Dec 1999 23:59:59 GMT")},
+		{"429 nonsense", respond(429, ``, "Retry-After", "soon")},
+		{"429 negative", respond(429, ``, "Retry-After", "-5")},
+		{"429 not a number", respond(429, ``, "Retry-After", "NaN")},
 		{"hung up", func(http.ResponseWriter, int, request) { panic(http.ErrAbortHandler) }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, e := serve(t, model, then(tt.first, good))
+			s, e := serve(t, model, firstThen(tt.first, answerWell))
 			got, _, err := embed(t, time.Minute, e, "four")
 			if err != nil {
 				t.Fatal(err)
@@ -97,8 +97,8 @@ func TestOneFailureIsSurvived(t *testing.T) {
 	}
 }
 
-// Being asked to wait for longer than there is time fails at once, with what
-// the server said.
+// If the server asks to wait for longer than the time left, the call fails at once, with
+// that Retry-After.
 func TestLongRetryAfterFailsAtOnce(t *testing.T) {
 	date := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
 	tests := []struct {
@@ -113,7 +113,7 @@ func TestLongRetryAfterFailsAtOnce(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, e := serve(t, model, say(429, `{}`, tt.header, tt.value))
+			s, e := serve(t, model, respond(429, `{}`, tt.header, tt.value))
 			_, _, err := embed(t, time.Minute, e, "a")
 			f := wantFault(t, err, fault.RateLimited, "rate limit")
 			if f.RetryAfter < tt.least || f.RetryAfter > tt.most {
@@ -126,8 +126,7 @@ func TestLongRetryAfterFailsAtOnce(t *testing.T) {
 	}
 }
 
-// A server that goes silent, before its answer or inside it, holds a call no
-// longer than the context.
+// If a server hangs before or in its answer, the call ends with the context.
 func TestSilenceEndsWithTheContext(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -158,7 +157,7 @@ func TestSilenceEndsWithTheContext(t *testing.T) {
 	}
 }
 
-// A refusal whose body hangs is the refusal all the same, at once.
+// A refusal whose body hangs is classified by its status, at once.
 func TestRefusalWhoseBodyHangs(t *testing.T) {
 	tests := []struct {
 		status   int
@@ -178,7 +177,7 @@ func TestRefusalWhoseBodyHangs(t *testing.T) {
 			t.Parallel()
 			over := make(chan struct{})
 			s, e := serve(t, model, func(w http.ResponseWriter, n int, r request) {
-				say(tt.status, `{"error":{"mess`, tt.header...)(w, n, r)
+				respond(tt.status, `{"error":{"mess`, tt.header...)(w, n, r)
 				w.(http.Flusher).Flush()
 				<-over
 			})
@@ -192,11 +191,11 @@ func TestRefusalWhoseBodyHangs(t *testing.T) {
 	}
 }
 
-// Even where hardly any time is left.
+// So it is where little time is left.
 func TestRefusalWhoseBodyHangsAtTheEnd(t *testing.T) {
 	over := make(chan struct{})
 	_, e := serve(t, model, func(w http.ResponseWriter, n int, r request) {
-		say(401, `{`)(w, n, r)
+		respond(401, `{`)(w, n, r)
 		w.(http.Flusher).Flush()
 		<-over
 	})

@@ -36,9 +36,9 @@ import (
 // serveVariable makes the test binary the process that serve runs in.
 const serveVariable = "RAGTIME_BENCH_SERVE"
 
-// serve is what a retrieve talks to, in a process of its own so that only the
-// function's CPU time is measured: OpenAI, DynamoDB, and an X-Ray daemon that reads
-// and forgets. It prints their addresses and certificate, and ends with its input.
+// serve runs the services that a retrieve uses: OpenAI, DynamoDB, and an X-Ray daemon that
+// discards what it reads. They have a process of their own, so that only the function's CPU
+// time is measured. It prints their addresses and certificate, and ends when its input does.
 func serve() {
 	daemon, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
@@ -88,8 +88,8 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, body)
 }
 
-// BenchmarkTracing measures the CPU time of healthy retrieves, the sampled and the
-// unsampled in turn, and reports what tracing adds.
+// BenchmarkTracing measures the CPU time of healthy retrieves, sampled and unsampled ones in
+// turn, and reports what tracing adds.
 func BenchmarkTracing(b *testing.B) {
 	process := exec.Command(os.Args[0])
 	process.Env = append(os.Environ(), serveVariable+"=1")

@@ -24,11 +24,11 @@ import (
 	"ragtime/shared/trace"
 )
 
-// headerKey is the key, a string, under which aws-lambda-go hands on the trace header.
+// headerKey is the context key of the trace header in aws-lambda-go, which is a string.
 var headerKey any = "x-amzn-trace-id"
 
-// hang is work whose only attempt waits in a phase of step embed for as long as it may.
-func hang(phase fault.Phase) func(context.Context) error {
+// hangIn is work whose only attempt, of step embed, waits in the phase until its context ends.
+func hangIn(phase fault.Phase) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := step.Run(ctx, fault.StepEmbed, 0, func(ctx context.Context) (int, error) {
 			return attempt.Do(ctx, attempt.New(attempt.Options{Max: 1}), func(ctx context.Context) (int, error) {
@@ -41,8 +41,8 @@ func hang(phase fault.Phase) func(context.Context) error {
 	}
 }
 
-// The finish line is in embedded metric format: what its _aws member names is there,
-// metrics as numbers and dimensions as texts.
+// The finish line is in embedded metric format. It has all members that _aws names: metrics
+// are numbers, dimensions are strings.
 func TestFinishLineIsMetrics(t *testing.T) {
 	base := []string{"attempts", "budget_used", "duration", "errors", "hangs_survived", "hedges", "operations", "timeouts", "wish_timeouts"}
 	tests := []struct {
@@ -58,7 +58,7 @@ func TestFinishLineIsMetrics(t *testing.T) {
 			operation.Count(ctx, operation.ChunksReused, 0)
 			return nil
 		}, map[string]float64{"duration": 5000, "budget_used": 20, "embedding_tokens": 7, "chunks_reused": 0}, [][]string{{"function"}}},
-		{"hang", hang(fault.PhaseWait), map[string]float64{"timeouts": 1, "attempts": 1, "duration": 25000, "budget_used": 100},
+		{"hang", hangIn(fault.PhaseWait), map[string]float64{"timeouts": 1, "attempts": 1, "duration": 25000, "budget_used": 100},
 			[][]string{{"function"}, {"function", "step", "phase"}}},
 		{"timeout outside of a step", func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() },
 			map[string]float64{"timeouts": 1, "duration": 25000, "budget_used": 100}, [][]string{{"function"}}},
@@ -129,13 +129,13 @@ func TestFinishLineIsMetrics(t *testing.T) {
 	}
 }
 
-// Handlers can count wherever they are called from.
+// Count may be called outside of an operation.
 func TestCountOutsideOfAnOperation(t *testing.T) {
 	operation.Count(t.Context(), operation.EmbeddingTokens, 1)
 }
 
-// A hang is in the trace as it is in the log: under the same id, step and phase,
-// in progress after a second and complete before Run returns.
+// Trace and log of a hang have the same id, step and phase. The trace is sent in progress
+// after a second, and complete before Run returns.
 func TestLogAndTraceAgree(t *testing.T) {
 	for _, phase := range []fault.Phase{fault.PhaseBlocked, fault.PhaseDNS, fault.PhaseConnect, fault.PhaseTLS, fault.PhaseSend, fault.PhaseWait, fault.PhaseReceive} {
 		socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
@@ -147,7 +147,7 @@ func TestLogAndTraceAgree(t *testing.T) {
 			ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "op-1"})
 			ctx = context.WithValue(ctx, headerKey, "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1")
 			tracer := trace.New(socket.LocalAddr().(*net.UDPAddr).AddrPort(), trace.AWS{})
-			_, log = linesOf(t, ctx, tracer, hang(phase))
+			_, log = linesOf(t, ctx, tracer, hangIn(phase))
 		})
 		finish := log[len(log)-1]
 		type span struct {
@@ -195,7 +195,7 @@ func TestLogAndTraceAgree(t *testing.T) {
 	}
 }
 
-// The log tells of private causes what cannot quote a request.
+// The log has of private causes only what cannot quote a request.
 func TestCauses(t *testing.T) {
 	const marker = "xyzzymarker"
 	dial := &net.OpError{Op: "dial", Net: "tcp", Addr: &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 443}, Err: syscall.ECONNREFUSED}
@@ -238,12 +238,12 @@ func TestCauses(t *testing.T) {
 
 func explode(s string) int { panic(s) }
 
-// What the client's own wish cut short wakes nobody; a wish that changed nothing
-// is none.
+// An operation that the client's wish cut short counts as wish_timeouts. A wish for more than
+// the budget does not matter.
 func TestWishesAreNoTimeouts(t *testing.T) {
 	for wish, want := range map[time.Duration][2]float64{0: {1, 0}, time.Second: {0, 1}, time.Hour: {1, 0}} {
 		synctest.Test(t, func(t *testing.T) {
-			_, log := linesOfWish(t, t.Context(), nil, wish, hang(fault.PhaseWait))
+			_, log := linesOfWish(t, t.Context(), nil, wish, hangIn(fault.PhaseWait))
 			line := log[len(log)-1]
 			if line["timeouts"] != want[0] || line["wish_timeouts"] != want[1] {
 				t.Errorf("wish %v: timeouts %v, wish_timeouts %v; want %v", wish, line["timeouts"], line["wish_timeouts"], want)

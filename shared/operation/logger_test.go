@@ -15,7 +15,7 @@ import (
 	"ragtime/shared/operation"
 )
 
-// What net/http tells of an answer that nobody asked for does not come into the log.
+// The log does not have net/http's quote of an answer that came without a request.
 func TestUnaskedAnswerIsNotLogged(t *testing.T) {
 	var told buffer
 	old := slog.Default()
@@ -56,7 +56,7 @@ func TestUnaskedAnswerIsNotLogged(t *testing.T) {
 	}
 }
 
-// buffer may be written to and read at once.
+// buffer is a bytes.Buffer that is safe for concurrent use.
 type buffer struct {
 	mu sync.Mutex
 	b  strings.Builder

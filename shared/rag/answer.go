@@ -175,7 +175,13 @@ func relevant(passages []Passage, least float64) []Passage {
 }
 
 // generate has the model write the answer.
-func (out *AnswerResult) generate(ctx context.Context, q Question, o AnswerOptions, g Generator, progress Progress) error {
+func (out *AnswerResult) generate(
+	ctx context.Context,
+	q Question,
+	o AnswerOptions,
+	g Generator,
+	progress Progress,
+) error {
 	if end, ok := ctx.Deadline(); ok && time.Until(end) < leastForGenerate {
 		return &fault.Error{
 			Kind: fault.Timeout,

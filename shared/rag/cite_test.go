@@ -51,12 +51,12 @@ func TestCiter(t *testing.T) {
 	}
 }
 
-// nested is a marker within what could be one, or code: what is left when the inner
-// one is taken out may look like a marker that never was.
-var nested = regexp.MustCompile("\\[[0-9,\\s]*\\[|`")
+// nestedMarker matches a marker within brackets or code. What is left once the inner one is
+// removed may look like a marker.
+var nestedMarker = regexp.MustCompile("\\[[0-9,\\s]*\\[|`")
 
-// Whatever a model writes, no marker that is shown refers to nothing, little is
-// held back, and nothing but markers is lost.
+// Whatever a model writes, each marker that is shown refers to a passage, little text is held
+// back, and only markers are removed.
 func TestCiterAtRandom(t *testing.T) {
 	alphabet := []rune("[]`, 0123456789ab\n【é")
 	for range 20_000 {
@@ -74,7 +74,7 @@ func TestCiterAtRandom(t *testing.T) {
 		}
 		shown += c.flush()
 		again := citer{passages: 3}
-		if once := again.write(shown) + again.flush(); again.dropped > 0 && !nested.MatchString(string(text)) {
+		if once := again.write(shown) + again.flush(); again.dropped > 0 && !nestedMarker.MatchString(string(text)) {
 			t.Fatalf("%q shows %q, whose markers refer to nothing: %q", string(text), shown, once)
 		}
 		letters := func(s string) string {

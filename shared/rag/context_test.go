@@ -7,8 +7,8 @@ import (
 	"ragtime/shared/chunk"
 )
 
-// A chunk from the middle of a section is embedded under its headings, and keeps
-// its text as it was. Under another heading it is another chunk.
+// A chunk from the middle of a section is embedded with its headings; its text has none. With
+// another heading it has another hash.
 func TestEmbedUnderHeadings(t *testing.T) {
 	text := func(heading string) string {
 		return "# Plans\n\n## " + heading + "\n\n" + strings.Repeat("The plan pays for one visit a year. ", 100)
@@ -33,8 +33,7 @@ func TestEmbedUnderHeadings(t *testing.T) {
 	}
 }
 
-// The words of a heading are a passage's as well, and rows of two tables that are
-// alike are two passages.
+// A passage has the words of its headings. Equal rows of two tables are two passages.
 func TestRankByContext(t *testing.T) {
 	found := []Passage{
 		{DocumentID: "a", Text: "It is open from nine to five.", Context: "# Bakery", Score: 0.5},

@@ -18,7 +18,7 @@ import (
 	"ragtime/shared/metadata"
 )
 
-// embedder makes vectors of texts, and remembers what it was sent.
+// embedder is an Embedder that records its texts.
 type embedder struct {
 	model string
 	err   error
@@ -38,7 +38,7 @@ func (e *embedder) Embed(_ context.Context, texts []string) (vectors [][]float32
 	return vectors, 10 * len(texts), nil
 }
 
-// vectorOf tells by its components which text and model it was made of.
+// vectorOf makes a vector that differs for each text and model.
 func vectorOf(model, text string) []float32 {
 	v := []float32{float32(len(model)), float32(len(text)), 1}
 	for _, r := range text {
@@ -47,7 +47,7 @@ func vectorOf(model, text string) []float32 {
 	return v
 }
 
-// store holds one document; its errors are given by the method's name.
+// store is a Store of one document. It has the errors to return, by the method's name.
 type store struct {
 	document Document
 	chunks   []Chunk
@@ -109,7 +109,7 @@ func (s *store) Search(_ context.Context, tenant string, v []float32, k, _ int, 
 	return Found{Passages: slices.Clone(s.found)}, s.call("search")
 }
 
-// sections is a document of which each name makes a chunk of its own.
+// sections is a document with a chunk for each name.
 func sections(names ...string) string {
 	var s strings.Builder
 	for _, n := range names {
@@ -129,7 +129,7 @@ func texts(text string) []string {
 func TestEmbed(t *testing.T) {
 	s, e := &store{}, &embedder{model: "m"}
 	var version string
-	// put embeds the text, and checks what was sent and what is stored.
+	// put puts the text, and checks what was embedded and what is stored.
 	put := func(text string, wantSent []string) {
 		t.Helper()
 		e.sent = nil
@@ -194,8 +194,7 @@ func TestEmbed(t *testing.T) {
 	put(sections("dentists", "doctors"), []string{a, b})
 }
 
-// A number is no string: metadata of another type is a change, and of another
-// notation none.
+// Metadata of another type is a change, but another notation of a number is none.
 func TestMetadataChanges(t *testing.T) {
 	s := &store{}
 	for _, test := range []struct {
@@ -286,8 +285,8 @@ func TestRetrieve(t *testing.T) {
 	}
 }
 
-// TestSteps: an error names the step it happened in, keeps its kind, and
-// nothing after it is done.
+// TestSteps checks that an error names its step and keeps its kind, and that no later step is
+// run.
 func TestSteps(t *testing.T) {
 	down := fault.New(fault.Unavailable, "down")
 	failing := func(method string) *store { return &store{failures: map[string]error{method: down}} }

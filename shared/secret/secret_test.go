@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const arn = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:openai-AbCdEf"
 
-// serve makes a Key of a Secrets Manager whose nth answer is answer(n, ...).
+// serve makes a Key over a Secrets Manager whose n-th answer is answer's.
 func serve(t *testing.T, answer func(n int, w http.ResponseWriter)) (*secret.Key, *atomic.Int32) {
 	var requests atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +63,7 @@ func get(t *testing.T, k *secret.Key, d time.Duration) (string, error) {
 	return k.Get(ctx)
 }
 
-// Callers that ask together share one fetch, and later ones its value.
+// Callers who need the key at the same time share one fetch. Later ones get its value.
 func TestFetchedOnce(t *testing.T) {
 	k, requests := serve(t, func(_ int, w http.ResponseWriter) { say(w, 200, `{"SecretString":" sk-1\n"}`) })
 	var all sync.WaitGroup
@@ -83,7 +83,7 @@ func TestFetchedOnce(t *testing.T) {
 	}
 }
 
-// A key that was refused is fetched anew, unless it was already.
+// An invalidated key is fetched again, unless another one was fetched before.
 func TestRefused(t *testing.T) {
 	k, requests := serve(t, func(n int, w http.ResponseWriter) { say(w, 200, fmt.Sprintf(`{"SecretString":"sk-%d"}`, n)) })
 	for _, step := range []struct {
@@ -167,7 +167,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// Callers that wait for a fetch share its failure: one request, not one each.
+// Callers who wait for a fetch share its error, without requests of their own.
 func TestFailureIsShared(t *testing.T) {
 	const callers = 32
 	var waiting sync.WaitGroup
@@ -198,7 +198,7 @@ func TestFailureIsShared(t *testing.T) {
 	}
 }
 
-// When the caller that fetches has no more time, one that waits goes on.
+// When the caller who fetches runs out of time, one of those who wait fetches.
 func TestFetchGoesOn(t *testing.T) {
 	asked := make(chan struct{}, 9)
 	over := make(chan struct{})
@@ -232,8 +232,8 @@ func TestFetchGoesOn(t *testing.T) {
 	all.Wait()
 }
 
-// A service that takes the request and says nothing holds nobody longer than
-// the context, not even the caller who waits for another's fetch.
+// If the service hangs, each caller's context ends its call, also that of a caller who waits
+// for another's fetch.
 func TestSilence(t *testing.T) {
 	over := make(chan struct{})
 	asked := make(chan struct{}, 9)

@@ -9,8 +9,8 @@ import (
 	"ragtime/shared/fault"
 )
 
-// healthy is the record of a retrieve: an embedding, a search and a read.
-func healthy(b *testing.B) *Trace {
+// healthyTrace is the trace of a retrieve: an embedding, a search and a read.
+func healthyTrace(b *testing.B) *Trace {
 	ctx, tr, _ := begin(b)
 	for _, name := range []fault.Step{fault.StepEmbed, fault.StepSearch, fault.StepSearch} {
 		ctx, step := evidence.Enter(ctx, name)
@@ -37,7 +37,7 @@ func healthy(b *testing.B) *Trace {
 }
 
 func BenchmarkEnd(b *testing.B) {
-	tr := healthy(b)
+	tr := healthyTrace(b)
 	tr.tracer.daemon = io.Discard
 	b.ReportAllocs()
 	for b.Loop() {

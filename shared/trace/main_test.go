@@ -46,8 +46,8 @@ type cause struct {
 	Exceptions []struct{ ID, Type, Message string } `json:"exceptions"`
 }
 
-// blamed is "type: message" of the document's only exception.
-func (d doc) blamed() string {
+// exception is "type: message" of the document's only exception.
+func (d doc) exception() string {
 	if d.Cause == nil || len(d.Cause.Exceptions) != 1 {
 		return ""
 	}
@@ -59,22 +59,22 @@ const (
 	parent = "53995c3f42cd8ad8"
 )
 
-// sampled is the context of an invocation that X-Ray samples.
-func sampled(t testing.TB) context.Context {
+// sampledContext is the context of a sampled invocation.
+func sampledContext(t testing.TB) context.Context {
 	return withHeader(t, "Root="+root+";Parent="+parent+";Sampled=1")
 }
 
-// key is headerKey, which is a string as aws-lambda-go has it.
+// key is headerKey, a string as in aws-lambda-go.
 var key any = headerKey
 
 func withHeader(t testing.TB, h string) context.Context {
 	return context.WithValue(t.Context(), key, h)
 }
 
-// kept is a daemon that keeps the documents that it is sent.
-type kept struct{ docs [][]byte }
+// fakeDaemon is a daemon that keeps the documents it gets.
+type fakeDaemon struct{ docs [][]byte }
 
-func (k *kept) Write(datagram []byte) (int, error) {
+func (k *fakeDaemon) Write(datagram []byte) (int, error) {
 	document, ok := bytes.CutPrefix(datagram, []byte(xray.Header))
 	if !ok {
 		return 0, errors.New("not as the SDK's emitter begins a datagram")
@@ -83,8 +83,8 @@ func (k *kept) Write(datagram []byte) (int, error) {
 	return len(datagram), nil
 }
 
-// take decodes the documents that came since the last take.
-func (k *kept) take(t testing.TB) []doc {
+// takeDocuments decodes the documents that came since it was last called.
+func (k *fakeDaemon) takeDocuments(t testing.TB) []doc {
 	t.Helper()
 	var out []doc
 	for _, raw := range k.docs {
@@ -102,18 +102,18 @@ func (k *kept) take(t testing.TB) []doc {
 }
 
 // begin begins the trace of an operation named embed whose documents are kept.
-func begin(t testing.TB) (context.Context, *Trace, *kept) {
-	k := new(kept)
+func begin(t testing.TB) (context.Context, *Trace, *fakeDaemon) {
+	k := new(fakeDaemon)
 	tracer := &Tracer{daemon: k, aws: AWS{Region: "eu-west-1", Table: "documents"}}
-	ctx, r := evidence.With(sampled(t))
+	ctx, r := evidence.With(sampledContext(t))
 	return ctx, tracer.Begin(ctx, "embed", "op-1", r), k
 }
 
-// unix is a time as documents have it.
-func unix(at time.Time) float64 { return float64(at.UnixMicro()) / 1e6 }
+// unixSeconds is a time in seconds since 1970, as documents have it.
+func unixSeconds(at time.Time) float64 { return float64(at.UnixMicro()) / 1e6 }
 
-// listen is a daemon's socket, which only holds what is sent to it.
-func listen(t testing.TB) (*net.UDPConn, netip.AddrPort) {
+// listenDaemon opens a daemon's socket, which nobody reads.
+func listenDaemon(t testing.TB) (*net.UDPConn, netip.AddrPort) {
 	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

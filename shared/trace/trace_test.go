@@ -20,7 +20,8 @@ import (
 	"ragtime/shared/fault"
 )
 
-// What waits is sent once as in progress, then all of it complete, under the same ids.
+// A span that waits is sent once as in progress. End sends all spans complete, with the same
+// ids.
 func TestInProgressOnceThenComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -31,7 +32,7 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		time.Sleep(time.Second)
 		first.Phase(fault.PhaseWait)
 		tr.Waiting()
-		docs := sent.take(t)
+		docs := sent.takeDocuments(t)
 		if len(docs) != 1 {
 			t.Fatalf("%d documents after 1 s, want 1", len(docs))
 		}
@@ -49,7 +50,7 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		}
 
 		tr.Waiting()
-		if again := sent.take(t); len(again) != 0 {
+		if again := sent.takeDocuments(t); len(again) != 0 {
 			t.Errorf("sent %+v again", again)
 		}
 
@@ -59,7 +60,7 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		_, second := evidence.NewAttempt(ctx, 2)
 		second.Phase(fault.PhaseTLS)
 		tr.Waiting()
-		docs = sent.take(t)
+		docs = sent.takeDocuments(t)
 		if len(docs) != 1 || docs[0].ParentID != ids[1] || docs[0].Name != "attempt" || docs[0].Subsegments[0].Name != "tls" {
 			t.Fatalf("after 2 s %+v, want attempt 2 alone below %s", docs, ids[1])
 		}
@@ -69,9 +70,9 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		second.End(nil)
 		step.End(nil)
 		tr.End(3*time.Second, nil)
-		docs = sent.take(t)
-		// What was announced in a document of its own is completed in one: the operation, with the
-		// first attempt, and the second.
+		docs = sent.takeDocuments(t)
+		// The operation, with the first attempt, and the second attempt were announced at the top
+		// of documents, and so are completed in two.
 		if len(docs) != 2 || len(docs[0].Subsegments[0].Subsegments) != 1 || docs[1].ParentID != ids[1] {
 			t.Fatalf("at the end %+v, want the operation's document, and attempt 2 alone below %s", docs, ids[1])
 		}
@@ -80,12 +81,12 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		if op.ID != ids[0] || op.Subsegments[0].ID != ids[1] || attempts[0].ID != ids[2] || attempts[0].Subsegments[1].ID != ids[3] || attempts[1].ID != secondID {
 			t.Errorf("ids changed from %v, %s: %+v", ids, secondID, op)
 		}
-		if op.InProgress || op.Start != unix(start) || op.End != unix(start.Add(3*time.Second)) {
-			t.Errorf("operation from %f to %f, want 3 s from %f", op.Start, op.End, unix(start))
+		if op.InProgress || op.Start != unixSeconds(start) || op.End != unixSeconds(start.Add(3*time.Second)) {
+			t.Errorf("operation from %f to %f, want 3 s from %f", op.Start, op.End, unixSeconds(start))
 		}
 		wait := attempts[0].Subsegments[1]
-		if wait.Start != unix(start.Add(time.Second)) || wait.End != unix(start.Add(2*time.Second)) || !wait.Error ||
-			wait.blamed() != "canceled: abandoned: attempt 2 answered first" {
+		if wait.Start != unixSeconds(start.Add(time.Second)) || wait.End != unixSeconds(start.Add(2*time.Second)) || !wait.Error ||
+			wait.exception() != "canceled: abandoned: attempt 2 answered first" {
 			t.Errorf("phase wait %+v, want second 1 to 2, and the attempt's fault", wait)
 		}
 		if lost, won := attempts[0].Metadata["ragtime"]["lost"], attempts[1].Metadata["ragtime"]["lost"]; lost != "hung" || won != nil {
@@ -101,7 +102,7 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 	})
 }
 
-// What the work left open ends with the operation, blamed for where it was.
+// A span that the work left open ends with the operation, with a fault that says where it was.
 func TestNothingStaysOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()
@@ -119,7 +120,7 @@ func TestNothingStaysOpen(t *testing.T) {
 			Phase:    fault.PhaseDNS,
 			Attempts: []fault.Attempt{{Attempt: 1}},
 		})
-		op := sent.take(t)[0]
+		op := sent.takeDocuments(t)[0]
 		open := "timeout: was in phase dns (no answer from the resolver) when the operation ended"
 		backoff := "timeout: was in phase backoff (pausing before the next attempt) when the operation ended"
 		search, store := op.Subsegments[0], op.Subsegments[1]
@@ -131,8 +132,8 @@ func TestNothingStaysOpen(t *testing.T) {
 			{search, open}, {search.Subsegments[0], open}, {search.Subsegments[0].Subsegments[1], open},
 			{store, backoff}, {store.Subsegments[0], backoff},
 		} {
-			if tt.doc.blamed() != tt.want || !tt.doc.Fault || tt.doc.InProgress || tt.doc.End != unix(start.Add(5*time.Second)) {
-				t.Errorf("%s ended as %+v (%s), want its parent's end and %s", tt.doc.Name, tt.doc, tt.doc.blamed(), tt.want)
+			if tt.doc.exception() != tt.want || !tt.doc.Fault || tt.doc.InProgress || tt.doc.End != unixSeconds(start.Add(5*time.Second)) {
+				t.Errorf("%s ended as %+v (%s), want its parent's end and %s", tt.doc.Name, tt.doc, tt.doc.exception(), tt.want)
 			}
 		}
 		want := map[string]any{"operation_id": "op-1", "outcome": "timeout", "step": "search", "phase": "dns", "attempts": 1.0}
@@ -142,7 +143,7 @@ func TestNothingStaysOpen(t *testing.T) {
 	})
 }
 
-// The flags are X-Ray's: fault for 5xx, error for 4xx, throttle for 429.
+// X-Ray's flags are fault for 5xx, error for 4xx, and throttle for 429.
 func TestFlags(t *testing.T) {
 	tests := []struct {
 		kind                   fault.Kind
@@ -159,9 +160,9 @@ func TestFlags(t *testing.T) {
 	for _, tt := range tests {
 		_, tr, sent := begin(t)
 		tr.End(time.Second, fault.New(tt.kind, "detail"))
-		d := sent.take(t)[0]
-		if d.Fault != tt.fault || d.Error != tt.error || d.Throttle != tt.throttle || d.blamed() != tt.kind.String()+": "+tt.message {
-			t.Errorf("%s: %+v (%s)", tt.kind, d, d.blamed())
+		d := sent.takeDocuments(t)[0]
+		if d.Fault != tt.fault || d.Error != tt.error || d.Throttle != tt.throttle || d.exception() != tt.kind.String()+": "+tt.message {
+			t.Errorf("%s: %+v (%s)", tt.kind, d, d.exception())
 		}
 	}
 }
@@ -204,7 +205,7 @@ func TestDescribesExchanges(t *testing.T) {
 		a.End(nil)
 		step.End(nil)
 		tr.End(time.Second, nil)
-		d := sent.take(t)[0].Subsegments[0].Subsegments[0]
+		d := sent.takeDocuments(t)[0].Subsegments[0].Subsegments[0]
 		more := d.Metadata["ragtime"]
 		if d.Name != tt.want || d.Namespace != tt.namespace || !reflect.DeepEqual(d.AWS, tt.aws) {
 			t.Errorf("%s: name %q, namespace %q, aws %v; want %q, %q, %v", tt.name, d.Name, d.Namespace, d.AWS, tt.want, tt.namespace, tt.aws)
@@ -218,8 +219,8 @@ func TestDescribesExchanges(t *testing.T) {
 	}
 }
 
-// An operation of very many attempts is sent whole, in documents that X-Ray takes,
-// and in the same ones whenever it is sent.
+// An operation with very many attempts is sent completely, in documents that X-Ray takes, and
+// always in the same ones.
 func TestSplitsWhatIsTooLarge(t *testing.T) {
 	const attempts = 600
 	ctx, tr, sent := begin(t)
@@ -237,7 +238,7 @@ func TestSplitsWhatIsTooLarge(t *testing.T) {
 	step.End(nil)
 	tr.End(time.Minute, nil)
 	raw := sent.docs
-	docs := sent.take(t)
+	docs := sent.takeDocuments(t)
 	seen := map[string]bool{}
 	count := map[int]int{}
 	var walk func(d doc, depth int)
@@ -272,8 +273,7 @@ func TestSplitsWhatIsTooLarge(t *testing.T) {
 	}
 }
 
-// Documents are what the SDK would send: what it reads of one, it writes again,
-// with the same members and nothing lost.
+// A document that the SDK decodes and encodes again is the same document.
 func TestDocumentsAreTheSDKs(t *testing.T) {
 	ctx, tr, sent := begin(t)
 	ctx, step := evidence.Enter(ctx, fault.StepEmbed)
@@ -298,12 +298,12 @@ func TestDocumentsAreTheSDKs(t *testing.T) {
 	step.End(nil)
 	tr.End(1234567*time.Microsecond, &fault.Error{Kind: fault.RateLimited, Detail: "slow down", Step: fault.StepEmbed, Phase: fault.PhaseWait})
 	for _, raw := range sent.docs {
-		same(t, raw)
+		checkReadBySDK(t, raw)
 	}
 }
 
-// same checks that the SDK's segment holds all of a document, and of all below it.
-func same(t *testing.T, raw []byte) {
+// checkReadBySDK checks that the SDK's segment holds all of a document, and of all below it.
+func checkReadBySDK(t *testing.T, raw []byte) {
 	t.Helper()
 	var seg xray.Segment
 	var got, want map[string]any
@@ -321,7 +321,7 @@ func same(t *testing.T, raw []byte) {
 		t.Errorf("the SDK's (-) and ours (+):\n%s", diff)
 	}
 	for _, below := range seg.Subsegments {
-		same(t, below)
+		checkReadBySDK(t, below)
 	}
 }
 
@@ -342,9 +342,9 @@ func TestIDsAreUnique(t *testing.T) {
 	}
 }
 
-// An unsampled operation is not traced, and pays nothing for that.
+// An operation that is not sampled is not traced, which costs nothing.
 func TestUnsampled(t *testing.T) {
-	socket, at := listen(t)
+	socket, at := listenDaemon(t)
 	tracer := New(at, AWS{})
 	for _, h := range []string{"", "Root=" + root, "Root=" + root + ";Parent=" + parent + ";Sampled=0",
 		"Root=" + root + ";Parent=" + parent + ";Sampled=?", "Root=" + root + ";Sampled=1", "Sampled=1"} {
@@ -372,10 +372,10 @@ func TestUnsampled(t *testing.T) {
 	}
 }
 
-// Documents go to the daemon as the SDK sends them, and to nobody without harm.
+// Documents are sent to the daemon as the SDK sends them. It does no harm if there is none.
 func TestSendsToTheDaemon(t *testing.T) {
-	socket, at := listen(t)
-	ctx, r := evidence.With(sampled(t))
+	socket, at := listenDaemon(t)
+	ctx, r := evidence.With(sampledContext(t))
 	New(at, AWS{}).Begin(ctx, "retrieve", "op-1", r).End(time.Second, nil)
 	socket.SetReadDeadline(time.Now().Add(10 * time.Second))
 	b := make([]byte, 64<<10)
@@ -399,12 +399,12 @@ func TestSendsToTheDaemon(t *testing.T) {
 }
 
 func listenAndClose(t *testing.T) netip.AddrPort {
-	c, at := listen(t)
+	c, at := listenDaemon(t)
 	c.Close()
 	return at
 }
 
-// A private cause may quote the request: documents do not.
+// Documents do not have private causes, which may quote the request.
 func TestPrivateCausesStayPrivate(t *testing.T) {
 	const marker = "xyzzymarker"
 	private := &fault.Error{Kind: fault.Upstream, Detail: "openai: answered 400", Cause: errors.New(marker)}
@@ -424,12 +424,12 @@ func TestPrivateCausesStayPrivate(t *testing.T) {
 	}
 }
 
-// An answer that is less than was asked for succeeded, and names what it lacks.
+// A degraded operation succeeded, and its annotations name the step and phase it lacks.
 func TestDegraded(t *testing.T) {
 	_, tr, sent := begin(t)
 	tr.Degraded(&fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate, Phase: fault.PhaseWait})
 	tr.End(time.Second, nil)
-	op := sent.take(t)[0]
+	op := sent.takeDocuments(t)[0]
 	if op.Annotations["outcome"] != "ok" || op.Annotations["step"] != "generate" || op.Annotations["phase"] != "wait" || op.Fault || op.Error {
 		t.Errorf("got %+v", op)
 	}

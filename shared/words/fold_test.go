@@ -7,8 +7,8 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// TestFoldIsComposed: what is not composed anew for the sake of time needs it not,
-// in random words of every script that the table has, with marks in any order.
+// TestFoldIsComposed checks that words which fold does not compose, to save time, are composed
+// already. The words are random, of all scripts in the table, with marks in any order.
 func TestFoldIsComposed(t *testing.T) {
 	r := rand.New(rand.NewPCG(8, 9))
 	var marks, all []rune
@@ -21,7 +21,7 @@ func TestFoldIsComposed(t *testing.T) {
 		}
 	}
 	for range 200_000 {
-		// Neighbours are of one script; marks of others may follow.
+		// Adjacent characters are of one script; marks may be of others.
 		from := r.IntN(len(all))
 		var word []rune
 		for range 1 + r.IntN(6) {

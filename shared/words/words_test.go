@@ -49,7 +49,7 @@ func TestTerms(t *testing.T) {
 	}
 }
 
-// However a text is composed, its terms are the same.
+// A text has the same terms, composed or decomposed.
 func TestTermsOfEveryNormalForm(t *testing.T) {
 	text := "Éclair Ångström Việt Nam がぎぐ 한국어 क़लम Ελλάδα йод ﬁnance"
 	want := terms(text)

@@ -25,7 +25,12 @@ func diffDocument(want, got rag.Document) string {
 func getPut(t *testing.T, f fixture) {
 	for _, d := range []rag.Document{
 		{ID: "plain"},
-		{ID: "a.b_c~d-E9", Title: "Ünï — \"title\"\n", Collection: "plans.2026", Metadata: metadata.Map{"year": metadata.String("2026"), "state": metadata.String("WA")}},
+		{
+			ID:         "a.b_c~d-E9",
+			Title:      "Ünï — \"title\"\n",
+			Collection: "plans.2026",
+			Metadata:   metadata.Map{"year": metadata.String("2026"), "state": metadata.String("WA")},
+		},
 		{ID: strings.Repeat("x", 128), Title: strings.Repeat("界", 500), Collection: strings.Repeat("c", 128)},
 	} {
 		want, chunks := f.put(d, "first", 3)
@@ -35,9 +40,17 @@ func getPut(t *testing.T, f fixture) {
 
 func oddMetadata(t *testing.T, f fixture) {
 	texts := map[string]string{
-		"empty": "", "#name": ":value", "a.b[0]": "x", "quote\"'`": `\ " ' /`, "newline\n": "tab\t\r\n\u2028",
-		"emoji 😀": "e\u0301 ≠ é", "control": "\x01\x1f\x7f", "html": "<a href='x'>&amp;</a>", " ": " ", "null": "null",
-		"long": strings.Repeat("界", 512),
+		"empty":     "",
+		"#name":     ":value",
+		"a.b[0]":    "x",
+		"quote\"'`": `\ " ' /`,
+		"newline\n": "tab\t\r\n\u2028",
+		"emoji 😀":   "e\u0301 ≠ é",
+		"control":   "\x01\x1f\x7f",
+		"html":      "<a href='x'>&amp;</a>",
+		" ":         " ",
+		"null":      "null",
+		"long":      strings.Repeat("界", 512),
 	}
 	m := metadata.Map{}
 	for k, v := range texts {
@@ -49,9 +62,20 @@ func oddMetadata(t *testing.T, f fixture) {
 
 // typedMetadata checks that numbers come back exactly, and booleans as booleans.
 func typedMetadata(t *testing.T, f fixture) {
-	m := metadata.Map{"true": metadata.Bool(true), "false": metadata.Bool(false), "text": metadata.String("1"), "name": metadata.String("true")}
-	for _, n := range []string{"0", "1", "-1", "0.1", "9007199254740993", "12345678901234567890123456789012345678", "-0.00000000000000000000000000000000000001",
-		"1e-130", "-1e-130", "1e125", "9.9999999999999999999999999999999999999e125"} {
+	m := metadata.Map{
+		"true":  metadata.Bool(true),
+		"false": metadata.Bool(false),
+		"text":  metadata.String("1"),
+		"name":  metadata.String("true"),
+	}
+	for _, n := range []string{
+		"0", "1", "-1", "0.1",
+		"9007199254740993",
+		"12345678901234567890123456789012345678",
+		"-0.00000000000000000000000000000000000001",
+		"1e-130", "-1e-130", "1e125",
+		"9.9999999999999999999999999999999999999e125",
+	} {
 		v, ok := metadata.Decimal(n)
 		if !ok {
 			t.Fatalf("%s is no number", n)
@@ -164,7 +188,16 @@ func deletes(t *testing.T, f fixture) {
 
 func embeddings(t *testing.T, f fixture) {
 	d, chunks := fill(rag.Document{ID: "a", Version: rag.NewVersion("")}, "text", 60)
-	copy(chunks[0].Embedding, []float32{math.MaxFloat32, -math.MaxFloat32, math.SmallestNonzeroFloat32, 1.0 / 3, 0, 16777217, 1e-7, -0.1})
+	copy(chunks[0].Embedding, []float32{
+		math.MaxFloat32,
+		-math.MaxFloat32,
+		math.SmallestNonzeroFloat32,
+		1.0 / 3,
+		0,
+		16777217,
+		1e-7,
+		-0.1,
+	})
 	f.replace(d, chunks)
 	f.wantWhole(d, chunks)
 	// A reused chunk keeps its embedding, wherever it is now.
