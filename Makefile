@@ -18,7 +18,7 @@ help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 run: build ## build and start the whole system here, with sample documents; PORT=3001 DATA=folder OPENAI=1
-	build/ragtime up $(if $(PORT),--port=$(PORT)) $(if $(DATA),--data=$(DATA)) $(if $(OPENAI),--openai)
+	build/ragtime up $(if $(PORT),--port=$(PORT)) $(if $(DATA),--data='$(DATA)') $(if $(OPENAI),--openai)
 
 build: $(FUNCTIONS:%=build/%/bootstrap) build/ragtime ## build the functions and the command line
 

@@ -15,9 +15,9 @@ import (
 type answer struct {
 	remote
 	narrowing
-	Question string `arg:"" help:"What to answer, in plain words."`
-	TopK     int    `short:"k" help:"From how many passages, 1 to 100." default:"8"`
-	JSON     bool   `help:"Print the whole answer as the API gave it."`
+	Question []string `arg:"" help:"What to answer, in plain words."`
+	TopK     int      `short:"k" help:"From how many passages, 1 to 100." default:"8"`
+	JSON     bool     `help:"Print the whole answer as the API gave it."`
 }
 
 type question struct {
@@ -29,7 +29,7 @@ type question struct {
 // Run prints the answer while it is written, and what it cites below it. Where there
 // is no whole answer it prints the passages, and fails with the reason.
 func (c *answer) Run(ctx context.Context) error {
-	q := question{Question: c.Question, TopK: c.TopK}
+	q := question{Question: strings.Join(c.Question, " "), TopK: c.TopK}
 	var err error
 	if q.Filter, err = c.filter(); err != nil {
 		return err

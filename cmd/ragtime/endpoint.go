@@ -50,7 +50,7 @@ func (u baseURL) unreached(ctx context.Context, err error) error {
 	}
 	hint := "is --endpoint right?"
 	if u.local() && errors.Is(err, syscall.ECONNREFUSED) {
-		hint = "is it running? `build/ragtime up` starts it"
+		hint = "is it running? `build/ragtime up` starts it; at another port than this, say so with --endpoint or RAGTIME_ENDPOINT"
 	}
 	return fmt.Errorf("%s cannot be reached: %w; %s", u, err, hint)
 }
@@ -72,11 +72,10 @@ func (s *seconds) UnmarshalText(text []byte) error {
 // documentID is a document's id. What else it may not be the API says.
 type documentID string
 
-// UnmarshalText reads what was typed, and refuses what would be another path.
+// UnmarshalText reads what was typed, and refuses what may be a file's path.
 func (id *documentID) UnmarshalText(text []byte) error {
-	switch string(text) {
-	case "", ".", "..":
-		return fmt.Errorf("%q is no document's id: list shows them", text)
+	if s := string(text); s == "" || s == "." || s == ".." || strings.Contains(s, "/") {
+		return fmt.Errorf("%q is no document's id: they have ~ for /, and list shows them", text)
 	}
 	*id = documentID(text)
 	return nil

@@ -86,7 +86,11 @@ func collect(paths []string, root string) (found, error) {
 				return err
 			}
 			if path != start {
-				if kind := skips(path, d); kind != "" {
+				kind, err := skips(path, d)
+				if err != nil {
+					return err
+				}
+				if kind != "" {
 					out.skipped[kind]++
 					if d.IsDir() {
 						return filepath.SkipDir
@@ -110,18 +114,22 @@ func collect(paths []string, root string) (found, error) {
 }
 
 // skips tells why what a walk meets is not put; "" if it is, or is a folder to walk.
-func skips(path string, d fs.DirEntry) string {
+func skips(path string, d fs.DirEntry) (kind string, err error) {
 	switch {
 	case strings.HasPrefix(d.Name(), "."):
-		return "hidden"
+		return "hidden", nil
 	case d.IsDir():
-		return ""
+		return "", nil
 	case !d.Type().IsRegular():
-		return "no regular file"
+		return "no regular file", nil
 	case !textfile.Is(path):
-		return cmp.Or(strings.ToLower(filepath.Ext(path)), "no ending")
+		return cmp.Or(strings.ToLower(filepath.Ext(path)), "no ending"), nil
 	}
-	return ""
+	info, err := d.Info()
+	if err == nil && info.Size() == 0 {
+		return "empty", nil
+	}
+	return "", err
 }
 
 // naming is the id of a path below a root, and its source.

@@ -34,6 +34,10 @@ type put struct {
 	labels metadata.Map // what Metadata says
 }
 
+func (c *put) Help() string {
+	return `A document that is there already is replaced whole: its text, title, collection and metadata.`
+}
+
 // downAfter is how many documents in a row must fail for reasons of the service's
 // until a put ends: each would take up to its whole time.
 const downAfter = 4
@@ -50,11 +54,11 @@ func (c *put) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(all.files) == 0 { // also with --prune: a folder that lost all is a mistake more often than a wish
+		return fmt.Errorf("no .md, .markdown or .txt file there; %s", summary(all.skipped))
+	}
 	if c.DryRun {
 		return c.would(ctx, all)
-	}
-	if len(all.files) == 0 && !c.Prune {
-		return fmt.Errorf("no .md, .markdown or .txt file there; %s", summary(all.skipped))
 	}
 	counts, err := c.all(ctx, all.files)
 	pruned := 0

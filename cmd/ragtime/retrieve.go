@@ -21,7 +21,7 @@ type narrowing struct {
 type retrieve struct {
 	remote
 	narrowing
-	Query    string   `arg:"" help:"What to look for, in plain words."`
+	Query    []string `arg:"" help:"What to look for, in plain words."`
 	TopK     int      `short:"k" help:"How many passages, 1 to 100." default:"5"`
 	MinScore *float64 `help:"Only passages at least this similar, -1 to 1."`
 	Short    bool     `help:"Print only how each passage begins."`
@@ -29,7 +29,7 @@ type retrieve struct {
 }
 
 func (c *retrieve) Run(ctx context.Context) error {
-	q := query{Query: c.Query, TopK: c.TopK, MinScore: c.MinScore}
+	q := query{Query: strings.Join(c.Query, " "), TopK: c.TopK, MinScore: c.MinScore}
 	var err error
 	if q.Filter, err = c.filter(); err != nil {
 		return err

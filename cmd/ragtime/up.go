@@ -80,17 +80,17 @@ func (c *up) Run(ctx context.Context) error {
 		return err
 	}
 	defer s.Close()
-	var chunks int
+	var loaded string
 	var loading error
 	if c.Samples {
-		chunks, loading = load(ctx, remote{Endpoint: baseURL(s.URL)})
+		loaded, loading = c.load(ctx, remote{Endpoint: baseURL(s.URL)})
 	}
 	if ctx.Err() != nil {
 		return nil
 	}
 	fmt.Printf("ready: %s\npage:  %s%s shows every operation, and makes one hang before your eyes\nembeddings: %s\n", s.URL, s.URL, page.Path, whose)
 	if loading == nil && c.Samples {
-		loading = c.welcome(ctx, s, chunks)
+		loading = c.welcome(ctx, s, loaded)
 	}
 	if loading != nil && ctx.Err() == nil {
 		fmt.Fprintf(os.Stderr, "the samples are not all there: %v\nthe functions' log is %s\n", loading, log.path)
@@ -110,10 +110,15 @@ func (c *up) embeddings() (key, whose string, err error) {
 		return "", "", errors.New("--openai needs OPENAI_API_KEY: set it, or leave the flag out to use the stand-in")
 	case c.OpenAI:
 		return key, cmp.Or(os.Getenv("OPENAI_BASE_URL"), "https://api.openai.com/v1") + ": texts are sent there, and paid for", nil
-	case key != "":
-		return "", "the stand-in on this machine; with --openai those of OPENAI_API_KEY", nil
 	}
-	return "", "the stand-in on this machine", nil
+	whose = "the stand-in on this machine"
+	if provider := os.Getenv("RAGTIME_PROVIDER"); provider != "" {
+		whose += ", asked as " + provider + " is"
+	}
+	if key != "" {
+		whose += "; with --openai those of OPENAI_API_KEY"
+	}
+	return "", whose, nil
 }
 
 // taken says who has the port, as far as that can be told, and what to do.
@@ -178,11 +183,11 @@ func projectRoot(given string) (string, error) {
 }
 
 // welcome shows what can be done with the samples.
-func (c *up) welcome(ctx context.Context, s *system.System, chunks int) error {
+func (c *up) welcome(ctx context.Context, s *system.System, loaded string) error {
 	url := s.URL
 	api := remote{Endpoint: baseURL(url)}
 	question := samples.Questions()[0].Question
-	fmt.Printf("loaded: %d sample documents of a health insurer, %d chunks\n\n%s\n", len(samples.Documents()), chunks, question)
+	fmt.Printf("loaded: %s\n\n%s\n", loaded, question)
 	var found passages
 	if err := api.call(ctx, http.MethodPost, "/retrieve", query{Query: question, TopK: 3}, &found); err != nil {
 		return err
@@ -224,6 +229,20 @@ func showServices(s *system.System) {
       --payload fileb://events/retrieve-direct.json /dev/stdout
   boto3.client("dynamodb", endpoint_url="%[1]sdynamodb")
 `, services)
+}
+
+// load puts the samples into a folder that never had them: who deleted some wants
+// them gone. It tells what is there.
+func (c *up) load(ctx context.Context, api remote) (loaded string, err error) {
+	mark := filepath.Join(c.Data, "samples-loaded")
+	if _, err := os.Stat(mark); err == nil {
+		return "the sample documents were, before; those that were deleted since stay so", nil
+	}
+	chunks, err := load(ctx, api)
+	if err == nil {
+		err = os.WriteFile(mark, nil, 0o600)
+	}
+	return fmt.Sprintf("%d sample documents of a health insurer, %d chunks", len(samples.Documents()), chunks), err
 }
 
 // load puts every sample; those that did not change cost no embedding.
