@@ -122,7 +122,10 @@ func TestImportsPointDown(t *testing.T) {
 				t.Errorf("the domain must not import %s", i)
 			}
 			// wire reads how many DNS servers the system has, from a file.
-			if i == "os" && p.ImportPath != "shared/wire" && strings.HasPrefix(p.ImportPath, "shared/") && !strings.HasSuffix(p.ImportPath, "test") {
+			if i == "os" &&
+				p.ImportPath != "shared/wire" &&
+				strings.HasPrefix(p.ImportPath, "shared/") &&
+				!strings.HasSuffix(p.ImportPath, "test") {
 				t.Errorf("%s must not import os: the environment is main's and config's to read", p.ImportPath)
 			}
 		}

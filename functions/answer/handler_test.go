@@ -64,15 +64,29 @@ func TestAnswer(t *testing.T) {
 		f := &fakes{passages: found, pieces: []string{"It is so [1", "] and so [7]."}, finish: rag.FinishStop}
 		r := send(t, f, request(`{"question":"`+marker+`?","filter":{"collection":"c"}}`), streams)
 		s := parseAnswer(t, r.Body)
-		if r.StatusCode != 200 || s.Answer == nil || *s.Answer != "It is so [1] and so." || s.Finish != "stop" || s.Model != "gpt-4.1-mini-2025-04-14" ||
-			s.Dropped != 1 || len(s.Passages) != 2 || s.Degraded != nil || s.OperationID != "op-1" {
+		if r.StatusCode != 200 ||
+			s.Answer == nil ||
+			*s.Answer != "It is so [1] and so." ||
+			s.Finish != "stop" ||
+			s.Model != "gpt-4.1-mini-2025-04-14" ||
+			s.Dropped != 1 ||
+			len(s.Passages) != 2 ||
+			s.Degraded != nil ||
+			s.OperationID != "op-1" {
 			t.Errorf("got %d %s", r.StatusCode, r.Body)
 		}
-		if len(s.Citations) != 1 || s.Citations[0].DocumentID != "a" || s.Citations[0].Chunk != 2 || s.Citations[0].Text != marker+" one" {
+		if len(s.Citations) != 1 ||
+			s.Citations[0].DocumentID != "a" ||
+			s.Citations[0].Chunk != 2 ||
+			s.Citations[0].Text != marker+" one" {
 			t.Errorf("got citations %+v", s.Citations)
 		}
 		// 7 tokens at 0.02, 1,000 at 0.40 and 100 at 1.60 dollars a million.
-		if u := s.Usage; u.Embedding != 7 || u.Prompt != 1000 || u.Completion != 100 || u.Cost == nil || fmt.Sprintf("%.8f", *u.Cost) != "0.00056014" {
+		if u := s.Usage; u.Embedding != 7 ||
+			u.Prompt != 1000 ||
+			u.Completion != 100 ||
+			u.Cost == nil ||
+			fmt.Sprintf("%.8f", *u.Cost) != "0.00056014" {
 			t.Errorf("got usage %+v", u)
 		}
 		if f.queries[0] != marker+"?" || f.filter.Collection != "c" || f.tenants[0] != "account:"+apigwtest.Account {
@@ -94,8 +108,15 @@ func TestAnswerDegraded(t *testing.T) {
 		f := &fakes{passages: found, pieces: []string{"It is"}, err: hung}
 		r := send(t, f, request(`{"question":"q"}`), streams)
 		s := parseAnswer(t, r.Body)
-		if r.StatusCode != 200 || s.Answer != nil || !strings.Contains(r.Body, `"answer":null`) || len(s.Passages) != 2 || s.Degraded == nil || s.Degraded.Step != "generate" ||
-			s.Degraded.Phase != "wait" || s.Degraded.Kind != "timeout" || strings.Contains(r.Body, "private") {
+		if r.StatusCode != 200 ||
+			s.Answer != nil ||
+			!strings.Contains(r.Body, `"answer":null`) ||
+			len(s.Passages) != 2 ||
+			s.Degraded == nil ||
+			s.Degraded.Step != "generate" ||
+			s.Degraded.Phase != "wait" ||
+			s.Degraded.Kind != "timeout" ||
+			strings.Contains(r.Body, "private") {
 			t.Errorf("got %d %s, want the passages and why there is no more", r.StatusCode, r.Body)
 		}
 		for _, told := range []string{`"degraded":1`, `"outcome":"ok"`, `"step":"generate"`, `"phase":"wait"`, `"degraded_kind":"timeout"`, `"level":"WARN"`} {
@@ -118,7 +139,12 @@ func TestAnswerUnread(t *testing.T) {
 		f := &fakes{passages: found, unread: hung}
 		r := send(t, f, request(`{"question":"q"}`), streams)
 		s := parseAnswer(t, r.Body)
-		if r.StatusCode != 200 || s.Answer != nil || len(s.Passages) != 2 || s.Degraded == nil || s.Degraded.Step != "search" || s.Degraded.Phase != "wait" {
+		if r.StatusCode != 200 ||
+			s.Answer != nil ||
+			len(s.Passages) != 2 ||
+			s.Degraded == nil ||
+			s.Degraded.Step != "search" ||
+			s.Degraded.Phase != "wait" {
 			t.Errorf("got %d %s, want the passages and why there is no more", r.StatusCode, r.Body)
 		}
 		if len(f.prompts) != 0 {
@@ -140,7 +166,11 @@ func TestAnswerUnread(t *testing.T) {
 func TestAnswerOfNothing(t *testing.T) {
 	f := &fakes{}
 	r := send(t, f, request(`{"question":"q"}`), false)
-	if s := parseAnswer(t, r.Body); s.Answer == nil || s.Finish != "no_passages" || len(f.prompts) != 0 || !strings.Contains(r.Body, `"passages":[]`) || !strings.Contains(r.Body, `"citations":[]`) {
+	if s := parseAnswer(t, r.Body); s.Answer == nil ||
+		s.Finish != "no_passages" ||
+		len(f.prompts) != 0 ||
+		!strings.Contains(r.Body, `"passages":[]`) ||
+		!strings.Contains(r.Body, `"citations":[]`) {
 		t.Errorf("got %s, want that nothing is known, without a call of the model", r.Body)
 	}
 }
@@ -173,7 +203,9 @@ func TestAnswerStreamed(t *testing.T) {
 	if d := cmp.Diff([]string{"passages", "text", "text", "text", "citations", "done"}, names); d != "" {
 		t.Fatalf("events (-want +got):\n%s", d)
 	}
-	if data[1] != `{"text":"It is"}` || !strings.Contains(data[0], `"document_id":"a"`) || !strings.Contains(data[4], `"marker":1`) {
+	if data[1] != `{"text":"It is"}` ||
+		!strings.Contains(data[0], `"document_id":"a"`) ||
+		!strings.Contains(data[4], `"marker":1`) {
 		t.Errorf("got %q", data)
 	}
 	if s := parseAnswer(t, data[5]); s.Finish != "stop" || s.Usage.Prompt != 1000 || s.OperationID != "op-1" {

@@ -74,16 +74,27 @@ func TestDiagnose(t *testing.T) {
 	if err := json.Unmarshal([]byte(reply.Body), &out); err != nil {
 		t.Fatal(err)
 	}
-	if reply.StatusCode != 200 || out.OK || out.OperationID != "op-1" || len(out.Targets) != 2 || reply.Headers["Preference-Applied"] != "wait=1" {
+	if reply.StatusCode != 200 ||
+		out.OK ||
+		out.OperationID != "op-1" ||
+		len(out.Targets) != 2 ||
+		reply.Headers["Preference-Applied"] != "wait=1" {
 		t.Fatalf("got %d %s %v, want 200 and two targets, not all ok", reply.StatusCode, reply.Body, reply.Headers)
 	}
-	if d := out.Targets[0]; d.Name != "openai" || d.OK || d.Phase != fault.PhaseWait || d.Address != silent.Addr().String() {
+	if d := out.Targets[0]; d.Name != "openai" ||
+		d.OK ||
+		d.Phase != fault.PhaseWait ||
+		d.Address != silent.Addr().String() {
 		t.Errorf("got first %+v, want openai hang in wait", d)
 	}
 	if d := out.Targets[1]; d.Name != "dynamodb" || !d.OK {
 		t.Errorf("got second %+v, want dynamodb reached", d)
 	}
-	if l := log["target not reached"]; len(l) != 1 || l[0]["target"] != "openai" || l[0]["phase"] != "wait" || l[0]["detail"] != out.Targets[0].Error || l[0]["operation_id"] != "op-1" {
+	if l := log["target not reached"]; len(l) != 1 ||
+		l[0]["target"] != "openai" ||
+		l[0]["phase"] != "wait" ||
+		l[0]["detail"] != out.Targets[0].Error ||
+		l[0]["operation_id"] != "op-1" {
 		t.Errorf("got log lines %v, want one that tells what the answer tells", l)
 	}
 	finish := log["operation finished"][0]
@@ -101,7 +112,8 @@ func TestRequest(t *testing.T) {
 		if reply.StatusCode != status {
 			t.Errorf("%q: got %d %s, want %d", body, reply.StatusCode, reply.Body, status)
 		}
-		if status == 200 && !strings.Contains(reply.Body, `{"ok":true,"targets":[{"name":"openai","step":"embed","host":"`) {
+		if status == 200 &&
+			!strings.Contains(reply.Body, `{"ok":true,"targets":[{"name":"openai","step":"embed","host":"`) {
 			t.Errorf("%q: got %s, want one target, ok", body, reply.Body)
 		}
 	}

@@ -69,8 +69,13 @@ func TestPut(t *testing.T) {
 func TestPutKeepsWhatWasSent(t *testing.T) {
 	f := &fakes{}
 	send(t, f, request("PUT", "a", "application/json", `{"text":"`+marker+` é","title":"T","collection":"c","metadata":{"k":"v","n":2026.0,"big":12345678901234567890,"yes":true}}`))
-	if d := f.document; d.Title != "T" || d.Collection != "c" || d.Metadata["k"] != metadata.String("v") || d.Metadata["n"].Decimal() != "2026" ||
-		d.Metadata["big"].Decimal() != "12345678901234567890" || d.Metadata["yes"] != metadata.Bool(true) || d.Chunks != 1 {
+	if d := f.document; d.Title != "T" ||
+		d.Collection != "c" ||
+		d.Metadata["k"] != metadata.String("v") ||
+		d.Metadata["n"].Decimal() != "2026" ||
+		d.Metadata["big"].Decimal() != "12345678901234567890" ||
+		d.Metadata["yes"] != metadata.Bool(true) ||
+		d.Chunks != 1 {
 		t.Errorf("got document %+v", d)
 	}
 	if len(f.chunks) != 1 || f.chunks[0].Text != marker+" é" {

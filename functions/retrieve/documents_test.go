@@ -144,7 +144,11 @@ func TestAnswersFit(t *testing.T) {
 	}
 	r := send(t, f, request("POST", "/retrieve", `{"query":"what?","top_k":100}`))
 	var found retrieveAnswer
-	if err := json.Unmarshal([]byte(r.Body), &found); err != nil || r.StatusCode != 200 || len(found.Passages) == 0 || len(found.Passages) == 100 || !found.Incomplete {
+	if err := json.Unmarshal([]byte(r.Body), &found); err != nil ||
+		r.StatusCode != 200 ||
+		len(found.Passages) == 0 ||
+		len(found.Passages) == 100 ||
+		!found.Incomplete {
 		t.Errorf("got %d, %d passages, incomplete %t and error %v; want fewer than 100, and that said", r.StatusCode, len(found.Passages), found.Incomplete, err)
 	}
 	r = send(t, f, request("GET", "/documents", ""))

@@ -128,7 +128,10 @@ func TestDirect(t *testing.T) {
 		if err := json.Unmarshal(raw, &answer); err != nil {
 			t.Fatal(err)
 		}
-		if answer.Status != tt.status || !strings.HasPrefix(answer.Detail, tt.detail) || answer.ID != tt.want.ID || strings.Contains(string(raw), "statusCode") {
+		if answer.Status != tt.status ||
+			!strings.HasPrefix(answer.Detail, tt.detail) ||
+			answer.ID != tt.want.ID ||
+			strings.Contains(string(raw), "statusCode") {
 			t.Errorf("%s: got %s, want status %d, detail %q", tt.name, raw, tt.status, tt.detail)
 		}
 		if d := cmp.Diff(tt.want, got); d != "" {
@@ -140,7 +143,8 @@ func TestDirect(t *testing.T) {
 	if want := "account:" + apigwtest.Account; tenant != want {
 		t.Errorf("got tenant %q, want that of the function, %q", tenant, want)
 	}
-	if r, err := api(succeed).Serve(context.Background(), []byte(`{"name":"x"}`)); err != nil || !strings.Contains(string(r.(json.RawMessage)), `"status":403`) {
+	if r, err := api(succeed).Serve(context.Background(), []byte(`{"name":"x"}`)); err != nil ||
+		!strings.Contains(string(r.(json.RawMessage)), `"status":403`) {
 		t.Errorf("a function without an ARN: got %s, %v; want 403", r, err)
 	}
 }
@@ -199,7 +203,8 @@ func TestForeign(t *testing.T) {
 		if err := json.Unmarshal(body, &p); err != nil || p.Status != 400 || (reply.StatusCode == 400) != tt.reply {
 			t.Errorf("%.80s: got %s, want a problem with status 400", tt.event, raw)
 		}
-		if !strings.HasPrefix(p.Detail, "the event is "+tt.got+"; this function takes requests of API Gateway") || !strings.HasSuffix(p.Detail, `{"name": ...}`) {
+		if !strings.HasPrefix(p.Detail, "the event is "+tt.got+"; this function takes requests of API Gateway") ||
+			!strings.HasSuffix(p.Detail, `{"name": ...}`) {
 			t.Errorf("%.80s: got detail %q, want one of %q", tt.event, p.Detail, tt.got)
 		}
 	}

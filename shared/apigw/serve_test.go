@@ -155,7 +155,9 @@ func TestEveryAnswer(t *testing.T) {
 			if r.StatusCode != tt.status || r.Headers["Retry-After"] != tt.retry {
 				t.Errorf("got %d with Retry-After %q, want %d with %q", r.StatusCode, r.Headers["Retry-After"], tt.status, tt.retry)
 			}
-			if r.Headers["Ragtime-Operation-Id"] != "op-1" || !strings.HasPrefix(r.Headers["Server-Timing"], "total;dur=") || r.Headers["Cache-Control"] != "no-store" {
+			if r.Headers["Ragtime-Operation-Id"] != "op-1" ||
+				!strings.HasPrefix(r.Headers["Server-Timing"], "total;dur=") ||
+				r.Headers["Cache-Control"] != "no-store" {
 				t.Errorf("got headers %v, want the operation's id, its timing and no-store", r.Headers)
 			}
 			if strings.Contains(r.Body+fmt.Sprint(r.Headers), secret) {

@@ -81,7 +81,11 @@ func sendEvents(err error, names ...string) apigw.Route {
 func TestStream(t *testing.T) {
 	got := readStream(t, openStream(t, t.Context(), post("{}"), sendEvents(nil, "a", "b")))
 	const want = "event: a\ndata: {\"is\":\"a\\n<\"}\n\nevent: b\ndata: {\"is\":\"b\\n<\"}\n\n"
-	if got.status != 200 || got.body != want || got.err != nil || got.headers["Content-Type"] != "text/event-stream" || got.headers["Ragtime-Operation-Id"] != "op-1" {
+	if got.status != 200 ||
+		got.body != want ||
+		got.err != nil ||
+		got.headers["Content-Type"] != "text/event-stream" ||
+		got.headers["Ragtime-Operation-Id"] != "op-1" {
 		t.Errorf("got %+v, want %q", got, want)
 	}
 	wishful := post("{}")
@@ -95,11 +99,15 @@ func TestStream(t *testing.T) {
 func TestStreamFails(t *testing.T) {
 	down := fault.New(fault.Unavailable, "down")
 	got := readStream(t, openStream(t, t.Context(), post("{}"), sendEvents(down)))
-	if got.status != 503 || got.headers["Content-Type"] != "application/problem+json" || !strings.Contains(got.body, `"detail":"down"`) {
+	if got.status != 503 ||
+		got.headers["Content-Type"] != "application/problem+json" ||
+		!strings.Contains(got.body, `"detail":"down"`) {
 		t.Errorf("got %+v, want a problem 503", got)
 	}
 	got = readStream(t, openStream(t, t.Context(), post("{}"), sendEvents(down, "a")))
-	if got.status != 200 || !strings.Contains(got.body, "event: error\ndata: {\"type\":\"urn:ragtime:problem:unavailable\"") || !strings.HasSuffix(got.body, "}\n\n") {
+	if got.status != 200 ||
+		!strings.Contains(got.body, "event: error\ndata: {\"type\":\"urn:ragtime:problem:unavailable\"") ||
+		!strings.HasSuffix(got.body, "}\n\n") {
 		t.Errorf("got %+v, want an event error", got)
 	}
 	got = readStream(t, openStream(t, t.Context(), post("{}"), func(context.Context, *apigw.Request) (apigw.Response, error) { panic("x") }))

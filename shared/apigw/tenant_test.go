@@ -131,9 +131,17 @@ func TestRefusalIsLogged(t *testing.T) {
 			line = l
 		}
 	}
-	for k, want := range map[string]string{"level": "WARN", "operation": "test", "operation_id": "op-1", "tenant_from": "claim:sub", "identities": "iam, claims",
-		"event": "payload 1.0", "api_id": "54w8u2l4gc", "gateway_request_id": "87857ee1",
-		"reason": "the token's claim sub, which names the tenant, may have only A-Z a-z 0-9 . _ ~ @ + = : / | -"} {
+	for k, want := range map[string]string{
+		"level":              "WARN",
+		"operation":          "test",
+		"operation_id":       "op-1",
+		"tenant_from":        "claim:sub",
+		"identities":         "iam, claims",
+		"event":              "payload 1.0",
+		"api_id":             "54w8u2l4gc",
+		"gateway_request_id": "87857ee1",
+		"reason":             "the token's claim sub, which names the tenant, may have only A-Z a-z 0-9 . _ ~ @ + = : / | -",
+	} {
 		if line[k] != want {
 			t.Errorf("%s: got %v, want %q", k, line[k], want)
 		}

@@ -61,7 +61,8 @@ func TestLimit(t *testing.T) {
 			if tt.ok && (err != nil || n != tt.size) {
 				t.Errorf("read %d bytes, %v; want %d", n, err, tt.size)
 			}
-			if f := fault.From(err); !tt.ok && (f == nil || f.Kind != fault.Upstream || !strings.Contains(f.Detail, "larger than 8 MiB") || n > limit+64<<10) {
+			if f := fault.From(err); !tt.ok &&
+				(f == nil || f.Kind != fault.Upstream || !strings.Contains(f.Detail, "larger than 8 MiB") || n > limit+64<<10) {
 				t.Errorf("read %d bytes, %v; want a fault at 8 MiB", n, err)
 			}
 		})

@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -133,9 +134,8 @@ func (s *scanner) skipWord() (end int, stop bool) {
 
 // abbreviations are followed by a full stop that ends no sentence. Those that often end
 // one, such as "etc" and "inc", are not listed.
-var abbreviations = map[string]bool{
-	"dr": true, "mr": true, "mrs": true, "ms": true, "prof": true, "st": true, "vs": true, "no": true,
-	"fig": true, "cf": true, "approx": true, "dept": true, "rev": true, "sr": true, "jr": true,
+var abbreviations = []string{
+	"approx", "cf", "dept", "dr", "fig", "jr", "mr", "mrs", "ms", "no", "prof", "rev", "sr", "st", "vs",
 }
 
 // isTerminal reports whether a character ends sentences, in any script. The two Khmer
@@ -166,5 +166,5 @@ func (s *scanner) endsSentence(wordAt int, b border) bool {
 	// "1. Then", "J. Smith", "8 a.m. Monday"
 	const longest = 16 // a longer word is no abbreviation
 	return wordAt != s.line && (len(w) > longest ||
-		utf8.RuneCountInString(w) > 1 && !strings.Contains(w, ".") && !abbreviations[strings.ToLower(w)])
+		utf8.RuneCountInString(w) > 1 && !strings.Contains(w, ".") && !slices.Contains(abbreviations, strings.ToLower(w)))
 }

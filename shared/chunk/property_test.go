@@ -82,7 +82,8 @@ func TestHeadingsStayWithTheirText(t *testing.T) {
 		checkChunks(t, text, o, chunks)
 		for j, c := range chunks {
 			last := c.Text[strings.LastIndexByte(c.Text, '\n')+1:]
-			if j < len(chunks)-1 && (strings.HasPrefix(last, "#") || strings.HasPrefix(last, "=") || last == "Epsilon") {
+			if j < len(chunks)-1 &&
+				(strings.HasPrefix(last, "#") || strings.HasPrefix(last, "=") || last == "Epsilon") {
 				t.Fatalf("text %d, chunk %d of %d ends with its heading: %q", i, j, len(chunks), c.Text)
 			}
 		}

@@ -9,7 +9,13 @@ import (
 
 func read(t *testing.T, more map[string]string) (config.Tenancy, error) {
 	t.Helper()
-	env := map[string]string{"AWS_REGION": "eu-west-1", "RAGTIME_TABLE": "t", "OPENAI_API_KEY": "k", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "s"}
+	env := map[string]string{
+		"AWS_REGION":            "eu-west-1",
+		"RAGTIME_TABLE":         "t",
+		"OPENAI_API_KEY":        "k",
+		"AWS_ACCESS_KEY_ID":     "a",
+		"AWS_SECRET_ACCESS_KEY": "s",
+	}
 	c, err := config.Read(func(name string) string {
 		if v, ok := more[name]; ok {
 			return v

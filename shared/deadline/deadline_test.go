@@ -83,7 +83,8 @@ func TestStepKeepsWhatLaterStepsNeed(t *testing.T) {
 			if kept := left - spent; kept < min(keep, left/2) || spent < deadline.Least || spent < left/2-1 {
 				t.Fatalf("seed %d: of %v left the step spent %v, with %v to keep", seed, left, spent, keep)
 			}
-			if f := fault.From(context.Cause(step)); keep > 0 && (f.Kind != fault.Timeout || f.Step != fault.StepEmbed) {
+			if f := fault.From(context.Cause(step)); keep > 0 &&
+				(f.Kind != fault.Timeout || f.Step != fault.StepEmbed) {
 				t.Fatalf("seed %d: cause %+v, want a timeout of the step", seed, f)
 			}
 		})

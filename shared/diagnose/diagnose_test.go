@@ -21,7 +21,11 @@ func TestOpenWay(t *testing.T) {
 	o := options()
 	o.Resolver = resolver(t, map[string][]string{"example.com": {"127.0.0.1"}})
 	got := runOne(t, o, "https://user:secret@example.com:"+port+"/v1/models")
-	if !got.OK || got.Error != "" || got.Phase != "" || got.Host != "example.com:"+port || got.Address != "127.0.0.1:"+port {
+	if !got.OK ||
+		got.Error != "" ||
+		got.Phase != "" ||
+		got.Host != "example.com:"+port ||
+		got.Address != "127.0.0.1:"+port {
 		t.Errorf("got %+v, want an open way to 127.0.0.1:%s", got, port)
 	}
 	if want := "dns connect tls send wait receive"; phases(got) != want {
@@ -87,12 +91,16 @@ func TestEveryPhase(t *testing.T) {
 				t.Fatalf("got %+v, want the bad one first, and the good one open", got)
 			}
 			bad := got[0]
-			if bad.Phase != tt.phase || bad.Phases[len(bad.Phases)-1].Name != tt.phase || !strings.Contains(bad.Error, tt.error) || !strings.Contains(bad.Error, l.Addr().String()) {
+			if bad.Phase != tt.phase ||
+				bad.Phases[len(bad.Phases)-1].Name != tt.phase ||
+				!strings.Contains(bad.Error, tt.error) ||
+				!strings.Contains(bad.Error, l.Addr().String()) {
 				t.Errorf("ended in %q (of %s) with %q; want phase %s, an error that tells %q and the address", bad.Phase, phases(bad), bad.Error, tt.phase, tt.error)
 			}
 			for _, s := range record.Snapshot().Steps {
 				a := s.Attempts[0]
-				if last := a.Phases[len(a.Phases)-1].Name; s.Name == fault.StepSearch && (last != tt.phase || fault.From(s.Err).Phase != tt.phase) || s.Name == fault.StepEmbed && s.Err != nil {
+				if last := a.Phases[len(a.Phases)-1].Name; s.Name == fault.StepSearch && (last != tt.phase || fault.From(s.Err).Phase != tt.phase) ||
+					s.Name == fault.StepEmbed && s.Err != nil {
 					t.Errorf("the record has step %s end in %s with %v", s.Name, last, s.Err)
 				}
 			}
@@ -112,7 +120,9 @@ func TestCertificate(t *testing.T) {
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	o.Resolver = resolver(t, map[string][]string{"other.test": {"127.0.0.1"}})
 	got = runOne(t, o, "https://other.test:"+port)
-	if got.Phase != fault.PhaseTLS || !strings.Contains(got.Error, "not for other.test") || !strings.Contains(detail(got, fault.PhaseTLS), "example.com") {
+	if got.Phase != fault.PhaseTLS ||
+		!strings.Contains(got.Error, "not for other.test") ||
+		!strings.Contains(detail(got, fault.PhaseTLS), "example.com") {
 		t.Errorf("another name: ended in %s with %q, %q; want the wrong certificate told", got.Phase, got.Error, detail(got, fault.PhaseTLS))
 	}
 	o.RootCAs = nil
@@ -139,7 +149,10 @@ func TestAddresses(t *testing.T) {
 		address string
 		phase   fault.Phase
 	}{{"127.0.0.2:" + port, fault.PhaseTLS}, {"127.0.0.3:" + port, fault.PhaseConnect}, {"127.0.0.1:" + port, ""}} {
-		if got[i].Address != want.address || got[i].Phase != want.phase || got[i].OK != (want.phase == "") || got[i].Phases[0].Name != fault.PhaseDNS {
+		if got[i].Address != want.address ||
+			got[i].Phase != want.phase ||
+			got[i].OK != (want.phase == "") ||
+			got[i].Phases[0].Name != fault.PhaseDNS {
 			t.Errorf("target %d: got %+v, want %s end in phase %q", i, got[i], want.address, want.phase)
 		}
 	}
@@ -157,10 +170,12 @@ func TestAddressWithoutRoute(t *testing.T) {
 	_, port, _ := net.SplitHostPort(s.Listener.Addr().String())
 	o := options()
 	o.Resolver = resolver(t, map[string][]string{"example.com": {ip, "127.0.0.1"}, "only.test": {ip}})
-	if got := runOne(t, o, "https://example.com:"+port); !got.OK || !strings.Contains(detail(got, fault.PhaseDNS), "left out, without a route or beyond 16: "+ip) {
+	if got := runOne(t, o, "https://example.com:"+port); !got.OK ||
+		!strings.Contains(detail(got, fault.PhaseDNS), "left out, without a route or beyond 16: "+ip) {
 		t.Errorf("got %+v, want the other address open, and this one left out", got)
 	}
-	if got := runOne(t, o, "https://only.test:"+port); got.Phase != fault.PhaseConnect || !strings.Contains(got.Error, "no route to ["+ip+"]") {
+	if got := runOne(t, o, "https://only.test:"+port); got.Phase != fault.PhaseConnect ||
+		!strings.Contains(got.Error, "no route to ["+ip+"]") {
 		t.Errorf("got %+v, want it to say that there is no route", got)
 	}
 }
@@ -173,7 +188,10 @@ func TestNames(t *testing.T) {
 		"missing.test": "the name missing.test has no address, says the resolver " + o.Resolver,
 	} {
 		got := runOne(t, o, "https://"+host)
-		if got.Phase != fault.PhaseDNS || phases(got) != "dns" || got.Address != "" || !strings.Contains(got.Error, want) {
+		if got.Phase != fault.PhaseDNS ||
+			phases(got) != "dns" ||
+			got.Address != "" ||
+			!strings.Contains(got.Error, want) {
 			t.Errorf("%s: got %+v, want it to end in dns with %q", host, got, want)
 		}
 	}
@@ -222,7 +240,9 @@ func TestBadProxy(t *testing.T) {
 		t.Errorf("got %+v, want it to say that it cannot walk there", got)
 	}
 	o.Proxy = throughProxy("http://user:secret@:x")
-	if got := runOne(t, o, "https://example.com"); got.OK || !strings.Contains(got.Error, "not a URL") || strings.Contains(got.Error, "secret") {
+	if got := runOne(t, o, "https://example.com"); got.OK ||
+		!strings.Contains(got.Error, "not a URL") ||
+		strings.Contains(got.Error, "secret") {
 		t.Errorf("got %+v, want it to say what is wrong without the password", got)
 	}
 }

@@ -17,7 +17,8 @@ import (
 // not answer. It requires a password.
 func proxy(to string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth(); user != "user" || password != "secret" {
+		if user, password, _ := (&http.Request{Header: http.Header{"Authorization": r.Header["Proxy-Authorization"]}}).BasicAuth(); user != "user" ||
+			password != "secret" {
 			w.WriteHeader(http.StatusProxyAuthRequired)
 			return
 		}

@@ -72,7 +72,8 @@ func TestPositionAndTimings(t *testing.T) {
 		time.Sleep(time.Second)
 		again.End(nil)
 		got := r.Timings()
-		if len(got) != 1 || got[0] != (evidence.Timing{Step: fault.StepEmbed, Duration: 5 * time.Second, Attempts: 1, Outcome: fault.Failed}) {
+		if len(got) != 1 ||
+			got[0] != (evidence.Timing{Step: fault.StepEmbed, Duration: 5 * time.Second, Attempts: 1, Outcome: fault.Failed}) {
 			t.Errorf("timings %+v, want one failed step of 5 s", got)
 		}
 	})

@@ -33,7 +33,8 @@ func TestAnotherConnectionForgetsTheFirst(t *testing.T) {
 	a.Phase(fault.PhaseBlocked)
 	a.Phase(fault.PhaseDNS)
 	got := r.Snapshot().Steps[0].Attempts[0]
-	if want := (evidence.Exchange{Method: "POST", URL: "https://example.com/", Target: "T"}); got.Exchange != want || got.Connection != "" {
+	if want := (evidence.Exchange{Method: "POST", URL: "https://example.com/", Target: "T"}); got.Exchange != want ||
+		got.Connection != "" {
 		t.Errorf("exchange %+v over a %q connection, want %+v and none yet", got.Exchange, got.Connection, want)
 	}
 	a.Connection(false)

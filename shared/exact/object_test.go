@@ -11,10 +11,20 @@ import (
 
 func TestObject(t *testing.T) {
 	o := exact.Read([]byte(`{"a":"x","A":"y","no":null,"flag":true,"in":{"b":"z","n":null},"lists":{"l":["1","2"],"n":null},"empty":{}}`))
-	if o.Text("a") != "x" || o.Text("no") != "" || o.Text("missing") != "" || !o.Flag("flag") || o.Object("in").Text("b") != "z" {
+	if o.Text("a") != "x" ||
+		o.Text("no") != "" ||
+		o.Text("missing") != "" ||
+		!o.Flag("flag") ||
+		o.Object("in").Text("b") != "z" {
 		t.Errorf("got %v, want the values by exact names", o)
 	}
-	if o.Has("no") || !o.Has("a") || o.IsObject("a") || !o.IsObject("empty") || o.IsObject("missing") || o.Object("missing").Fields != nil || o.Object("empty").Fields == nil {
+	if o.Has("no") ||
+		!o.Has("a") ||
+		o.IsObject("a") ||
+		!o.IsObject("empty") ||
+		o.IsObject("missing") ||
+		o.Object("missing").Fields != nil ||
+		o.Object("empty").Fields == nil {
 		t.Error("what is there is told wrongly")
 	}
 	if d := cmp.Diff(map[string]string{"b": "z"}, o.Texts("in")); d != "" {

@@ -131,7 +131,10 @@ func TestReadRefuses(t *testing.T) {
 	} {
 		var f Filter
 		got := fault.From(f.ReadExact("filter", []byte(test.raw)))
-		if got == nil || got.Kind != fault.Invalid || got.Field != "filter"+test.field || !strings.Contains(got.Detail, test.detail) {
+		if got == nil ||
+			got.Kind != fault.Invalid ||
+			got.Field != "filter"+test.field ||
+			!strings.Contains(got.Detail, test.detail) {
 			t.Errorf("%.200s: got %v, want field filter%s, %q", test.raw, got, test.field, test.detail)
 		}
 	}

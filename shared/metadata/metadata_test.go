@@ -16,7 +16,10 @@ func wantField(t *testing.T, what string, err error, field string) {
 	if field == "" && err == nil {
 		return
 	}
-	if f := fault.From(err); f == nil || f.Kind != fault.Invalid || f.Field != field || !strings.HasPrefix(f.Detail, field) {
+	if f := fault.From(err); f == nil ||
+		f.Kind != fault.Invalid ||
+		f.Field != field ||
+		!strings.HasPrefix(f.Detail, field) {
 		t.Errorf("%s: got %v, want a fault of field %q", what, err, field)
 	}
 }

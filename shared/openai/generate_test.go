@@ -151,7 +151,11 @@ func TestGenerate(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if emitted != tt.text || got.Text != tt.text || got.Finish != tt.finish || !cmp.Equal(got.Paid, tt.paid) || c.requests() != 1 {
+			if emitted != tt.text ||
+				got.Text != tt.text ||
+				got.Finish != tt.finish ||
+				!cmp.Equal(got.Paid, tt.paid) ||
+				c.requests() != 1 {
 				t.Errorf("got %+v, emitted %q, of %d requests; want %q, %s, %v", got, emitted, c.requests(), tt.text, tt.finish, tt.paid)
 			}
 			if c.keys[0] != "Bearer sk-m" {
@@ -211,7 +215,10 @@ func TestGenerateFails(t *testing.T) {
 			c, g := newTestGenerator(t, provider.OpenAI, sendAll(tt.events...), "m")
 			_, emitted, err := generate(t, time.Minute, g)
 			f := wantFault(t, err, tt.kind, tt.detail)
-			if emitted != tt.emitted || c.requests() != tt.requests || strings.Contains(f.Error(), "HUSH") || f.Step != fault.StepGenerate {
+			if emitted != tt.emitted ||
+				c.requests() != tt.requests ||
+				strings.Contains(f.Error(), "HUSH") ||
+				f.Step != fault.StepGenerate {
 				t.Errorf("got %q emitted of %d requests, and %v; want %q of %d", emitted, c.requests(), f, tt.emitted, tt.requests)
 			}
 		})
@@ -251,7 +258,10 @@ func TestGenerateSilence(t *testing.T) {
 			start := time.Now()
 			_, emitted, err := generate(t, time.Minute, g)
 			f := wantFault(t, err, fault.Timeout, "")
-			if emitted != "Hel" || c.requests() != 1 || f.Phase != fault.PhaseReceive || time.Since(start) > 10*time.Second {
+			if emitted != "Hel" ||
+				c.requests() != 1 ||
+				f.Phase != fault.PhaseReceive ||
+				time.Since(start) > 10*time.Second {
 				t.Errorf("got %q of %d requests after %v, and %+v; want an end in phase receive", emitted, c.requests(), time.Since(start), f)
 			}
 		})
@@ -279,7 +289,12 @@ func TestGenerateFallsBack(t *testing.T) {
 			healthy(say, n, r)
 		}, "first", "second")
 		got, _, err := generate(t, time.Minute, g)
-		if err != nil || got.Text != "Hi" || c.requests() != 2 || model(c, 1) != "second" || c.keys[1] != "Bearer sk-second" || got.Paid[0].Model != "second" {
+		if err != nil ||
+			got.Text != "Hi" ||
+			c.requests() != 2 ||
+			model(c, 1) != "second" ||
+			c.keys[1] != "Bearer sk-second" ||
+			got.Paid[0].Model != "second" {
 			t.Errorf("got %+v and %v of %v", got, err, c.got)
 		}
 	})

@@ -183,11 +183,20 @@ func TestLogAndTraceAgree(t *testing.T) {
 		if !waiting.InProgress || leaf(waiting).Name != string(phase) || !leaf(waiting).InProgress {
 			t.Errorf("%s: in progress %+v", phase, waiting)
 		}
-		if waiting.ID != done.ID || done.InProgress || !leaf(done).Fault || leaf(done).Name != string(phase) || leaf(done).ID != leaf(waiting).ID {
+		if waiting.ID != done.ID ||
+			done.InProgress ||
+			!leaf(done).Fault ||
+			leaf(done).Name != string(phase) ||
+			leaf(done).ID != leaf(waiting).ID {
 			t.Errorf("%s: complete %+v", phase, done)
 		}
-		for name, want := range map[string]any{"step": finish["step"], "phase": finish["phase"], "outcome": finish["outcome"],
-			"operation_id": finish["operation_id"], "attempts": 1.0} {
+		for name, want := range map[string]any{
+			"step":         finish["step"],
+			"phase":        finish["phase"],
+			"outcome":      finish["outcome"],
+			"operation_id": finish["operation_id"],
+			"attempts":     1.0,
+		} {
 			if done.Annotations[name] != want || want == nil {
 				t.Errorf("%s: annotation %s is %v, the log says %v", phase, name, done.Annotations[name], want)
 			}

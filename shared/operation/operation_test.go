@@ -123,7 +123,10 @@ func TestTellsWhereItWaits(t *testing.T) {
 		if want := []float64{1000, 2000, 4000, 8000, 16000}; len(at) != len(want) || at[4] != want[4] {
 			t.Errorf("told at %v ms, want %v", at, want)
 		}
-		if f := op.Fault; f == nil || f.Step != fault.StepEmbed || f.Phase != fault.PhaseTLS || op.Elapsed != 25*time.Second {
+		if f := op.Fault; f == nil ||
+			f.Step != fault.StepEmbed ||
+			f.Phase != fault.PhaseTLS ||
+			op.Elapsed != 25*time.Second {
 			t.Errorf("ended after %v with %+v, want a timeout in embed, tls after 25s", op.Elapsed, f)
 		}
 	})

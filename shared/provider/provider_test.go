@@ -16,7 +16,8 @@ func TestPresets(t *testing.T) {
 		if err != nil || api.Name != name {
 			t.Errorf("preset %s is %+v, %v", name, api, err)
 		}
-		if u, err := url.Parse(api.BaseURL); api.BaseURL != "" && (err != nil || u.Scheme != "https" || strings.HasSuffix(api.BaseURL, "/")) {
+		if u, err := url.Parse(api.BaseURL); api.BaseURL != "" &&
+			(err != nil || u.Scheme != "https" || strings.HasSuffix(api.BaseURL, "/")) {
 			t.Errorf("preset %s is at %q, want an https URL without a last slash", name, api.BaseURL)
 		}
 		if api.Plaintext {

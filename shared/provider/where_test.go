@@ -50,7 +50,9 @@ func TestAtRefuses(t *testing.T) {
 	}
 	for _, tt := range tests {
 		api, _ := provider.Preset(tt.preset)
-		if _, err := api.WithBaseURL(tt.url); err == nil || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "sk-1") {
+		if _, err := api.WithBaseURL(tt.url); err == nil ||
+			!strings.Contains(err.Error(), tt.want) ||
+			strings.Contains(err.Error(), "sk-1") {
 			t.Errorf("%s at %q: %v, want %q, and no secret", tt.preset, tt.url, err, tt.want)
 		}
 	}

@@ -77,7 +77,13 @@ func TestAnswer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := "It is $500 [1], and dentists [2]."
-	if got.Text != want || h.text != want || got.Dropped != 2 || got.Finish != FinishStop || got.Model != "m" || len(got.Passages) != 2 || h.passages != 2 {
+	if got.Text != want ||
+		h.text != want ||
+		got.Dropped != 2 ||
+		got.Finish != FinishStop ||
+		got.Model != "m" ||
+		len(got.Passages) != 2 ||
+		h.passages != 2 {
 		t.Errorf("got %+v, and heard %+v; want %q", got, h, want)
 	}
 	cited := []Citation{{1, "a", 0, "The deductible is $500."}, {2, "b", 3, "Dentists are covered."}}
@@ -93,7 +99,11 @@ func TestAnswerWithoutPassages(t *testing.T) {
 	g := &generator{}
 	var h progressLog
 	got, err := Answer(t.Context(), "t", Question{Query: Query{Text: "q", TopK: 5}}, AnswerOptions{LeastScore: 0.1}, &embedder{}, &store{found: facts[2:]}, g, h.progress())
-	if err != nil || got.Finish != FinishNoPassages || got.Text != unknownAnswer || h.text != unknownAnswer || len(g.asked) != 0 {
+	if err != nil ||
+		got.Finish != FinishNoPassages ||
+		got.Text != unknownAnswer ||
+		h.text != unknownAnswer ||
+		len(g.asked) != 0 {
 		t.Errorf("got %+v and error %v, and the model was asked %d times; want that nothing is known", got, err, len(g.asked))
 	}
 }
@@ -124,7 +134,12 @@ func TestAnswerDegrades(t *testing.T) {
 					}
 					return
 				}
-				if err != nil || got.Degraded == nil || got.Degraded.Step != fault.StepGenerate || len(got.Passages) != 3 || got.Finish != "" || len(got.Paid) != 1 {
+				if err != nil ||
+					got.Degraded == nil ||
+					got.Degraded.Step != fault.StepGenerate ||
+					len(got.Passages) != 3 ||
+					got.Finish != "" ||
+					len(got.Paid) != 1 {
 					t.Errorf("got %+v and error %v, want the passages, and why there is no more", got, err)
 				}
 			})
@@ -161,7 +176,12 @@ func TestAnswerUnread(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || got.Degraded == nil || got.Degraded.Step != fault.StepSearch || len(got.Passages) != 3 || h.passages != 3 || got.Text != "" {
+			if err != nil ||
+				got.Degraded == nil ||
+				got.Degraded.Step != fault.StepSearch ||
+				len(got.Passages) != 3 ||
+				h.passages != 3 ||
+				got.Text != "" {
 				t.Errorf("got %+v and error %v, want the passages, and why there is no more", got, err)
 			}
 		})
@@ -201,7 +221,10 @@ func TestAnswerBudget(t *testing.T) {
 		g := &generator{}
 		var h progressLog
 		got, err := Answer(ctx, "t", Question{Query: Query{Text: "q", TopK: 5}}, AnswerOptions{}, &slowEmbedder{embedder{}, 250 * time.Millisecond}, &store{found: facts}, g, h.progress())
-		if err != nil || got.Degraded == nil || len(g.asked) != 0 || !strings.Contains(got.Degraded.Detail, "not begun") {
+		if err != nil ||
+			got.Degraded == nil ||
+			len(g.asked) != 0 ||
+			!strings.Contains(got.Degraded.Detail, "not begun") {
 			t.Errorf("got %+v and error %v, and the model was asked %d times; want it not to be", got, err, len(g.asked))
 		}
 	})

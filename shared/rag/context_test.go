@@ -19,7 +19,10 @@ func TestEmbedUnderHeadings(t *testing.T) {
 	}
 	last := s.chunks[len(s.chunks)-1]
 	const context = "# Plans\n## Dentists"
-	if len(s.chunks) < 2 || last.Context != context || strings.Contains(last.Text, "Dentists") || s.chunks[0].Context != "" {
+	if len(s.chunks) < 2 ||
+		last.Context != context ||
+		strings.Contains(last.Text, "Dentists") ||
+		s.chunks[0].Context != "" {
 		t.Fatalf("got %d chunks, the last %+v", len(s.chunks), last)
 	}
 	whole := context + "\n\n" + last.Text

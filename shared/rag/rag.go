@@ -48,7 +48,7 @@ type Passage struct {
 	// A search leaves these empty; Retrieve fills them in.
 	SimilarityRank int      // from 1, among all that the search found
 	WordRank       int      // from 1, among all that the search found; 0 if it has no word of the query
-	Words          []string // the query's words, folded, that it has, or whose first letters it has
+	Words          []string // the query's words, folded, that it has, whole or by four letters or more
 	Chunks         int      // how many chunks it was merged from; 0 without Merge
 	Metadata       metadata.Map
 }

@@ -145,7 +145,10 @@ func TestEmbed(t *testing.T) {
 			t.Fatal(err)
 		}
 		if out.Unchanged {
-			if len(wantSent) > 0 || out.Version != version || out.Chunks != out.Reused || s.document.Version != version {
+			if len(wantSent) > 0 ||
+				out.Version != version ||
+				out.Chunks != out.Reused ||
+				s.document.Version != version {
 				t.Errorf("got %+v of a put that changes nothing, want the version %s that was there", out, version)
 			}
 			return
@@ -169,12 +172,22 @@ func TestEmbed(t *testing.T) {
 		}
 		version = out.Version
 		d := s.document
-		if d.ID != "a" || d.Version != version || d.Title != "title" || d.Collection != "c" || d.Metadata["k"] != metadata.String("v") ||
-			d.Chunks != len(all) || len(d.Hash) != 64 || d.UpdatedAt.IsZero() || len(s.chunks) != len(all) {
+		if d.ID != "a" ||
+			d.Version != version ||
+			d.Title != "title" ||
+			d.Collection != "c" ||
+			d.Metadata["k"] != metadata.String("v") ||
+			d.Chunks != len(all) ||
+			len(d.Hash) != 64 ||
+			d.UpdatedAt.IsZero() ||
+			len(s.chunks) != len(all) {
 			t.Errorf("got document %+v with %d chunks, want it as it was put, with %d", d, len(s.chunks), len(all))
 		}
 		for i, c := range s.chunks {
-			if c.N != i || c.Text != all[i] || c.Tokens != chunk.Count(c.Text) || !slices.Equal(c.Embedding, vectorOf(e.model, c.Text)) {
+			if c.N != i ||
+				c.Text != all[i] ||
+				c.Tokens != chunk.Count(c.Text) ||
+				!slices.Equal(c.Embedding, vectorOf(e.model, c.Text)) {
 				t.Errorf("got chunk %d: n %d, %d tokens, embedding %v, text %.40q; want those of %.40q", i, c.N, c.Tokens, c.Embedding, c.Text, all[i])
 			}
 		}
@@ -275,7 +288,10 @@ func TestRetrieve(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 			asked := s.searched
-			if asked.tenant != "t" || asked.k != 100 || !slices.Equal(asked.vector, vectorOf("m", "what?")) || !reflect.DeepEqual(asked.filter, filter) {
+			if asked.tenant != "t" ||
+				asked.k != 100 ||
+				!slices.Equal(asked.vector, vectorOf("m", "what?")) ||
+				!reflect.DeepEqual(asked.filter, filter) {
 				t.Errorf("got search %+v, want the query's", asked)
 			}
 			if diff := cmp.Diff([]string{"what?"}, e.sent); diff != "" {

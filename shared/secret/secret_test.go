@@ -244,7 +244,11 @@ func TestSilence(t *testing.T) {
 	all.Go(func() { k.Get(first) }) // has no deadline: fetches until the test stops it
 	<-asked
 	_, err := get(t, k, 500*time.Millisecond)
-	if f := fault.From(err); f == nil || f.Kind != fault.Timeout || f.Step != fault.StepSecret || f.Phase != fault.PhaseBlocked || len(f.Attempts) != 1 {
+	if f := fault.From(err); f == nil ||
+		f.Kind != fault.Timeout ||
+		f.Step != fault.StepSecret ||
+		f.Phase != fault.PhaseBlocked ||
+		len(f.Attempts) != 1 {
 		t.Errorf("the second caller got %v, want a timeout in step secret, phase blocked", err)
 	}
 	stop()

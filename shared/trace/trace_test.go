@@ -61,7 +61,10 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		second.Phase(fault.PhaseTLS)
 		tr.Waiting()
 		docs = sent.takeDocuments(t)
-		if len(docs) != 1 || docs[0].ParentID != ids[1] || docs[0].Name != "attempt" || docs[0].Subsegments[0].Name != "tls" {
+		if len(docs) != 1 ||
+			docs[0].ParentID != ids[1] ||
+			docs[0].Name != "attempt" ||
+			docs[0].Subsegments[0].Name != "tls" {
 			t.Fatalf("after 2 s %+v, want attempt 2 alone below %s", docs, ids[1])
 		}
 		secondID := docs[0].ID
@@ -78,18 +81,25 @@ func TestInProgressOnceThenComplete(t *testing.T) {
 		}
 		op := docs[0]
 		attempts := slices.Concat(op.Subsegments[0].Subsegments, docs[1:])
-		if op.ID != ids[0] || op.Subsegments[0].ID != ids[1] || attempts[0].ID != ids[2] || attempts[0].Subsegments[1].ID != ids[3] || attempts[1].ID != secondID {
+		if op.ID != ids[0] ||
+			op.Subsegments[0].ID != ids[1] ||
+			attempts[0].ID != ids[2] ||
+			attempts[0].Subsegments[1].ID != ids[3] ||
+			attempts[1].ID != secondID {
 			t.Errorf("ids changed from %v, %s: %+v", ids, secondID, op)
 		}
 		if op.InProgress || op.Start != unixSeconds(start) || op.End != unixSeconds(start.Add(3*time.Second)) {
 			t.Errorf("operation from %f to %f, want 3 s from %f", op.Start, op.End, unixSeconds(start))
 		}
 		wait := attempts[0].Subsegments[1]
-		if wait.Start != unixSeconds(start.Add(time.Second)) || wait.End != unixSeconds(start.Add(2*time.Second)) || !wait.Error ||
+		if wait.Start != unixSeconds(start.Add(time.Second)) ||
+			wait.End != unixSeconds(start.Add(2*time.Second)) ||
+			!wait.Error ||
 			wait.exception() != "canceled: abandoned: attempt 2 answered first" {
 			t.Errorf("phase wait %+v, want second 1 to 2, and the attempt's fault", wait)
 		}
-		if lost, won := attempts[0].Metadata["ragtime"]["lost"], attempts[1].Metadata["ragtime"]["lost"]; lost != "hung" || won != nil {
+		if lost, won := attempts[0].Metadata["ragtime"]["lost"], attempts[1].Metadata["ragtime"]["lost"]; lost != "hung" ||
+			won != nil {
 			t.Errorf("the attempts lost as %v and %v, want the first to have hung", lost, won)
 		}
 		if blocked := attempts[0].Subsegments[0]; blocked.Error || blocked.Cause != nil {
@@ -132,11 +142,20 @@ func TestNothingStaysOpen(t *testing.T) {
 			{search, open}, {search.Subsegments[0], open}, {search.Subsegments[0].Subsegments[1], open},
 			{store, backoff}, {store.Subsegments[0], backoff},
 		} {
-			if tt.doc.exception() != tt.want || !tt.doc.Fault || tt.doc.InProgress || tt.doc.End != unixSeconds(start.Add(5*time.Second)) {
+			if tt.doc.exception() != tt.want ||
+				!tt.doc.Fault ||
+				tt.doc.InProgress ||
+				tt.doc.End != unixSeconds(start.Add(5*time.Second)) {
 				t.Errorf("%s ended as %+v (%s), want its parent's end and %s", tt.doc.Name, tt.doc, tt.doc.exception(), tt.want)
 			}
 		}
-		want := map[string]any{"operation_id": "op-1", "outcome": "timeout", "step": "search", "phase": "dns", "attempts": 1.0}
+		want := map[string]any{
+			"operation_id": "op-1",
+			"outcome":      "timeout",
+			"step":         "search",
+			"phase":        "dns",
+			"attempts":     1.0,
+		}
 		if !reflect.DeepEqual(op.Annotations, want) {
 			t.Errorf("annotations %v, want %v", op.Annotations, want)
 		}
@@ -161,7 +180,10 @@ func TestFlags(t *testing.T) {
 		_, tr, sent := begin(t)
 		tr.End(time.Second, fault.New(tt.kind, "detail"))
 		d := sent.takeDocuments(t)[0]
-		if d.Fault != tt.fault || d.Error != tt.error || d.Throttle != tt.throttle || d.exception() != tt.kind.String()+": "+tt.message {
+		if d.Fault != tt.fault ||
+			d.Error != tt.error ||
+			d.Throttle != tt.throttle ||
+			d.exception() != tt.kind.String()+": "+tt.message {
 			t.Errorf("%s: %+v (%s)", tt.kind, d, d.exception())
 		}
 	}
@@ -175,26 +197,59 @@ func TestDescribesExchanges(t *testing.T) {
 		aws             map[string]any
 		requestID       any // in the metadata
 	}{
-		{"none", evidence.Exchange{}, "attempt", "", nil, nil},
-		{"OpenAI", evidence.Exchange{
-			Method:    "POST",
-			URL:       "https://api.openai.com/v1/embeddings",
-			Status:    200,
-			Bytes:     10,
-			RequestID: "req_1",
+		{
+			name: "none",
+			want: "attempt",
 		},
-			"api.openai.com", "remote", nil, "req_1"},
-		{"DynamoDB", evidence.Exchange{
-			Method:    "POST",
-			URL:       "https://dynamodb.eu-west-1.amazonaws.com/",
-			Target:    "DynamoDB_20120810.GetItem",
-			Status:    200,
-			RequestID: "A1",
+		{
+			name: "OpenAI",
+			exchange: evidence.Exchange{
+				Method:    "POST",
+				URL:       "https://api.openai.com/v1/embeddings",
+				Status:    200,
+				Bytes:     10,
+				RequestID: "req_1",
+			},
+			want:      "api.openai.com",
+			namespace: "remote",
+			requestID: "req_1",
 		},
-			"DynamoDB", "aws", map[string]any{"operation": "GetItem", "region": "eu-west-1", "table_name": "documents", "request_id": "A1", "retries": 1.0}, nil},
-		{"Secrets Manager", evidence.Exchange{Method: "POST", URL: "http://127.0.0.1:1/", Target: "secretsmanager.GetSecretValue"},
-			"SecretsManager", "aws", map[string]any{"operation": "GetSecretValue", "region": "eu-west-1", "retries": 1.0}, nil},
-		{"IPv6", evidence.Exchange{Method: "GET", URL: "http://[::1]:80/"}, "::1", "remote", nil, nil},
+		{
+			name: "DynamoDB",
+			exchange: evidence.Exchange{
+				Method:    "POST",
+				URL:       "https://dynamodb.eu-west-1.amazonaws.com/",
+				Target:    "DynamoDB_20120810.GetItem",
+				Status:    200,
+				RequestID: "A1",
+			},
+			want:      "DynamoDB",
+			namespace: "aws",
+			aws: map[string]any{
+				"operation":  "GetItem",
+				"region":     "eu-west-1",
+				"table_name": "documents",
+				"request_id": "A1",
+				"retries":    1.0,
+			},
+		},
+		{
+			name: "Secrets Manager",
+			exchange: evidence.Exchange{
+				Method: "POST",
+				URL:    "http://127.0.0.1:1/",
+				Target: "secretsmanager.GetSecretValue",
+			},
+			want:      "SecretsManager",
+			namespace: "aws",
+			aws:       map[string]any{"operation": "GetSecretValue", "region": "eu-west-1", "retries": 1.0},
+		},
+		{
+			name:      "IPv6",
+			exchange:  evidence.Exchange{Method: "GET", URL: "http://[::1]:80/"},
+			want:      "::1",
+			namespace: "remote",
+		},
 	}
 	for _, tt := range tests {
 		ctx, tr, sent := begin(t)
@@ -259,7 +314,12 @@ func TestSplitsWhatIsTooLarge(t *testing.T) {
 		}
 		walk(d, at[d.ParentID])
 	}
-	if docs[0].ParentID != parent || docs[1].ParentID != docs[0].ID || count[0] != 1 || count[1] != 1 || count[2] != attempts || count[3] != 6*attempts {
+	if docs[0].ParentID != parent ||
+		docs[1].ParentID != docs[0].ID ||
+		count[0] != 1 ||
+		count[1] != 1 ||
+		count[2] != attempts ||
+		count[3] != 6*attempts {
 		t.Errorf("spans by level %v in %d documents, want 1, 1, %d, %d", count, len(docs), attempts, 6*attempts)
 	}
 	if n := len(docs[1].Subsegments); n < 20 {
@@ -383,7 +443,8 @@ func TestSendsToTheDaemon(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if head, body, _ := strings.Cut(string(b[:n]), "\n"); head != `{"format": "json", "version": 1}` || !strings.Contains(body, `"name":"retrieve"`) {
+	if head, body, _ := strings.Cut(string(b[:n]), "\n"); head != `{"format": "json", "version": 1}` ||
+		!strings.Contains(body, `"name":"retrieve"`) {
 		t.Errorf("got %s", b[:n])
 	}
 	gone := listenAndClose(t)
@@ -419,7 +480,8 @@ func TestPrivateCausesStayPrivate(t *testing.T) {
 	b.End(private)
 	step.End(private)
 	tr.End(time.Second, &fault.Error{Kind: fault.Internal, Detail: marker, Cause: errors.New(marker)})
-	if all := bytes.Join(sent.docs, nil); bytes.Contains(all, []byte(marker)) || !bytes.Contains(all, []byte("openai: answered 400")) {
+	if all := bytes.Join(sent.docs, nil); bytes.Contains(all, []byte(marker)) ||
+		!bytes.Contains(all, []byte("openai: answered 400")) {
 		t.Errorf("documents tell the private cause, or not the detail:\n%s", all)
 	}
 }
@@ -430,7 +492,11 @@ func TestDegraded(t *testing.T) {
 	tr.Degraded(&fault.Error{Kind: fault.Timeout, Step: fault.StepGenerate, Phase: fault.PhaseWait})
 	tr.End(time.Second, nil)
 	op := sent.takeDocuments(t)[0]
-	if op.Annotations["outcome"] != "ok" || op.Annotations["step"] != "generate" || op.Annotations["phase"] != "wait" || op.Fault || op.Error {
+	if op.Annotations["outcome"] != "ok" ||
+		op.Annotations["step"] != "generate" ||
+		op.Annotations["phase"] != "wait" ||
+		op.Fault ||
+		op.Error {
 		t.Errorf("got %+v", op)
 	}
 }

@@ -38,7 +38,10 @@ func TestEveryEventTypeIsThere(t *testing.T) {
 			if !ok {
 				return true
 			}
-			if _, isStruct := s.Type.(*ast.StructType); !isStruct || !s.Name.IsExported() || !event.MatchString(s.Name.Name) || eventParts.MatchString(s.Name.Name) {
+			if _, isStruct := s.Type.(*ast.StructType); !isStruct ||
+				!s.Name.IsExported() ||
+				!event.MatchString(s.Name.Name) ||
+				eventParts.MatchString(s.Name.Name) {
 				return true
 			}
 			found++
