@@ -107,7 +107,9 @@ func (s *Service) readInvocation(
 func (s *Service) invokeAsync(w http.ResponseWriter, function string, in Invocation) {
 	j, err := newJob(in)
 	if err == nil {
+		s.mu.Lock()
 		err = s.dispatch(function, j)
+		s.mu.Unlock()
 	}
 	if err != nil {
 		refuseInvoke(w, err)

@@ -228,3 +228,48 @@ func TestTraceHeader(t *testing.T) {
 		}
 	}
 }
+
+// Calls that wait for an environment get it in the order in which they came. One that leaves is passed over.
+func TestWaitersAreServedInOrder(t *testing.T) {
+	var log logRecorder
+	s := start(t, Function{Concurrency: 1, Wait: time.Minute}, Options{Log: log.add})
+	waiting := func() (ids []string) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, w := range s.pools["f"].waiting {
+			ids = append(ids, w.job.requestID)
+		}
+		return ids
+	}
+	g := newGate(t)
+	calls := []<-chan completion{invokeAsync(t.Context(), s, g.event())}
+	held := g.waitForHold()
+	leaving, leave := context.WithCancel(t.Context())
+	for n := range 20 {
+		ctx := t.Context()
+		if n == 7 {
+			ctx = leaving
+		}
+		calls = append(calls, invokeAsync(ctx, s, event{Do: "echo"}))
+		eventually(t, "the call waits", func() bool { return len(waiting()) == n+1 })
+	}
+	leave()
+	eventually(t, "the call has left", func() bool { return len(waiting()) == 19 })
+	want := waiting()
+	held.Close()
+	for n, call := range calls {
+		if end := <-call; (end.err != nil) != (n == 8) {
+			t.Errorf("call %d ended with %v", n, end.err)
+		}
+	}
+	var got []string
+	for _, text := range log.texts() {
+		if id, ok := strings.CutPrefix(text, "START RequestId: "); ok {
+			id, _, _ = strings.Cut(id, " ")
+			got = append(got, id)
+		}
+	}
+	if diff := cmp.Diff(want, got[1:]); diff != "" {
+		t.Errorf("the order of service (-want +got):\n%s", diff)
+	}
+}

@@ -103,9 +103,8 @@ type Service struct {
 	closeOnce sync.Once
 	running   sync.WaitGroup // one for each environment
 
-	mu     sync.Mutex // guards closed and freed, and the contents of every pool and environment.state
+	mu     sync.Mutex // guards closed, and the contents of every pool and environment.state
 	closed bool
-	freed  chan struct{} // closed and replaced when a process has room again
 
 	logMu sync.Mutex
 	tails map[string]*tailBuffer // by request id; guarded by logMu
@@ -127,7 +126,6 @@ func New(functions []Function, o Options) (*Service, error) {
 		options: o,
 		pools:   make(map[string]*pool),
 		closing: make(chan struct{}),
-		freed:   make(chan struct{}),
 		tails:   make(map[string]*tailBuffer),
 	}
 	var mistakes []error

@@ -21,50 +21,67 @@ type pool struct {
 	function Function
 	all      map[*environment]struct{}
 	frozen   []*environment // least recently used first
+	waiting  []*waiter      // in the order in which they came; while there are any, no environment has room
 }
 
-// dispatchOrWait dispatches j. While every environment is busy it waits, for the function's Wait at most.
+// waiter is a call that waits for an environment.
+type waiter struct {
+	job        *job
+	dispatched chan error // what dispatch returned
+}
+
+// dispatchOrWait dispatches j. While every environment is busy it waits, for the function's Wait at most. Those that
+// wait get environments in the order in which they came: where any of them could be next, some would wait for ever.
 func (s *Service) dispatchOrWait(ctx context.Context, function string, j *job) error {
-	var waited <-chan time.Time
-	for {
-		s.mu.Lock()
-		freed := s.freed
+	s.mu.Lock()
+	throttled := s.dispatch(function, j)
+	if !errors.Is(throttled, ErrThrottled) || s.pools[function].function.Wait <= 0 {
 		s.mu.Unlock()
-		err := s.dispatch(function, j)
-		if !errors.Is(err, ErrThrottled) {
-			return err
+		return throttled
+	}
+	p := s.pools[function]
+	w := &waiter{j, make(chan error, 1)}
+	p.waiting = append(p.waiting, w)
+	s.mu.Unlock()
+
+	timer := time.NewTimer(p.function.Wait)
+	defer timer.Stop()
+	var err error
+	select {
+	case err := <-w.dispatched:
+		return err
+	case <-timer.C:
+		err = throttled
+	case <-ctx.Done():
+		err = ctx.Err()
+	case <-s.closing:
+		err = ErrClosed
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(p.waiting, w)
+	if i < 0 {
+		return <-w.dispatched // its turn came in the meantime
+	}
+	p.waiting = slices.Delete(p.waiting, i, i+1)
+	return err
+}
+
+// serveWaiters dispatches the jobs of those that wait, as far as there is room. The caller holds s.mu.
+func (s *Service) serveWaiters(p *pool) {
+	for len(p.waiting) > 0 {
+		w := p.waiting[0]
+		err := s.dispatch(p.function.Name, w.job)
+		if errors.Is(err, ErrThrottled) {
+			return
 		}
-		if waited == nil {
-			wait := s.pools[function].function.Wait // a pool's function does not change
-			if wait <= 0 {
-				return err
-			}
-			timer := time.NewTimer(wait)
-			defer timer.Stop()
-			waited = timer.C
-		}
-		select {
-		case <-freed:
-		case <-waited:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-s.closing:
-			return ErrClosed
-		}
+		p.waiting = slices.Delete(p.waiting, 0, 1)
+		w.dispatched <- err
 	}
 }
 
-// wakeWaiters wakes the calls that wait for an environment. The caller holds s.mu.
-func (s *Service) wakeWaiters() {
-	close(s.freed)
-	s.freed = make(chan struct{})
-}
-
-// dispatch hands j to a frozen environment or to a new one. It does not wait.
+// dispatch hands j to a frozen environment or to a new one. It does not wait. The caller holds s.mu.
 func (s *Service) dispatch(function string, j *job) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
 		return ErrClosed
 	}
@@ -103,7 +120,7 @@ func (s *Service) release(e *environment) {
 	defer s.mu.Unlock()
 	e.state = stateFrozen
 	e.pool.frozen = append(e.pool.frozen, e)
-	s.wakeWaiters()
+	s.serveWaiters(e.pool)
 }
 
 // withdraw makes e unavailable to dispatch. It reports false when dispatch has given e a job meanwhile.
@@ -141,7 +158,7 @@ func (s *Service) endInvocation(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e.active--
-	s.wakeWaiters()
+	s.serveWaiters(e.pool)
 }
 
 // remove forgets e, whose process is gone, which makes room for another.
@@ -149,5 +166,5 @@ func (s *Service) remove(e *environment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(e.pool.all, e)
-	s.wakeWaiters()
+	s.serveWaiters(e.pool)
 }
