@@ -32,17 +32,17 @@ type bench struct {
 // cell is what one client did in one row.
 type cell struct {
 	outcome
-	left  held
-	seen  int  // by the service, in the row's unit
-	http2 bool // the healthy call before went over HTTP/2
-	// absent is a cell whose fault cannot be had on this system.
-	absent bool
+	leftovers     resources
+	seenByService int  // by the service, in the row's unit
+	http2         bool // the healthy call before went over HTTP/2
+	// unavailable is a cell whose fault cannot be had on this system.
+	unavailable bool
 }
 
 const (
-	// callers is how many make the calls of a cell under load.
-	callers = 8
-	key     = "sk-local"
+	// loadCallers is how many make the calls of a cell under load.
+	loadCallers = 8
+	key         = "sk-local"
 )
 
 // run fills the table, row by row. Cells under load come last, one by one: they
@@ -67,13 +67,13 @@ func (b bench) run(ctx context.Context, rows []row, clients []client) ([][]cell,
 			for j, c := range clients {
 				g.Go(func() error {
 					var err error
-					if cells[i][j], err = b.cell(ctx, r, c.name); err != nil {
+					if cells[i][j], err = b.runCell(ctx, r, c.name); err != nil {
 						return fmt.Errorf("%s, %s: %w", r.name, c.name, err)
 					}
 					mu.Lock()
 					defer mu.Unlock()
 					done++
-					fmt.Fprintf(b.progress, "%2d of %d: %s; %s: %s\n", done, len(rows)*len(clients), r.name, c.name, cells[i][j].show(r, b.deadline))
+					fmt.Fprintf(b.progress, "%2d of %d: %s; %s: %s\n", done, len(rows)*len(clients), r.name, c.name, cells[i][j].format(r, b.deadline))
 					return nil
 				})
 			}
@@ -85,8 +85,8 @@ func (b bench) run(ctx context.Context, rows []row, clients []client) ([][]cell,
 	return cells, nil
 }
 
-// cell puts a client into a row.
-func (b bench) cell(ctx context.Context, r row, client string) (_ cell, err error) {
+// runCell puts a client into a row.
+func (b bench) runCell(ctx context.Context, r row, client string) (_ cell, err error) {
 	n, err := network.New()
 	if err != nil {
 		return cell{}, err
@@ -104,7 +104,7 @@ func (b bench) cell(ctx context.Context, r row, client string) (_ cell, err erro
 		if err != nil {
 			return cell{}, err
 		}
-		l, err := newLine(net.JoinHostPort("127.0.0.1", u.Port()), r.roundTrip)
+		l, err := newDelayProxy(net.JoinHostPort("127.0.0.1", u.Port()), r.roundTrip)
 		if err != nil {
 			return cell{}, err
 		}
@@ -113,7 +113,7 @@ func (b bench) cell(ctx context.Context, r row, client string) (_ cell, err erro
 		t.URL = u.String()
 	}
 	if r.load {
-		t.Calls, t.AtOnce = b.calls, callers
+		t.Calls, t.AtOnce = b.calls, loadCallers
 	}
 	// Far more than the calls may take: a client that does not return at all must not stop the bench.
 	ctx, cancel := context.WithTimeout(ctx, time.Minute+r.rest+3*b.deadline*time.Duration((t.Calls+t.AtOnce-1)/t.AtOnce))
@@ -122,7 +122,7 @@ func (b bench) cell(ctx context.Context, r row, client string) (_ cell, err erro
 	if err != nil {
 		return cell{}, err
 	}
-	out, err := w.meet(h, r)
+	out, err := w.measure(h, r)
 	if err = w.end(err); err != nil && ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), err) // why it was killed
 	}
@@ -133,9 +133,9 @@ func (b bench) cell(ctx context.Context, r row, client string) (_ cell, err erro
 type worker struct {
 	command *exec.Cmd
 	folder  string // of the CA's file
-	in      io.WriteCloser
-	to      *json.Encoder
-	from    *json.Decoder
+	stdin   io.WriteCloser
+	encoder *json.Encoder
+	decoder *json.Decoder
 }
 
 // startWorker starts a process that has nothing of this one's environment: a
@@ -175,16 +175,16 @@ func startWorker(ctx context.Context, n *network.Network, t task, http1 bool) (_
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	w := &worker{command: c, folder: folder, in: in, to: json.NewEncoder(in), from: json.NewDecoder(out)}
-	if err := w.to.Encode(t); err != nil {
+	w := &worker{command: c, folder: folder, stdin: in, encoder: json.NewEncoder(in), decoder: json.NewDecoder(out)}
+	if err := w.encoder.Encode(t); err != nil {
 		return nil, w.end(err)
 	}
 	return w, nil
 }
 
-// meet lets the worker run into a row's faults.
-func (w *worker) meet(h *network.Host, r row) (cell, error) {
-	if err := w.from.Decode(new(string)); err != nil {
+// measure lets the worker run into a row's faults.
+func (w *worker) measure(h *network.Host, r row) (cell, error) {
+	if err := w.decoder.Decode(new(string)); err != nil {
 		return cell{}, err
 	}
 	out := cell{http2: h.Counts().HTTP2 > 0}
@@ -192,22 +192,22 @@ func (w *worker) meet(h *network.Host, r row) (cell, error) {
 		if runtime.GOOS == "linux" { // which has all of the rows' faults
 			return cell{}, err
 		}
-		out.absent = true
+		out.unavailable = true
 		return out, nil
 	}
-	before := r.unit.of(h.Counts())
-	if err := w.to.Encode("go"); err != nil {
+	before := r.unit.count(h.Counts())
+	if err := w.encoder.Encode("go"); err != nil {
 		return cell{}, err
 	}
-	if err := w.from.Decode(&out.outcome); err != nil {
+	if err := w.decoder.Decode(&out.outcome); err != nil {
 		return cell{}, err
 	}
-	out.seen = r.unit.of(h.Counts()) - before
-	return out, w.from.Decode(&out.left)
+	out.seenByService = r.unit.count(h.Counts()) - before
+	return out, w.decoder.Decode(&out.leftovers)
 }
 
 // end waits for the worker's end. One that was not told to go ends with its input.
 func (w *worker) end(err error) error {
-	w.in.Close()
+	w.stdin.Close()
 	return errors.Join(err, w.command.Wait(), os.RemoveAll(w.folder))
 }

@@ -39,24 +39,24 @@ var clients = []client{
 	{name: "openai-go",
 		how: "`openai.NewClient()`, a context with deadline D",
 		start: func(t task, _ *transport) embed {
-			return within(t.Deadline, plain(openai.NewClient()))
+			return withDeadline(t.Deadline, openaiCall(openai.NewClient()))
 		}},
 	{name: "openai-go, timeout per try",
 		how: "the same with `option.WithRequestTimeout(D/3)` and `option.WithMaxRetries(2)`",
 		start: func(t task, _ *transport) embed {
-			return within(t.Deadline, plain(openai.NewClient(option.WithRequestTimeout(t.Deadline/3), option.WithMaxRetries(2))))
+			return withDeadline(t.Deadline, openaiCall(openai.NewClient(option.WithRequestTimeout(t.Deadline/3), option.WithMaxRetries(2))))
 		}},
 	{name: "failsafe-go around openai-go",
 		how: "`failsafe.With(retry, timeout, hedge)` around the whole call of the first column, so around its decoded value: " +
 			"2 retries with a backoff from 50 ms, D/3 a try, 2 hedges D/10 apart",
 		start: func(t task, _ *transport) embed {
-			return within(t.Deadline, failsafed(t.Deadline, plain(openai.NewClient())))
+			return withDeadline(t.Deadline, withFailsafe(t.Deadline, openaiCall(openai.NewClient())))
 		}},
 	{name: "Ragtime",
 		how: "`shared/openai` over `shared/wire` in step embed, of an operation's budget D (`deadline.Begin`, `step.Run`); it speaks HTTP/1.1 only",
 		start: func(t task, over *transport) embed {
 			over.RoundTripper = wire.New(wire.Options{Resolver: t.Resolver})
-			return operated(t, over)
+			return ragtimeCall(t, over)
 		}},
 }
 
@@ -68,16 +68,16 @@ const (
 
 type response = *openai.CreateEmbeddingResponse
 
-// plain calls openai-go. Key and URL are in the environment.
-func plain(c openai.Client) func(context.Context) (response, error) {
+// openaiCall calls openai-go. Key and URL are in the environment.
+func openaiCall(c openai.Client) func(context.Context) (response, error) {
 	return func(ctx context.Context) (response, error) {
 		return c.Embeddings.New(ctx, openai.EmbeddingNewParams{
 			Model: model, Input: openai.EmbeddingNewParamsInputUnion{OfString: openai.String(text)}})
 	}
 }
 
-// failsafed repeats a call as failsafe-go does.
-func failsafed(d time.Duration, call func(context.Context) (response, error)) func(context.Context) (response, error) {
+// withFailsafe repeats a call as failsafe-go does.
+func withFailsafe(d time.Duration, call func(context.Context) (response, error)) func(context.Context) (response, error) {
 	executor := failsafe.With(
 		retrypolicy.NewBuilder[response]().WithMaxRetries(2).WithBackoff(50*time.Millisecond, time.Second).Build(),
 		timeout.New[response](d/3),
@@ -89,8 +89,8 @@ func failsafed(d time.Duration, call func(context.Context) (response, error)) fu
 	}
 }
 
-// within gives a call its deadline.
-func within(d time.Duration, call func(context.Context) (response, error)) embed {
+// withDeadline gives a call its deadline.
+func withDeadline(d time.Duration, call func(context.Context) (response, error)) embed {
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), d)
 		defer cancel()
@@ -105,8 +105,8 @@ func within(d time.Duration, call func(context.Context) (response, error)) embed
 	}
 }
 
-// operated embeds as a function of Ragtime does.
-func operated(t task, over http.RoundTripper) embed {
+// ragtimeCall embeds as a function of Ragtime does.
+func ragtimeCall(t task, over http.RoundTripper) embed {
 
 	client := &http.Client{Transport: over, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	api, err := provider.Preset(provider.OpenAI)

@@ -38,7 +38,7 @@ func main() {
 	flag.IntVar(&b.atOnce, "cells", 4, "how many `cells` run at once; those under load run alone")
 	flag.IntVar(&b.calls, "calls", 400, "how many `calls` a cell under load makes")
 	flag.Parse()
-	if err := b.valid(flag.NArg()); err != nil {
+	if err := b.validate(flag.NArg()); err != nil {
 		fmt.Fprintln(os.Stderr, "benchhang:", err)
 		flag.Usage()
 		os.Exit(2)
@@ -52,8 +52,8 @@ func main() {
 	exit(err)
 }
 
-// valid checks the flags. A Retry-After of 20 s must be beyond D.
-func (b bench) valid(arguments int) error {
+// validate checks the flags. A Retry-After of 20 s must be beyond D.
+func (b bench) validate(arguments int) error {
 	switch {
 	case arguments > 0:
 		return errors.New("there are flags only")

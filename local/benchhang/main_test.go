@@ -51,19 +51,19 @@ func TestRun(t *testing.T) {
 		{recovers: true, names: true, least: d / 3, attempts: 2},
 	} {
 		hung, one := cells[0][j], cells[1][j]
-		if hung.OK != 0 || hung.Elapsed[0] < want.least || hung.Attempts < want.attempts || hung.seen < 1 {
-			t.Errorf("%s, silent: %s (%v, %d seen)", clients[j].name, hung.show(silent, d), hung.Elapsed, hung.seen)
+		if hung.OK != 0 || hung.Elapsed[0] < want.least || hung.Attempts < want.attempts || hung.seenByService < 1 {
+			t.Errorf("%s, silent: %s (%v, %d seen)", clients[j].name, hung.format(silent, d), hung.Elapsed, hung.seenByService)
 		}
-		if got := names(hung.Error, silent.truth); got != want.names {
+		if got := namesTruth(hung.Error, silent.truth); got != want.names {
 			t.Errorf("%s names wait: %v, want %v: %s", clients[j].name, got, want.names, hung.Error)
 		}
-		if ok := one.OK == 1; ok != want.recovers || ok && one.seen < 2 || !ok && one.seen != 1 {
-			t.Errorf("%s, first attempt hangs: %s (%d seen), want recovery %v", clients[j].name, one.show(first, d), one.seen, want.recovers)
+		if ok := one.OK == 1; ok != want.recovers || ok && one.seenByService < 2 || !ok && one.seenByService != 1 {
+			t.Errorf("%s, first attempt hangs: %s (%d seen), want recovery %v", clients[j].name, one.format(first, d), one.seenByService, want.recovers)
 		}
 	}
 	for _, c := range []cell{cells[0][3], cells[1][3]} {
-		if c.left.Goroutines > 0 || c.left.Sockets > 0 {
-			t.Errorf("Ragtime left %+v", c.left)
+		if c.leftovers.Goroutines > 0 || c.leftovers.Sockets > 0 {
+			t.Errorf("Ragtime left %+v", c.leftovers)
 		}
 	}
 }
@@ -78,12 +78,12 @@ func TestProtocols(t *testing.T) {
 		if http1 {
 			name = "pooled connection dead, HTTP/1.1"
 		}
-		c, err := b.cell(t.Context(), rowOf(t, name), "openai-go")
+		c, err := b.runCell(t.Context(), rowOf(t, name), "openai-go")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.http2 == http1 || c.OK != 0 || c.Attempts != 1 || c.seen != 0 {
-			t.Errorf("%s: over HTTP/2 %v, ok %d, attempts %d, seen %d", name, c.http2, c.OK, c.Attempts, c.seen)
+		if c.http2 == http1 || c.OK != 0 || c.Attempts != 1 || c.seenByService != 0 {
+			t.Errorf("%s: over HTTP/2 %v, ok %d, attempts %d, seen %d", name, c.http2, c.OK, c.Attempts, c.seenByService)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func TestFar(t *testing.T) {
 	rested := row{unit: requests, warm: 2, rest: 2500 * time.Millisecond, roundTrip: trip}
 	first, dead := rested, rested
 	first.warm, first.rest = 0, 0
-	dead.faults = all("connection-dead")
+	dead.faults = always("connection-dead")
 	for _, tt := range []struct {
 		name        string
 		row         row
@@ -109,12 +109,12 @@ func TestFar(t *testing.T) {
 		{"after a rest", rested, trip, 2 * trip, 1},
 		{"after a rest, dead", dead, 2 * trip, 0, 2},
 	} {
-		c, err := b.cell(t.Context(), tt.row, "Ragtime")
+		c, err := b.runCell(t.Context(), tt.row, "Ragtime")
 		if err != nil {
 			t.Fatal(err)
 		}
 		if took := c.Elapsed[0]; c.OK != 1 || took < tt.least || tt.most > 0 && took >= tt.most || c.Attempts < tt.attempts {
-			t.Errorf("%s: %s, %v; want %v to %v", tt.name, c.show(tt.row, b.deadline), took, tt.least, tt.most)
+			t.Errorf("%s: %s, %v; want %v to %v", tt.name, c.format(tt.row, b.deadline), took, tt.least, tt.most)
 		}
 	}
 }
@@ -122,26 +122,26 @@ func TestFar(t *testing.T) {
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	b := bench{deadline: 10 * time.Second, calls: 40}
-	c, err := b.cell(t.Context(), rowOf(t, "5 % hang, healthy 40 to 80 ms"), "Ragtime")
+	c, err := b.runCell(t.Context(), rowOf(t, "5 % hang, healthy 40 to 80 ms"), "Ragtime")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.OK != 40 || len(c.Elapsed) != 40 || slices.Min(c.Elapsed) < 40*time.Millisecond || c.seen < 42 {
-		t.Errorf("%d of %d ok, %d requests, fastest %v", c.OK, len(c.Elapsed), c.seen, slices.Min(c.Elapsed))
+	if c.OK != 40 || len(c.Elapsed) != 40 || slices.Min(c.Elapsed) < 40*time.Millisecond || c.seenByService < 42 {
+		t.Errorf("%d of %d ok, %d requests, fastest %v", c.OK, len(c.Elapsed), c.seenByService, slices.Min(c.Elapsed))
 	}
 }
 
 // A worker that is never told to go ends, and a mistake is not taken for a result.
 func TestMistakes(t *testing.T) {
 	b := bench{deadline: time.Second}
-	c, err := b.cell(t.Context(), row{faults: all("nonsense"), unit: requests}, "Ragtime")
+	c, err := b.runCell(t.Context(), row{faults: always("nonsense"), unit: requests}, "Ragtime")
 	if runtime.GOOS == "linux" && (err == nil || !strings.Contains(err.Error(), "nonsense") || strings.Contains(err.Error(), "exit status")) {
 		t.Errorf("an unknown fault: %v", err)
 	}
-	if runtime.GOOS != "linux" && (err != nil || c.show(row{}, time.Second) != "not on this system") {
-		t.Errorf("got %q, %v", c.show(row{}, time.Second), err)
+	if runtime.GOOS != "linux" && (err != nil || c.format(row{}, time.Second) != "not on this system") {
+		t.Errorf("got %q, %v", c.format(row{}, time.Second), err)
 	}
-	if _, err := b.cell(t.Context(), rowOf(t, "wait silent"), "nobody"); err == nil || !strings.Contains(err.Error(), "exit status 1") {
+	if _, err := b.runCell(t.Context(), rowOf(t, "wait silent"), "nobody"); err == nil || !strings.Contains(err.Error(), "exit status 1") {
 		t.Errorf("an unknown client: %v", err)
 	}
 }
@@ -160,11 +160,11 @@ func TestTable(t *testing.T) {
 	}
 	r := row{name: "x", truth: "dns", unit: lookups, warm: 1}
 	for want, c := range map[string]cell{
-		"**ok** 0.50 / 2; left nothing":                                  {outcome: done(1, ""), seen: 2, http2: true},
-		"no 0.50 / 2 (1 lookup); dns not named; HTTP/1.1; left 3 + 1":    {outcome: done(0, "context deadline exceeded"), seen: 1, left: held{3, 1}},
-		"no 0.50 / 2 (0 lookups); names dns; HTTP/1.1; left 1 goroutine": {outcome: done(0, "lookup openai.test: timeout"), left: held{1, -1}},
+		"**ok** 0.50 / 2; left nothing":                                  {outcome: done(1, ""), seenByService: 2, http2: true},
+		"no 0.50 / 2 (1 lookup); dns not named; HTTP/1.1; left 3 + 1":    {outcome: done(0, "context deadline exceeded"), seenByService: 1, leftovers: resources{3, 1}},
+		"no 0.50 / 2 (0 lookups); names dns; HTTP/1.1; left 1 goroutine": {outcome: done(0, "lookup openai.test: timeout"), leftovers: resources{1, -1}},
 	} {
-		if got := c.show(r, 2*time.Second); got != want {
+		if got := c.format(r, 2*time.Second); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
 	}
@@ -183,12 +183,12 @@ func TestNames(t *testing.T) {
 		"429":     {`POST "https://openai.test:1/v1/embeddings": 429 Too Many Requests`, `Post "https://openai.test:42900/v1/embeddings": context deadline exceeded`},
 		"wait":    {"was in phase wait (no response byte)", "context deadline exceeded"},
 	} {
-		if !names(texts[0], truth) || names(texts[1], truth) {
-			t.Errorf("%s: %q %v, %q %v", truth, texts[0], names(texts[0], truth), texts[1], names(texts[1], truth))
+		if !namesTruth(texts[0], truth) || namesTruth(texts[1], truth) {
+			t.Errorf("%s: %q %v, %q %v", truth, texts[0], namesTruth(texts[0], truth), texts[1], namesTruth(texts[1], truth))
 		}
 	}
 	for _, r := range rows {
-		if words[r.truth] == nil && !r.load {
+		if truthPatterns[r.truth] == nil && !r.load {
 			t.Errorf("%s: nothing says how an error names %q", r.name, r.truth)
 		}
 	}
@@ -208,7 +208,7 @@ func TestQuantile(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	good := bench{deadline: 5 * time.Second, atOnce: 4, calls: 400}
-	if err := good.valid(0); err != nil {
+	if err := good.validate(0); err != nil {
 		t.Error(err)
 	}
 	for name, b := range map[string]bench{
@@ -217,11 +217,11 @@ func TestFlags(t *testing.T) {
 		"no cells": {deadline: 5 * time.Second, calls: 400},
 		"no calls": {deadline: 5 * time.Second, atOnce: 4},
 	} {
-		if b.valid(0) == nil {
+		if b.validate(0) == nil {
 			t.Errorf("%s is taken", name)
 		}
 	}
-	if good.valid(1) == nil {
+	if good.validate(1) == nil {
 		t.Error("an argument is taken")
 	}
 }

@@ -28,8 +28,8 @@ type row struct {
 
 // unit is what the service counts.
 type unit struct {
-	name string // of one
-	of   func(network.Counts) int
+	name  string // of one
+	count func(network.Counts) int
 }
 
 var (
@@ -39,34 +39,34 @@ var (
 	requests    = unit{"request", func(c network.Counts) int { return c.Requests }}
 )
 
-// far begins the names of rows whose service is not beside the client.
+// farPrefix begins the names of rows whose service is not beside the client.
 const (
 	roundTrip = 20 * time.Millisecond
-	far       = "20 ms round trips, "
+	farPrefix = "20 ms round trips, "
 )
 
 var rows = []row{
-	{name: "dns silent", faults: all("dns-silent"), truth: "dns", unit: lookups},
-	{name: "connect silent", faults: all("connect-silent"), truth: "connect", unit: lookups},
-	{name: "tls silent", faults: all("tls-silent"), truth: "tls", unit: connections},
-	{name: "wait silent", faults: all("wait-silent"), truth: "wait", unit: requests},
-	{name: "body stops half-way", faults: all("receive-half"), truth: "receive", unit: requests},
-	{name: "body drips", faults: all("receive-drip"), truth: "receive", unit: requests},
-	{name: "pooled connection dead, HTTP/2 where spoken", faults: all("connection-dead"), truth: "wait", unit: requests, warm: 1},
-	{name: "pooled connection dead, HTTP/1.1", faults: all("connection-dead"), truth: "wait", unit: requests, warm: 1, http1: true},
-	{name: far + "right after others", truth: "wait", unit: requests, warm: 10, roundTrip: roundTrip},
-	{name: far + "after 10 s of rest", truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip},
-	{name: far + "after 10 s of rest, the connection dead", faults: all("connection-dead"), truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip},
-	{name: far + "after 10 s of rest, the connection dead, HTTP/1.1", faults: all("connection-dead"), truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip, http1: true},
+	{name: "dns silent", faults: always("dns-silent"), truth: "dns", unit: lookups},
+	{name: "connect silent", faults: always("connect-silent"), truth: "connect", unit: lookups},
+	{name: "tls silent", faults: always("tls-silent"), truth: "tls", unit: connections},
+	{name: "wait silent", faults: always("wait-silent"), truth: "wait", unit: requests},
+	{name: "body stops half-way", faults: always("receive-half"), truth: "receive", unit: requests},
+	{name: "body drips", faults: always("receive-drip"), truth: "receive", unit: requests},
+	{name: "pooled connection dead, HTTP/2 where spoken", faults: always("connection-dead"), truth: "wait", unit: requests, warm: 1},
+	{name: "pooled connection dead, HTTP/1.1", faults: always("connection-dead"), truth: "wait", unit: requests, warm: 1, http1: true},
+	{name: farPrefix + "right after others", truth: "wait", unit: requests, warm: 10, roundTrip: roundTrip},
+	{name: farPrefix + "after 10 s of rest", truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip},
+	{name: farPrefix + "after 10 s of rest, the connection dead", faults: always("connection-dead"), truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip},
+	{name: farPrefix + "after 10 s of rest, the connection dead, HTTP/1.1", faults: always("connection-dead"), truth: "wait", unit: requests, warm: 10, rest: 10 * time.Second, roundTrip: roundTrip, http1: true},
 	{name: "first attempt hangs", faults: []network.Fault{{Name: "wait-silent", Times: 1}}, truth: "wait", unit: requests},
-	{name: "429, Retry-After 20 s", faults: all(retryAfter20.Name), truth: "429", unit: requests},
-	{name: "always 500", faults: all("server-error"), truth: "500", unit: requests},
+	{name: "429, Retry-After 20 s", faults: always(retryAfter20.Name), truth: "429", unit: requests},
+	{name: "always 500", faults: always("server-error"), truth: "500", unit: requests},
 	{name: "5 % hang, healthy 40 to 80 ms", unit: requests, load: true,
 		faults: []network.Fault{{Name: "wait-silent", Share: 0.05}, {Name: "slow", MinMS: 40, MaxMS: 80}}},
 }
 
-// all is a fault that whatever comes meets.
-func all(name string) []network.Fault { return []network.Fault{{Name: name}} }
+// always is a fault that whatever comes meets.
+func always(name string) []network.Fault { return []network.Fault{{Name: name}} }
 
 // kinds are the faults of OpenAI, and one more.
 func kinds() []network.Kind { return append(openai.Faults(), retryAfter20) }

@@ -15,7 +15,7 @@ import (
 func table(d time.Duration, rows []row, clients []client, cells [][]cell) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "# Clients of the embeddings API under faults\n\n%s, %s/%s, %d CPUs; %s. D = %v.\n\n",
-		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), modules(), d)
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), moduleVersions(), d)
 	line := func(columns []string) { fmt.Fprintf(&s, "| %s |\n", strings.Join(columns, " | ")) }
 	head, rule := []string{"fault"}, []string{"---"}
 	for _, c := range clients {
@@ -26,7 +26,7 @@ func table(d time.Duration, rows []row, clients []client, cells [][]cell) string
 	for i, r := range rows {
 		columns := []string{r.name}
 		for j := range clients {
-			columns = append(columns, cells[i][j].show(r, d))
+			columns = append(columns, cells[i][j].format(r, d))
 		}
 		line(columns)
 	}
@@ -43,49 +43,49 @@ number (a lookup is two queries); whether the error's text names the phase that 
 what was left 1 s after the return, idle connections closed, in goroutines + sockets. Under load: of all calls, by 8 at once.
 `
 
-// named are the modules that the result depends on.
-var named = []string{"github.com/openai/openai-go/v3", "github.com/failsafe-go/failsafe-go"}
+// moduleNames are the modules that the result depends on.
+var moduleNames = []string{"github.com/openai/openai-go/v3", "github.com/failsafe-go/failsafe-go"}
 
-// modules tells their versions, as they are in this program.
-func modules() string {
+// moduleVersions tells their versions, as they are in this program.
+func moduleVersions() string {
 	var out []string
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, m := range info.Deps {
-			if slices.Contains(named, m.Path) {
+			if slices.Contains(moduleNames, m.Path) {
 				out = append(out, m.Path+" "+m.Version)
 			}
 		}
 	}
-	if len(out) < len(named) {
+	if len(out) < len(moduleNames) {
 		return "module versions unknown"
 	}
 	return strings.Join(out, ", ")
 }
 
-// show is a cell as text.
-func (c cell) show(r row, d time.Duration) string {
+// format is a cell as text.
+func (c cell) format(r row, d time.Duration) string {
 	switch {
-	case c.absent:
+	case c.unavailable:
 		return "not on this system"
 	case r.load:
 		return fmt.Sprintf("%s %% ok, p50 %s s, p99 %s s, %s; %s",
-			short(100*float64(c.OK)/float64(len(c.Elapsed))), short(quantile(c.Elapsed, 0.50).Seconds()),
-			short(quantile(c.Elapsed, 0.99).Seconds()), count(c.seen, r.unit.name), c.left)
+			formatNumber(100*float64(c.OK)/float64(len(c.Elapsed))), formatNumber(quantile(c.Elapsed, 0.50).Seconds()),
+			formatNumber(quantile(c.Elapsed, 0.99).Seconds()), formatCount(c.seenByService, r.unit.name), c.leftovers)
 	}
 	s := "no"
 	if c.OK == len(c.Elapsed) {
 		s = "**ok**"
 	}
-	took := short(float64(c.Elapsed[0]) / float64(d))
+	took := formatNumber(float64(c.Elapsed[0]) / float64(d))
 	if r.roundTrip > 0 {
 		took = fmt.Sprintf("%d ms", c.Elapsed[0].Milliseconds())
 	}
 	s += fmt.Sprintf(" %s / %d", took, c.Attempts)
-	if c.seen != c.Attempts {
-		s += fmt.Sprintf(" (%s)", count(c.seen, r.unit.name))
+	if c.seenByService != c.Attempts {
+		s += fmt.Sprintf(" (%s)", formatCount(c.seenByService, r.unit.name))
 	}
 	if c.Error != "" {
-		if names(c.Error, r.truth) {
+		if namesTruth(c.Error, r.truth) {
 			s += "; names " + r.truth
 		} else {
 			s += "; " + r.truth + " not named"
@@ -94,29 +94,29 @@ func (c cell) show(r row, d time.Duration) string {
 	if r.warm > 0 && !r.http1 && !c.http2 {
 		s += "; HTTP/1.1"
 	}
-	return s + "; " + c.left.String()
+	return s + "; " + c.leftovers.String()
 }
 
-func (h held) String() string {
+func (h resources) String() string {
 	switch {
 	case h.Sockets < 0:
-		return "left " + count(h.Goroutines, "goroutine")
-	case h == held{}:
+		return "left " + formatCount(h.Goroutines, "goroutine")
+	case h == resources{}:
 		return "left nothing"
 	}
 	return fmt.Sprintf("left %d + %d", h.Goroutines, h.Sockets)
 }
 
-// count writes a number of things by the name of one.
-func count(n int, name string) string {
+// formatCount writes a number of things by the name of one.
+func formatCount(n int, name string) string {
 	if n != 1 {
 		name += "s"
 	}
 	return fmt.Sprintf("%d %s", n, name)
 }
 
-// short writes a number with three digits that count, as far as decimals go.
-func short(x float64) string {
+// formatNumber writes a number with three digits that count, as far as decimals go.
+func formatNumber(x float64) string {
 	switch {
 	case x >= 10:
 		return fmt.Sprintf("%.1f", x)
@@ -132,9 +132,9 @@ func quantile(all []time.Duration, share float64) time.Duration {
 	return sorted[max(0, int(math.Ceil(share*float64(len(sorted))))-1)]
 }
 
-// words are how an error may name a truth. Its own word is not asked of anyone
+// truthPatterns are how an error may name a truth. Its own word is not asked of anyone
 // who says the same thing otherwise.
-var words = map[string]*regexp.Regexp{
+var truthPatterns = map[string]*regexp.Regexp{
 	"dns":     anyOf("dns", "lookup"),
 	"connect": anyOf("connect", "connecting", "dial"),
 	"tls":     anyOf("tls", "handshake"),
@@ -148,4 +148,4 @@ func anyOf(words ...string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(` + strings.Join(words, "|") + `)\b`)
 }
 
-func names(text, truth string) bool { return words[truth].MatchString(text) }
+func namesTruth(text, truth string) bool { return truthPatterns[truth].MatchString(text) }

@@ -36,24 +36,24 @@ type outcome struct {
 	Error    string          // of a call that failed
 }
 
-// held is what a process has of what a call that hangs may leave behind.
-type held struct {
+// resources is what a process has of what a call that hangs may leave behind.
+type resources struct {
 	Goroutines int
 	Sockets    int // -1 where the system does not tell
 }
 
 const (
-	// lingering is how long after the calls the worker looks for what they left.
-	lingering = time.Second
-	// goodbye is the part of it that connections have to close in.
-	goodbye = 200 * time.Millisecond
+	// leftoverDelay is how long after the calls the worker looks for what they left.
+	leftoverDelay = time.Second
+	// closeDelay is the part of it that connections have to close in.
+	closeDelay = 200 * time.Millisecond
 )
 
 // work is the life of a worker. It reads a task, makes the client ready and says
 // so, makes the calls when it is told to (it ends, if its input does), and says
 // how they went; lingering later, what they left.
 func work(in io.Reader, out io.Writer) error {
-	before := holds()
+	before := countResources()
 	from, to := json.NewDecoder(in), json.NewEncoder(out)
 	var t task
 	if err := from.Decode(&t); err != nil {
@@ -82,23 +82,23 @@ func work(in io.Reader, out io.Writer) error {
 		return err
 	}
 	over.attempts.Store(0)
-	if err := to.Encode(repeat(call, t.Calls, t.AtOnce, over)); err != nil {
+	if err := to.Encode(makeCalls(call, t.Calls, t.AtOnce, over)); err != nil {
 		return err
 	}
 	// A pooled connection is no leak: let it go before the count. Not at once: it
 	// may yet have to notice that it is idle.
-	time.Sleep(lingering - goodbye)
+	time.Sleep(leftoverDelay - closeDelay)
 	over.CloseIdleConnections()
-	time.Sleep(goodbye)
-	after := holds()
+	time.Sleep(closeDelay)
+	after := countResources()
 	if after.Sockets >= 0 {
 		after.Sockets -= before.Sockets
 	}
-	return to.Encode(held{after.Goroutines - before.Goroutines, after.Sockets})
+	return to.Encode(resources{after.Goroutines - before.Goroutines, after.Sockets})
 }
 
-// repeat makes calls, some at once.
-func repeat(call embed, calls, atOnce int, over *transport) outcome {
+// makeCalls makes calls, some at once.
+func makeCalls(call embed, calls, atOnce int, over *transport) outcome {
 	o := outcome{Elapsed: make([]time.Duration, calls)}
 	var mu sync.Mutex
 	var next atomic.Int64
@@ -148,9 +148,9 @@ func (t *transport) CloseIdleConnections() {
 	t.RoundTripper.(interface{ CloseIdleConnections() }).CloseIdleConnections()
 }
 
-// holds counts what this process has.
-func holds() held {
-	h := held{Goroutines: runtime.NumGoroutine(), Sockets: -1}
+// countResources counts what this process has.
+func countResources() resources {
+	h := resources{Goroutines: runtime.NumGoroutine(), Sockets: -1}
 	const descriptors = "/proc/self/fd/" // Linux only
 	files, err := os.ReadDir(descriptors)
 	if err != nil {

@@ -33,18 +33,18 @@ type bench struct {
 	shared bool
 	slack  time.Duration // what an answer may be later than its budget
 	// promptly: failures that need no wait are looked at for how soon they came.
-	promptly bool
+	checkPrompt bool
 
 	documents func(string, []json.RawMessage)
 
 	mu       sync.Mutex
-	finished map[string]line // finish lines by operation id
+	finished map[string]finishLine // finish lines by operation id
 	puts     int
 	leaks    []string // evidence that tells of a text or the key
 }
 
-// line is what the lab reads of a finish line.
-type line struct {
+// finishLine is what the lab reads of a finish line.
+type finishLine struct {
 	Message       string
 	OperationID   string `json:"operation_id"`
 	Outcome       string
@@ -60,7 +60,7 @@ type line struct {
 }
 
 // attempts is how many a step made.
-func (l line) attempts(s fault.Step) int {
+func (l finishLine) attempts(s fault.Step) int {
 	var of struct{ Attempts int }
 	if json.Unmarshal(l.steps["step_"+string(s)], &of) != nil {
 		return 0
@@ -68,8 +68,8 @@ func (l line) attempts(s fault.Step) int {
 	return of.Attempts
 }
 
-// metric is where the line's metrics put a hang.
-func (l line) metric() Place {
+// metricPlace is where the line's metrics put a hang.
+func (l finishLine) metricPlace() Place {
 	for _, m := range l.AWS.CloudWatchMetrics {
 		for _, d := range m.Dimensions {
 			if slices.Contains(d, "step") && slices.Contains(d, "phase") {
@@ -81,14 +81,14 @@ func (l line) metric() Place {
 }
 
 func newBench(o Options, s Scenario) (*bench, error) {
-	b := &bench{cold: s.cold, load: s.load != nil, shared: s.shared || s.load != nil && s.load.shared, slack: o.Slack, promptly: !o.Unmeasured, documents: o.Documents, finished: map[string]line{},
+	b := &bench{cold: s.cold, load: s.load != nil, shared: s.shared || s.load != nil && s.load.shared, slack: o.Slack, checkPrompt: !o.Unmeasured, documents: o.Documents, finished: map[string]finishLine{},
 		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
 	var err error
 	many := 0
 	if b.shared {
 		many = perProcess
 	}
-	b.System, err = system.Start(system.Options{Root: o.Root, SecretKey: s.cold, PerProcess: many, Log: b.note})
+	b.System, err = system.Start(system.Options{Root: o.Root, SecretKey: s.cold, PerProcess: many, Log: b.recordLine})
 	return b, err
 }
 
@@ -98,12 +98,12 @@ func (b *bench) close() {
 	}
 }
 
-// mark is in every text that the lab sends. It must come back in passages only.
-const mark = "Quagmire7431"
+// marker is in every text that the lab sends. It must come back in passages only.
+const marker = "Quagmire7431"
 
-// search notes a piece of evidence that shows what none may: a text or the key.
-func (b *bench) search(where, s string) {
-	if strings.Contains(s, mark) || strings.Contains(s, system.StandInKey) {
+// checkLeak notes a piece of evidence that shows what none may: a text or the key.
+func (b *bench) checkLeak(where, s string) {
+	if strings.Contains(s, marker) || strings.Contains(s, system.StandInKey) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.leaks = append(b.leaks, where+": "+s)
@@ -120,10 +120,10 @@ func (b *bench) verdict(mistakes []string) string {
 	return strings.Join(mistakes, "; ")
 }
 
-// note keeps the finish lines of the functions' log, and what it should not say.
-func (b *bench) note(l lambda.Line) {
-	b.search("the log", l.Text)
-	var got line
+// recordLine keeps the finish lines of the functions' log, and what it should not say.
+func (b *bench) recordLine(l lambda.Line) {
+	b.checkLeak("the log", l.Text)
+	var got finishLine
 	if l.Platform || json.Unmarshal([]byte(l.Text), &got) != nil || got.Message != "operation finished" {
 		return
 	}
@@ -144,15 +144,15 @@ type answer struct {
 		Place
 	}
 	retryAfter string
-	log        line
+	finish     finishLine
 }
 
 // ask makes a request of the scenario's function, ready to wait so long.
 func (b *bench) ask(ctx context.Context, s Scenario, wait time.Duration) (answer, error) {
-	long, full := s.long, s.full
-	method, path, body := http.MethodPost, "/retrieve", map[string]any{"query": "does my plan cover " + mark + "?", "top_k": 3}
+	long, full := s.largeRequest, s.largestDocument
+	method, path, body := http.MethodPost, "/retrieve", map[string]any{"query": "does my plan cover " + marker + "?", "top_k": 3}
 	if long {
-		body["query"] = mark + words(5000)
+		body["query"] = marker + randomText(5000)
 	}
 	if s.Function == "answer" {
 		path, body = "/answer", map[string]any{"question": "when does the front desk open?", "top_k": 3}
@@ -160,13 +160,13 @@ func (b *bench) ask(ctx context.Context, s Scenario, wait time.Duration) (answer
 	if s.Function == "embed" {
 		b.mu.Lock()
 		b.puts++
-		text := fmt.Sprintf("Note %d: the front desk of %s opens at half past seven.", b.puts, mark)
+		text := fmt.Sprintf("Note %d: the front desk of %s opens at half past seven.", b.puts, marker)
 		b.mu.Unlock()
 		if long {
-			text += words(20_000)
+			text += randomText(20_000)
 		}
 		if full {
-			text = (text + words(70_000))[:1<<20]
+			text = (text + randomText(70_000))[:1<<20]
 		}
 		method, path, body = http.MethodPut, "/documents/note", map[string]any{"text": text}
 	}
@@ -197,22 +197,22 @@ func (b *bench) ask(ctx context.Context, s Scenario, wait time.Duration) (answer
 	}
 	a := answer{status: resp.StatusCode, elapsed: time.Since(start), id: resp.Header.Get("Ragtime-Operation-Id"), retryAfter: resp.Header.Get("Retry-After")}
 	if a.status >= 400 {
-		b.search("the answer", string(got))
+		b.checkLeak("the answer", string(got))
 		if err := json.Unmarshal(got, &a.problem); err != nil || a.problem.Type == "" {
 			return answer{}, fmt.Errorf("%d with a body that is no problem: %s", a.status, got)
 		}
 	}
 	if s.Function == "answer" && a.status == http.StatusOK {
-		if err := a.read(got, s.stream); err != nil {
+		if err := a.readAnswer(got, s.stream); err != nil {
 			return answer{}, err
 		}
 	}
-	a.log = b.line(a.id)
+	a.finish = b.waitFinishLine(a.id)
 	return a, nil
 }
 
-// read reads what an answer lacks, as if it were a problem.
-func (a *answer) read(body []byte, stream bool) error {
+// readAnswer reads what an answer lacks, as if it were a problem.
+func (a *answer) readAnswer(body []byte, stream bool) error {
 	if stream {
 		events := strings.Split(strings.TrimSuffix(string(body), "\n\n"), "\n\n")
 		name, data, ok := strings.Cut(strings.TrimPrefix(events[len(events)-1], "event: "), "\ndata: ")
@@ -238,8 +238,8 @@ func (a *answer) read(body []byte, stream bool) error {
 	return nil
 }
 
-// words is a text of so many words: long ones, since a query is limited by its tokens.
-func words(n int) string {
+// randomText is a text of so many words: long ones, since a query is limited by its tokens.
+func randomText(n int) string {
 	var s strings.Builder
 	for i := range n {
 		if i%12 == 11 {
@@ -250,8 +250,8 @@ func words(n int) string {
 	return s.String()
 }
 
-// line is the operation's finish line, which may come a little after the answer.
-func (b *bench) line(id string) line {
+// waitFinishLine is the operation's finish line, which may come a little after the answer.
+func (b *bench) waitFinishLine(id string) finishLine {
 	for range 200 {
 		b.mu.Lock()
 		l, ok := b.finished[id]
@@ -261,7 +261,7 @@ func (b *bench) line(id string) line {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	return line{}
+	return finishLine{}
 }
 
 // host is the service that a scenario strikes.
@@ -284,11 +284,11 @@ func (b *bench) disconnect() {
 	all.Wait()
 }
 
-// healthy makes a request without a fault by new connections, and tells how long it took
+// requestHealthy makes a request without a fault by new connections, and tells how long it took
 // and what was open then.
-func (b *bench) healthy(ctx context.Context, s Scenario) (time.Duration, footprint, error) {
+func (b *bench) requestHealthy(ctx context.Context, s Scenario) (time.Duration, footprint, error) {
 	b.disconnect()
-	s.long, s.full = false, false
+	s.largeRequest, s.largestDocument = false, false
 	a, err := b.ask(ctx, s, 0)
 	if err != nil {
 		return 0, footprint{}, err
@@ -300,8 +300,8 @@ func (b *bench) healthy(ctx context.Context, s Scenario) (time.Duration, footpri
 	if len(all) != 1 {
 		return 0, footprint{}, fmt.Errorf("%d processes of %s, want 1", len(all), s.Function)
 	}
-	print := footprint{pid: all[0].PID, goroutines: a.log.Goroutines}
-	if print.sockets, err = sockets(print.pid); err != nil {
+	print := footprint{pid: all[0].PID, goroutines: a.finish.Goroutines}
+	if print.sockets, err = countSockets(print.pid); err != nil {
 		return 0, footprint{}, err
 	}
 	return a.elapsed, print, nil
@@ -317,8 +317,8 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// sockets counts those of a process.
-func sockets(pid int) (n int, err error) {
+// countSockets counts those of a process.
+func countSockets(pid int) (n int, err error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	open, err := os.ReadDir(dir)
 	if err != nil {
@@ -338,21 +338,21 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 		return b.runLoad(ctx, s)
 	}
 	// A process of its own: what an earlier fault taught one is not this one's.
-	b.replace(s.Function)
+	b.killProcesses(s.Function)
 	if s.Function == "answer" { // from a document that is there
 		if _, err := b.ask(ctx, Scenario{Function: "embed"}, 0); err != nil {
 			return Row{}, err
 		}
 	}
-	if _, _, err := b.healthy(ctx, s); err != nil { // starts the process
+	if _, _, err := b.requestHealthy(ctx, s); err != nil { // starts the process
 		return Row{}, err
 	}
-	usual, before, err := b.healthy(ctx, s)
+	usual, before, err := b.requestHealthy(ctx, s)
 	if err != nil {
 		return Row{}, err
 	}
 	if s.cold {
-		b.replace(s.Function)
+		b.killProcesses(s.Function)
 	}
 	switch {
 	case s.freeze > 0:
@@ -363,8 +363,8 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 		b.disconnect()
 	}
 	host := b.host(s.Service)
-	if s.hurried > 0 {
-		if err := host.Set(on("wait-silent")...); err != nil {
+	if s.hurriedClients > 0 {
+		if err := host.Set(always("wait-silent")...); err != nil {
 			return Row{}, err
 		}
 	}
@@ -373,7 +373,7 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	if s.shared {
 		hurry.SetLimit(perProcess)
 	}
-	for range s.hurried {
+	for range s.hurriedClients {
 		hurry.Go(func() error {
 			_, err := b.ask(ctx, s, time.Second)
 			return err
@@ -393,17 +393,17 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	if err := host.Set(); err != nil {
 		return Row{}, err
 	}
-	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Outcome: a.log.Outcome, Status: a.status,
-		Problem: a.problem.Type, ElapsedMS: a.elapsed.Milliseconds(), BudgetMS: a.log.BudgetMS,
-		Response: a.problem.Place, Log: a.log.Place, Metric: a.log.metric(), Trace: b.trace(s, a.log.TraceID), Attempts: a.log.attempts(s.step())}
+	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Outcome: a.finish.Outcome, Status: a.status,
+		Problem: a.problem.Type, ElapsedMS: a.elapsed.Milliseconds(), BudgetMS: a.finish.BudgetMS,
+		Response: a.problem.Place, Log: a.finish.Place, Metric: a.finish.metricPlace(), Trace: b.tracePlace(s, a.finish.TraceID), Attempts: a.finish.attempts(s.step())}
 	row.Problem = row.Problem[strings.LastIndex(row.Problem, ":")+1:]
-	mistakes := s.Want.compare(a, row, usual, b.slack, b.promptly)
-	if n := b.StandIn.Billed().Repeated - billed.Repeated; n > 0 && !s.repeat {
+	mistakes := s.Want.compare(a, row, usual, b.slack, b.checkPrompt)
+	if n := b.StandIn.Billed().Repeated - billed.Repeated; n > 0 && !s.mayRepeat {
 		mistakes = append(mistakes, fmt.Sprintf("%d answers of the model were paid for twice", n))
 	}
-	_, after, err := b.healthy(ctx, s)
+	_, after, err := b.requestHealthy(ctx, s)
 	if err == nil && s.cold { // the first one fetched the key, over a connection that rests now
-		_, after, err = b.healthy(ctx, s)
+		_, after, err = b.requestHealthy(ctx, s)
 	}
 	if err != nil {
 		return Row{}, fmt.Errorf("after the fault: %w", err)
@@ -413,7 +413,7 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 		if after.goroutines <= before.goroutines && after.sockets <= before.sockets {
 			break
 		}
-		if _, after, err = b.healthy(ctx, s); err != nil {
+		if _, after, err = b.requestHealthy(ctx, s); err != nil {
 			return Row{}, err
 		}
 	}
@@ -428,19 +428,19 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	return row, nil
 }
 
-// trace is where the request's trace puts what went wrong: what its operation
+// tracePlace is where the request's trace puts what went wrong: what its operation
 // says, if a phase below that step agrees.
-func (b *bench) trace(s Scenario, id string) Place {
+func (b *bench) tracePlace(s Scenario, id string) Place {
 	for range 100 { // a datagram may come a little after the answer
 		roots, err := b.XRay.Tree(id)
 		i := slices.IndexFunc(roots, func(n *xray.Node) bool { return n.Kind == xray.Operation && n.State != xray.InProgress })
-		if err != nil || i < 0 || slices.ContainsFunc(roots, open) {
+		if err != nil || i < 0 || slices.ContainsFunc(roots, isOpen) {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
 		documents := b.XRay.Trace(id)
 		for _, d := range documents {
-			b.search("the trace", string(d))
+			b.checkLeak("the trace", string(d))
 		}
 		if b.documents != nil {
 			b.documents(s.Name, documents)
@@ -448,7 +448,7 @@ func (b *bench) trace(s Scenario, id string) Place {
 		step, _ := roots[i].Annotations["step"].(string)
 		phase, _ := roots[i].Annotations["phase"].(string)
 		at := Place{fault.Step(step), fault.Phase(phase)}
-		if at != (Place{}) && !blames(roots[i], at, "") {
+		if at != (Place{}) && !hasBadPhase(roots[i], at, "") {
 			return Place{Step: at.Step, Phase: "no phase of it"}
 		}
 		return at
@@ -456,13 +456,13 @@ func (b *bench) trace(s Scenario, id string) Place {
 	return Place{Step: "no whole trace"}
 }
 
-// open tells whether a node, or one below it, is in progress for all that X-Ray knows.
-func open(n *xray.Node) bool {
-	return n.State == xray.InProgress || slices.ContainsFunc(n.Children, open)
+// isOpen tells whether a node, or one below it, is in progress for all that X-Ray knows.
+func isOpen(n *xray.Node) bool {
+	return n.State == xray.InProgress || slices.ContainsFunc(n.Children, isOpen)
 }
 
-// blames tells whether a phase of that name ended badly in the step.
-func blames(n *xray.Node, at Place, step string) bool {
+// hasBadPhase tells whether a phase of that name ended badly in the step.
+func hasBadPhase(n *xray.Node, at Place, step string) bool {
 	switch n.Kind {
 	case xray.Step:
 		step = n.Name
@@ -471,11 +471,11 @@ func blames(n *xray.Node, at Place, step string) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(n.Children, func(c *xray.Node) bool { return blames(c, at, step) })
+	return slices.ContainsFunc(n.Children, func(c *xray.Node) bool { return hasBadPhase(c, at, step) })
 }
 
-// replace ends the function's process; the next request starts another.
-func (b *bench) replace(function string) {
+// killProcesses ends the function's process; the next request starts another.
+func (b *bench) killProcesses(function string) {
 	for _, e := range b.Lambda.Environments(function) {
 		e.Kill()
 	}

@@ -9,15 +9,15 @@ import (
 	"ragtime/shared/fault"
 )
 
-// patience is how long the requests of answers are ready to wait: what finds keeps half
+// answerWish is how long the requests of answers are ready to wait: what finds keeps half
 // of it for the model.
-const patience = 6 * time.Second
+const answerWish = 6 * time.Second
 
-// generates are faults of the model that writes answers: what was found is given
+// generateScenarios are faults of the model that writes answers: what was found is given
 // all the same, on time, with the step, the phase and the reason of what it lacks.
-func generates() (out []Scenario) {
-	for _, s := range slices.Concat(hangs("answer", "chat"), breaks("answer", "chat"), talk()) {
-		s.wait, s.Want.Status = patience, http.StatusOK
+func generateScenarios() (out []Scenario) {
+	for _, s := range slices.Concat(hangScenarios("answer", "chat"), failureScenarios("answer", "chat"), chatScenarios()) {
+		s.wait, s.Want.Status = answerWish, http.StatusOK
 		out = append(out, s)
 		s.Name, s.stream = s.Name+", streamed", true
 		out = append(out, s)
@@ -28,9 +28,9 @@ func generates() (out []Scenario) {
 			Name:     "answer dynamodb read-silent",
 			Function: "answer",
 			Service:  "dynamodb",
-			Faults:   on("read-silent"),
+			Faults:   always("read-silent"),
 			Want:     Want{Status: http.StatusOK, Problem: "timeout", Step: fault.StepSearch, Phases: []fault.Phase{fault.PhaseWait}},
-			wait:     patience,
+			wait:     answerWish,
 		}
 		if s.stream = stream; stream {
 			s.Name += ", streamed"
@@ -40,9 +40,9 @@ func generates() (out []Scenario) {
 	return out
 }
 
-// talk are faults of what a model says, and those of the network that are survived. A
+// chatScenarios are faults of what a model says, and those of the network that are survived. A
 // second attempt follows late here: an answer costs money.
-func talk() (out []Scenario) {
+func chatScenarios() (out []Scenario) {
 	add := func(name string, faults []network.Fault, want Want) *Scenario {
 		out = append(out, Scenario{Name: "answer chat " + name, Function: "answer", Service: "chat", Faults: faults, Want: want})
 		return &out[len(out)-1]
@@ -58,16 +58,16 @@ func talk() (out []Scenario) {
 		{"upstream", []string{"unauthorized", "chat-endless", "chat-garbage", "chat-tool-call", "chat-empty", "chat-other-form"}},
 	} {
 		for _, name := range lacks.names {
-			add(name, on(name), Want{Problem: lacks.kind, Step: fault.StepGenerate, Phases: []fault.Phase{fault.PhaseReceive}, Promptly: lacks.kind != "timeout"})
+			add(name, always(name), Want{Problem: lacks.kind, Step: fault.StepGenerate, Phases: []fault.Phase{fault.PhaseReceive}, Promptly: lacks.kind != "timeout"})
 		}
 	}
 	for _, name := range []string{"chat-no-done", "chat-no-finish", "chat-refusal", "chat-content-filter", "chat-length", "chat-usage-missing"} {
-		add(name, on(name), Want{}) // an answer, as far as it goes
+		add(name, always(name), Want{}) // an answer, as far as it goes
 	}
 	for _, name := range []string{"answer-503", "server-error", "tls-silent", "wait-silent"} {
 		add(name+" once", once(name), Want{})
 	}
-	dead := add("connection-dead", on("connection-dead"), Want{})
-	dead.pooled, dead.repeat = true, true
+	dead := add("connection-dead", always("connection-dead"), Want{})
+	dead.pooled, dead.mayRepeat = true, true
 	return out
 }

@@ -31,19 +31,19 @@ type Scenario struct {
 	Faults   []network.Fault
 	Want     Want
 
-	wait   time.Duration // the client's wish; 0 for none
-	pooled bool          // the fault strikes while the process has a connection in its pool
-	freeze time.Duration // how long the process was frozen before the request
-	cold   bool          // the process starts with the request
-	stream bool          // an answer event by event
-	repeat bool          // the service takes requests and answers none, so that one more is paid for
-	long   bool          // a document or query larger than the connection's windows
-	full   bool          // a document of 1 MiB
-	// hurried clients come before, with Prefer: wait=1 each, and hang; nothing that they did
+	wait            time.Duration // the client's wish; 0 for none
+	pooled          bool          // the fault strikes while the process has a connection in its pool
+	freeze          time.Duration // how long the process was frozen before the request
+	cold            bool          // the process starts with the request
+	stream          bool          // an answer event by event
+	mayRepeat       bool          // the service takes requests and answers none, so that one more is paid for
+	largeRequest    bool          // a document or query larger than the connection's windows
+	largestDocument bool          // a document of 1 MiB
+	// hurriedClients clients come before, with Prefer: wait=1 each, and hang; nothing that they did
 	// may be felt.
-	hurried int
-	shared  bool  // a process serves several requests at once
-	load    *load // many requests instead of one
+	hurriedClients int
+	shared         bool  // a process serves several requests at once
+	load           *load // many requests instead of one
 }
 
 // Want is what is promised. A zero field is not looked at, but for Problem.

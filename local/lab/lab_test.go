@@ -48,7 +48,7 @@ func TestFaults(t *testing.T) {
 	if len(documents) < len(rows) {
 		t.Errorf("%d documents of %d scenarios", len(documents), len(rows))
 	}
-	accept(t, documents)
+	sendToXRay(t, documents)
 	var failed []lab.Row
 	for _, r := range rows {
 		if r.Verdict != "" {
@@ -62,8 +62,8 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// accept sends the documents to another X-Ray than our own, where there is one.
-func accept(t *testing.T, documents []json.RawMessage) {
+// sendToXRay sends the documents to another X-Ray than our own, where there is one.
+func sendToXRay(t *testing.T, documents []json.RawMessage) {
 	url := os.Getenv("RAGTIME_TEST_XRAY_URL")
 	if url == "" {
 		t.Log("skipped: RAGTIME_TEST_XRAY_URL names no X-Ray endpoint to send the documents to")

@@ -21,10 +21,10 @@ type load struct {
 	// hurried: every third request has Prefer: wait=1. What becomes of it is not looked at.
 	hurried bool
 
-	ok    float64       // share of requests that succeed, at least
-	tail  float64       // p99 in healthy p99s, at most; 0 is not looked at
-	p99   time.Duration // at most; 0 is not looked at
-	extra float64       // attempts beyond one a request, as a share, at most
+	ok         float64       // share of requests that succeed, at least
+	tailFactor float64       // p99 in healthy p99s, at most; 0 is not looked at
+	p99        time.Duration // at most; 0 is not looked at
+	extra      float64       // attempts beyond one a request, as a share, at most
 }
 
 // perProcess is how many requests one process serves at once where clients share it.
@@ -38,8 +38,8 @@ func (l load) clients() int {
 	return 8
 }
 
-// measured is how a number of requests fared.
-type measured struct {
+// measurement is how a number of requests fared.
+type measurement struct {
 	ok       int
 	latency  []time.Duration // sorted; of requests that are in no hurry
 	hung     int             // hangs that were survived, as the finish lines count them
@@ -49,8 +49,8 @@ type measured struct {
 	outcomes map[string]int
 }
 
-// most is what was counted most often.
-func most[K comparable](counts map[K]int) (out K) {
+// mostFrequent is what was counted most often.
+func mostFrequent[K comparable](counts map[K]int) (out K) {
 	n := 0
 	for k, count := range counts {
 		if count > n {
@@ -60,7 +60,7 @@ func most[K comparable](counts map[K]int) (out K) {
 	return out
 }
 
-func (m measured) quantile(q float64) time.Duration {
+func (m measurement) quantile(q float64) time.Duration {
 	return m.latency[min(int(q*float64(len(m.latency))), len(m.latency)-1)]
 }
 
@@ -96,7 +96,7 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	share := float64(got.ok) / float64(len(got.latency))
 	extra := float64(got.attempts-l.requests) / float64(l.requests)
 	p50, p99 := got.quantile(0.5), got.quantile(0.99)
-	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Status: most(got.statuses), Outcome: most(got.outcomes), ElapsedMS: p99.Milliseconds(), Attempts: got.attempts,
+	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Status: mostFrequent(got.statuses), Outcome: mostFrequent(got.outcomes), ElapsedMS: p99.Milliseconds(), Attempts: got.attempts,
 		Note: fmt.Sprintf("%d requests by %d: %.1f %% ok, p50 %d ms, p99 %d ms (healthy %d ms), %.1f %% extra attempts, %d hangs counted", l.requests, l.clients(),
 			100*share, p50.Milliseconds(), p99.Milliseconds(), usual.quantile(0.99).Milliseconds(), 100*extra, got.hung)}
 	var mistakes []string
@@ -107,8 +107,8 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	if extra > l.extra {
 		miss("%.1f %% extra attempts, want %.0f %%", 100*extra, 100*l.extra)
 	}
-	if l.tail > 0 && float64(p99) > l.tail*float64(usual.quantile(0.99)) {
-		miss("p99 is over %.0f healthy ones", l.tail)
+	if l.tailFactor > 0 && float64(p99) > l.tailFactor*float64(usual.quantile(0.99)) {
+		miss("p99 is over %.0f healthy ones", l.tailFactor)
 	}
 	if l.p99 > 0 && p99 > l.p99 {
 		miss("p99 is over %v", l.p99)
@@ -124,9 +124,9 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 }
 
 // measure makes requests and counts the attempts that the service saw of them.
-func (b *bench) measure(ctx context.Context, s Scenario, l load) (measured, error) {
+func (b *bench) measure(ctx context.Context, s Scenario, l load) (measurement, error) {
 	var mu sync.Mutex
-	m := measured{statuses: map[int]int{}, outcomes: map[string]int{}}
+	m := measurement{statuses: map[int]int{}, outcomes: map[string]int{}}
 	before := b.host(s.Service).Counts().Requests
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(l.clients())
@@ -142,8 +142,8 @@ func (b *bench) measure(ctx context.Context, s Scenario, l load) (measured, erro
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			m.hung += a.log.HangsSurvived
-			if a.elapsed > time.Duration(a.log.BudgetMS)*time.Millisecond+b.slack {
+			m.hung += a.finish.HangsSurvived
+			if a.elapsed > time.Duration(a.finish.BudgetMS)*time.Millisecond+b.slack {
 				m.late++
 			}
 			if hurried {
@@ -151,7 +151,7 @@ func (b *bench) measure(ctx context.Context, s Scenario, l load) (measured, erro
 			}
 			m.latency = append(m.latency, a.elapsed)
 			m.statuses[a.status]++
-			m.outcomes[a.log.Outcome]++
+			m.outcomes[a.finish.Outcome]++
 			if a.status < 300 {
 				m.ok++
 			}
