@@ -21,32 +21,31 @@ import (
 	"ragtime/local/openai"
 )
 
-// bench is how the cells are run.
+// bench runs the cells of the table.
 type bench struct {
-	deadline time.Duration
-	atOnce   int // cells
-	calls    int // of a cell under load
+	deadline time.Duration // D
+	atOnce   int           // cells that run at once
+	calls    int           // of a cell under load
 	progress io.Writer
 }
 
-// cell is what one client did in one row.
+// cell is the result of one client in one row.
 type cell struct {
 	outcome
 	leftovers     resources
-	seenByService int  // by the service, in the row's unit
+	seenByService int  // attempts, in the row's unit
 	http2         bool // the healthy call before went over HTTP/2
-	// unavailable is a cell whose fault cannot be had on this system.
-	unavailable bool
+	unavailable   bool // this system does not have the fault
 }
 
 const (
-	// loadCallers is how many make the calls of a cell under load.
+	// loadCallers is how many callers make the calls of a cell under load.
 	loadCallers = 8
 	key         = "sk-local"
 )
 
-// run fills the table, row by row. Cells under load come last, one by one: they
-// measure time that the others would take from them.
+// run returns the cells by row and client. Cells under load run last and one by one,
+// since others beside them would change the times that they measure.
 func (b bench) run(ctx context.Context, rows []row, clients []client) ([][]cell, error) {
 	cells := make([][]cell, len(rows))
 	for i := range cells {
@@ -73,7 +72,8 @@ func (b bench) run(ctx context.Context, rows []row, clients []client) ([][]cell,
 					mu.Lock()
 					defer mu.Unlock()
 					done++
-					fmt.Fprintf(b.progress, "%2d of %d: %s; %s: %s\n", done, len(rows)*len(clients), r.name, c.name, cells[i][j].format(r, b.deadline))
+					fmt.Fprintf(b.progress, "%2d of %d: %s; %s: %s\n",
+						done, len(rows)*len(clients), r.name, c.name, cells[i][j].format(r, b.deadline))
 					return nil
 				})
 			}
@@ -85,20 +85,29 @@ func (b bench) run(ctx context.Context, rows []row, clients []client) ([][]cell,
 	return cells, nil
 }
 
-// runCell puts a client into a row.
+// runCell runs a client, by its name, in a row.
 func (b bench) runCell(ctx context.Context, r row, client string) (_ cell, err error) {
 	n, err := network.New()
 	if err != nil {
 		return cell{}, err
 	}
 	defer func() { err = errors.Join(err, n.Close()) }()
-	// Go does not read SSL_CERT_FILE there.
+	// On these systems Go does not read SSL_CERT_FILE.
 	n.Plain = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
 	h, err := n.Serve("openai", openai.API(), kinds()...)
 	if err != nil {
 		return cell{}, err
 	}
-	t := task{Client: client, URL: h.URL() + "/v1", Resolver: n.Resolver(), Deadline: b.deadline, Warm: r.warm, Rest: r.rest, Calls: 1, AtOnce: 1}
+	t := task{
+		Client:   client,
+		URL:      h.URL() + "/v1",
+		Resolver: n.Resolver(),
+		Deadline: b.deadline,
+		Warm:     r.warm,
+		Rest:     r.rest,
+		Calls:    1,
+		AtOnce:   1,
+	}
 	if r.roundTrip > 0 {
 		u, err := url.Parse(t.URL)
 		if err != nil {
@@ -113,10 +122,12 @@ func (b bench) runCell(ctx context.Context, r row, client string) (_ cell, err e
 		t.URL = u.String()
 	}
 	if r.load {
-		t.Calls, t.AtOnce = b.calls, loadCallers
+		t.Calls = b.calls
+		t.AtOnce = loadCallers
 	}
-	// Far more than the calls may take: a client that does not return at all must not stop the bench.
-	ctx, cancel := context.WithTimeout(ctx, time.Minute+r.rest+3*b.deadline*time.Duration((t.Calls+t.AtOnce-1)/t.AtOnce))
+	// The limit is far more than the calls need. It is for a client that never returns.
+	turns := (t.Calls + t.AtOnce - 1) / t.AtOnce
+	ctx, cancel := context.WithTimeout(ctx, time.Minute+r.rest+3*b.deadline*time.Duration(turns))
 	defer cancel()
 	w, err := startWorker(ctx, n, t, r.http1)
 	if err != nil {
@@ -124,7 +135,7 @@ func (b bench) runCell(ctx context.Context, r row, client string) (_ cell, err e
 	}
 	out, err := w.measure(h, r)
 	if err = w.end(err); err != nil && ctx.Err() != nil {
-		err = errors.Join(ctx.Err(), err) // why it was killed
+		err = errors.Join(ctx.Err(), err) // the context's error says why it was killed
 	}
 	return out, err
 }
@@ -138,8 +149,8 @@ type worker struct {
 	decoder *json.Decoder
 }
 
-// startWorker starts a process that has nothing of this one's environment: a
-// proxy in it, say, would be part of the result.
+// startWorker starts a process with none of this one's environment, since a proxy in it,
+// for example, would change the result.
 func startWorker(ctx context.Context, n *network.Network, t task, http1 bool) (_ *worker, err error) {
 	program, err := os.Executable()
 	if err != nil {
@@ -175,21 +186,27 @@ func startWorker(ctx context.Context, n *network.Network, t task, http1 bool) (_
 	if err := c.Start(); err != nil {
 		return nil, err
 	}
-	w := &worker{command: c, folder: folder, stdin: in, encoder: json.NewEncoder(in), decoder: json.NewDecoder(out)}
+	w := &worker{
+		command: c,
+		folder:  folder,
+		stdin:   in,
+		encoder: json.NewEncoder(in),
+		decoder: json.NewDecoder(out),
+	}
 	if err := w.encoder.Encode(t); err != nil {
 		return nil, w.end(err)
 	}
 	return w, nil
 }
 
-// measure lets the worker run into a row's faults.
+// measure waits for the worker to be ready, sets the row's faults, and lets it call.
 func (w *worker) measure(h *network.Host, r row) (cell, error) {
 	if err := w.decoder.Decode(new(string)); err != nil {
 		return cell{}, err
 	}
 	out := cell{http2: h.Counts().HTTP2 > 0}
 	if err := h.Set(r.faults...); err != nil {
-		if runtime.GOOS == "linux" { // which has all of the rows' faults
+		if runtime.GOOS == "linux" { // Linux has all faults, so this is a mistake
 			return cell{}, err
 		}
 		out.unavailable = true
@@ -206,7 +223,7 @@ func (w *worker) measure(h *network.Host, r row) (cell, error) {
 	return out, w.decoder.Decode(&out.leftovers)
 }
 
-// end waits for the worker's end. One that was not told to go ends with its input.
+// end ends the worker's input and waits for its end.
 func (w *worker) end(err error) error {
 	w.stdin.Close()
 	return errors.Join(err, w.command.Wait(), os.RemoveAll(w.folder))

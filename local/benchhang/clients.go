@@ -26,38 +26,49 @@ import (
 // client is a way to call the embeddings API.
 type client struct {
 	name string
-	how  string // what a reader must know to repeat it
-	// start makes the client. Its transport is the one given, but Ragtime's,
-	// which is put into it.
-	start func(t task, over *transport) embed
+	how  string // for the table: what one must know to repeat the measurement
+	// start makes the client, which sends its requests through transport. Ragtime puts
+	// its own RoundTripper into it.
+	start func(t task, transport *transport) embed
 }
 
-// embed embeds one text within D, and checks that an embedding came.
+// embed embeds one text within D, and returns an error unless one embedding came.
 type embed func() error
 
 var clients = []client{
-	{name: "openai-go",
-		how: "`openai.NewClient()`, a context with deadline D",
+	{
+		name: "openai-go",
+		how:  "`openai.NewClient()`, a context with deadline D",
 		start: func(t task, _ *transport) embed {
 			return withDeadline(t.Deadline, openaiCall(openai.NewClient()))
-		}},
-	{name: "openai-go, timeout per try",
-		how: "the same with `option.WithRequestTimeout(D/3)` and `option.WithMaxRetries(2)`",
+		},
+	},
+	{
+		name: "openai-go, timeout per try",
+		how:  "the same with `option.WithRequestTimeout(D/3)` and `option.WithMaxRetries(2)`",
 		start: func(t task, _ *transport) embed {
-			return withDeadline(t.Deadline, openaiCall(openai.NewClient(option.WithRequestTimeout(t.Deadline/3), option.WithMaxRetries(2))))
-		}},
-	{name: "failsafe-go around openai-go",
+			return withDeadline(t.Deadline, openaiCall(openai.NewClient(
+				option.WithRequestTimeout(t.Deadline/3),
+				option.WithMaxRetries(2))))
+		},
+	},
+	{
+		name: "failsafe-go around openai-go",
 		how: "`failsafe.With(retry, timeout, hedge)` around the whole call of the first column, so around its decoded value: " +
 			"2 retries with a backoff from 50 ms, D/3 a try, 2 hedges D/10 apart",
 		start: func(t task, _ *transport) embed {
 			return withDeadline(t.Deadline, withFailsafe(t.Deadline, openaiCall(openai.NewClient())))
-		}},
-	{name: "Ragtime",
-		how: "`shared/openai` over `shared/wire` in step embed, of an operation's budget D (`deadline.Begin`, `step.Run`); it speaks HTTP/1.1 only",
-		start: func(t task, over *transport) embed {
-			over.RoundTripper = wire.New(wire.Options{Resolver: t.Resolver})
-			return ragtimeCall(t, over)
-		}},
+		},
+	},
+	{
+		name: "Ragtime",
+		how: "`shared/openai` over `shared/wire` in step embed, of an operation's budget D (`deadline.Begin`, `step.Run`); " +
+			"it speaks HTTP/1.1 only",
+		start: func(t task, transport *transport) embed {
+			transport.RoundTripper = wire.New(wire.Options{Resolver: t.Resolver})
+			return ragtimeCall(t, transport)
+		},
+	},
 }
 
 const (
@@ -68,15 +79,17 @@ const (
 
 type response = *openai.CreateEmbeddingResponse
 
-// openaiCall calls openai-go. Key and URL are in the environment.
+// openaiCall returns a call of openai-go. Key and URL are in the environment.
 func openaiCall(c openai.Client) func(context.Context) (response, error) {
 	return func(ctx context.Context) (response, error) {
 		return c.Embeddings.New(ctx, openai.EmbeddingNewParams{
-			Model: model, Input: openai.EmbeddingNewParamsInputUnion{OfString: openai.String(text)}})
+			Model: model,
+			Input: openai.EmbeddingNewParamsInputUnion{OfString: openai.String(text)},
+		})
 	}
 }
 
-// withFailsafe repeats a call as failsafe-go does.
+// withFailsafe wraps a call in failsafe-go's retries, timeout and hedges.
 func withFailsafe(d time.Duration, call func(context.Context) (response, error)) func(context.Context) (response, error) {
 	executor := failsafe.With(
 		retrypolicy.NewBuilder[response]().WithMaxRetries(2).WithBackoff(50*time.Millisecond, time.Second).Build(),
@@ -89,7 +102,7 @@ func withFailsafe(d time.Duration, call func(context.Context) (response, error))
 	}
 }
 
-// withDeadline gives a call its deadline.
+// withDeadline makes an embed of a call. d is its time.
 func withDeadline(d time.Duration, call func(context.Context) (response, error)) embed {
 	return func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), d)
@@ -105,10 +118,12 @@ func withDeadline(d time.Duration, call func(context.Context) (response, error))
 	}
 }
 
-// ragtimeCall embeds as a function of Ragtime does.
-func ragtimeCall(t task, over http.RoundTripper) embed {
-
-	client := &http.Client{Transport: over, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+// ragtimeCall embeds as Ragtime's functions do.
+func ragtimeCall(t task, transport http.RoundTripper) embed {
+	client := &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	api, err := provider.Preset(provider.OpenAI)
 	if err == nil {
 		api, err = api.WithBaseURL(t.URL)

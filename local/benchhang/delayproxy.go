@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// delayProxy is a long way to a server on this machine: whatever is sent arrives half a round trip
-// later. Loopback's own handshake takes no time, so what a client sends first is a whole
-// round trip late. Names resolve as quickly as before.
+// delayProxy makes a server on this machine far away: what one side sends, the other
+// gets half a round trip later. Loopback's TCP handshake takes no time, so the first
+// bytes of a client are delayed by a whole round trip more. DNS is not delayed.
 type delayProxy struct {
 	listener net.Listener
 	target   string
-	delay    time.Duration
+	delay    time.Duration   // half a round trip
 	ctx      context.Context // ends with close
 	cancel   context.CancelFunc
 	tasks    sync.WaitGroup
@@ -30,13 +30,13 @@ func newDelayProxy(target string, roundTrip time.Duration) (*delayProxy, error) 
 	return l, nil
 }
 
-// port is where clients find it.
+// port returns the port where clients connect.
 func (l *delayProxy) port() string {
 	_, port, _ := net.SplitHostPort(l.listener.Addr().String()) // a TCP address always has one
 	return port
 }
 
-// close ends it, with all that goes over it.
+// close ends the proxy and its connections.
 func (l *delayProxy) close() error {
 	l.cancel()
 	err := l.listener.Close()
@@ -54,7 +54,7 @@ func (l *delayProxy) accept() {
 	}
 }
 
-// forward goes on until both sides have ended.
+// forward copies in both directions until both sides have ended.
 func (l *delayProxy) forward(near net.Conn) {
 	defer near.Close()
 	far, err := new(net.Dialer).DialContext(l.ctx, "tcp4", l.target)
@@ -62,20 +62,24 @@ func (l *delayProxy) forward(near net.Conn) {
 		return
 	}
 	defer far.Close()
-	defer context.AfterFunc(l.ctx, func() { near.Close(); far.Close() })()
+	defer context.AfterFunc(l.ctx, func() {
+		near.Close()
+		far.Close()
+	})()
 	var both sync.WaitGroup
 	both.Go(func() { l.copyDelayed(far, near, time.Now().Add(3*l.delay)) })
 	both.Go(func() { l.copyDelayed(near, far, time.Time{}) })
 	both.Wait()
 }
 
-// delayedBytes is what was read at once; the last one is empty.
+// delayedBytes is the result of one Read. An empty one is the end.
 type delayedBytes struct {
 	bytes []byte
 	due   time.Time
 }
 
-// copyDelayed takes what one side sends to the other, nothing of it before the given time.
+// copyDelayed copies one side's bytes to the other, each after the delay, and none
+// before first.
 func (l *delayProxy) copyDelayed(to, from net.Conn, first time.Time) {
 	parcels := make(chan delayedBytes, 1<<10)
 	go func() {
@@ -102,7 +106,7 @@ func (l *delayProxy) copyDelayed(to, from net.Conn, first time.Time) {
 			break
 		}
 		if _, err := to.Write(p.bytes); err != nil {
-			from.Close() // nobody is there any more, and the reader ends
+			from.Close() // nobody reads any more; this ends the goroutine
 			break
 		}
 	}

@@ -6,13 +6,12 @@
 //   - failsafe-go around it: retry, timeout and hedge around the whole call;
 //   - Ragtime: its embedder over its transport, in an operation of budget D.
 //
-// A cell of the table is one client under one fault, in a process of its own
-// that shares nothing with another cell's. The process has only the client in
-// it: the network that fails is here (see local/network). No client is given
-// more than the network's names and its CA, both through the process, so
-// openai-go rides net/http's own transport with its own limits.
+// A cell of the table is one client under one fault. Each cell has a process of its
+// own, which runs only the client; the network that fails (see local/network) runs in
+// this process. Every client gets the network's DNS server and CA through its process
+// and nothing else, so openai-go uses net/http's default transport with its own limits.
 //
-// "make bench-hang" runs it. It needs no key and asks nothing outside.
+// "make bench-hang" runs it. It needs neither a key nor the internet.
 package main
 
 import (
@@ -26,7 +25,7 @@ import (
 	"time"
 )
 
-// workerArgument makes a process of this program a cell's client.
+// workerArgument makes a process of this program the worker of a cell.
 const workerArgument = "in-a-process-of-its-own"
 
 func main() {
@@ -52,7 +51,8 @@ func main() {
 	exit(err)
 }
 
-// validate checks the flags. A Retry-After of 20 s must be beyond D.
+// validate checks the flags. D must be less than the row's Retry-After of 20 s.
+// arguments is the number of arguments beside the flags.
 func (b bench) validate(arguments int) error {
 	switch {
 	case arguments > 0:

@@ -29,12 +29,13 @@ func rowOf(t *testing.T, name string) row {
 	return rows[i]
 }
 
-// Two rows of the table, all clients: what does not depend on the machine's speed.
+// Two rows with all clients. The checks do not depend on the machine's speed.
 func TestRun(t *testing.T) {
 	t.Parallel()
 	const d = 3 * time.Second
 	b := bench{deadline: d, atOnce: 4, calls: 1, progress: io.Discard}
-	silent, first := rowOf(t, "wait silent"), rowOf(t, "first attempt hangs")
+	silent := rowOf(t, "wait silent")
+	first := rowOf(t, "first attempt hangs")
 	cells, err := b.run(t.Context(), []row{silent, first}, clients)
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +51,8 @@ func TestRun(t *testing.T) {
 		{recovers: true, least: d / 3, attempts: 2},
 		{recovers: true, names: true, least: d / 3, attempts: 2},
 	} {
-		hung, one := cells[0][j], cells[1][j]
+		hung := cells[0][j]
+		one := cells[1][j]
 		if hung.OK != 0 || hung.Elapsed[0] < want.least || hung.Attempts < want.attempts || hung.seenByService < 1 {
 			t.Errorf("%s, silent: %s (%v, %d seen)", clients[j].name, hung.format(silent, d), hung.Elapsed, hung.seenByService)
 		}
@@ -58,7 +60,8 @@ func TestRun(t *testing.T) {
 			t.Errorf("%s names wait: %v, want %v: %s", clients[j].name, got, want.names, hung.Error)
 		}
 		if ok := one.OK == 1; ok != want.recovers || ok && one.seenByService < 2 || !ok && one.seenByService != 1 {
-			t.Errorf("%s, first attempt hangs: %s (%d seen), want recovery %v", clients[j].name, one.format(first, d), one.seenByService, want.recovers)
+			t.Errorf("%s, first attempt hangs: %s (%d seen), want recovery %v",
+				clients[j].name, one.format(first, d), one.seenByService, want.recovers)
 		}
 	}
 	for _, c := range []cell{cells[0][3], cells[1][3]} {
@@ -88,16 +91,18 @@ func TestProtocols(t *testing.T) {
 	}
 }
 
-// After a rest a call takes the one round trip that it takes right after others; with the
+// After a rest a call takes one round trip, as it does right after others. With the
 // connection dead it is answered all the same. The round trips are long here, so that
-// a busy machine does not make two of one.
+// a busy machine does not turn one into two.
 func TestFar(t *testing.T) {
 	t.Parallel()
 	const trip = 400 * time.Millisecond
 	b := bench{deadline: 10 * time.Second}
 	rested := row{unit: requests, warm: 2, rest: 2500 * time.Millisecond, roundTrip: trip}
-	first, dead := rested, rested
-	first.warm, first.rest = 0, 0
+	first := rested
+	first.warm = 0
+	first.rest = 0
+	dead := rested
 	dead.faults = always("connection-dead")
 	for _, tt := range []struct {
 		name        string
@@ -135,7 +140,8 @@ func TestLoad(t *testing.T) {
 func TestMistakes(t *testing.T) {
 	b := bench{deadline: time.Second}
 	c, err := b.runCell(t.Context(), row{faults: always("nonsense"), unit: requests}, "Ragtime")
-	if runtime.GOOS == "linux" && (err == nil || !strings.Contains(err.Error(), "nonsense") || strings.Contains(err.Error(), "exit status")) {
+	if runtime.GOOS == "linux" &&
+		(err == nil || !strings.Contains(err.Error(), "nonsense") || strings.Contains(err.Error(), "exit status")) {
 		t.Errorf("an unknown fault: %v", err)
 	}
 	if runtime.GOOS != "linux" && (err != nil || c.format(row{}, time.Second) != "not on this system") {
@@ -160,9 +166,20 @@ func TestTable(t *testing.T) {
 	}
 	r := row{name: "x", truth: "dns", unit: lookups, warm: 1}
 	for want, c := range map[string]cell{
-		"**ok** 0.50 / 2; left nothing":                                  {outcome: done(1, ""), seenByService: 2, http2: true},
-		"no 0.50 / 2 (1 lookup); dns not named; HTTP/1.1; left 3 + 1":    {outcome: done(0, "context deadline exceeded"), seenByService: 1, leftovers: resources{3, 1}},
-		"no 0.50 / 2 (0 lookups); names dns; HTTP/1.1; left 1 goroutine": {outcome: done(0, "lookup openai.test: timeout"), leftovers: resources{1, -1}},
+		"**ok** 0.50 / 2; left nothing": {
+			outcome:       done(1, ""),
+			seenByService: 2,
+			http2:         true,
+		},
+		"no 0.50 / 2 (1 lookup); dns not named; HTTP/1.1; left 3 + 1": {
+			outcome:       done(0, "context deadline exceeded"),
+			seenByService: 1,
+			leftovers:     resources{3, 1},
+		},
+		"no 0.50 / 2 (0 lookups); names dns; HTTP/1.1; left 1 goroutine": {
+			outcome:   done(0, "lookup openai.test: timeout"),
+			leftovers: resources{1, -1},
+		},
 	} {
 		if got := c.format(r, 2*time.Second); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)

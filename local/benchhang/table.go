@@ -11,15 +11,17 @@ import (
 	"time"
 )
 
-// table is the Markdown that the command prints.
+// table returns the Markdown that the command prints.
 func table(d time.Duration, rows []row, clients []client, cells [][]cell) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "# Clients of the embeddings API under faults\n\n%s, %s/%s, %d CPUs; %s. D = %v.\n\n",
 		runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), moduleVersions(), d)
 	line := func(columns []string) { fmt.Fprintf(&s, "| %s |\n", strings.Join(columns, " | ")) }
-	head, rule := []string{"fault"}, []string{"---"}
+	head := []string{"fault"}
+	rule := []string{"---"}
 	for _, c := range clients {
-		head, rule = append(head, c.name), append(rule, "---")
+		head = append(head, c.name)
+		rule = append(rule, "---")
 	}
 	line(head)
 	line(rule)
@@ -43,10 +45,10 @@ number (a lookup is two queries); whether the error's text names the phase that 
 what was left 1 s after the return, idle connections closed, in goroutines + sockets. Under load: of all calls, by 8 at once.
 `
 
-// moduleNames are the modules that the result depends on.
+// moduleNames are the modules whose versions matter to the result.
 var moduleNames = []string{"github.com/openai/openai-go/v3", "github.com/failsafe-go/failsafe-go"}
 
-// moduleVersions tells their versions, as they are in this program.
+// moduleVersions returns these modules with the versions in this program.
 func moduleVersions() string {
 	var out []string
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -62,15 +64,17 @@ func moduleVersions() string {
 	return strings.Join(out, ", ")
 }
 
-// format is a cell as text.
+// format returns a cell as text. d is D.
 func (c cell) format(r row, d time.Duration) string {
 	switch {
 	case c.unavailable:
 		return "not on this system"
 	case r.load:
 		return fmt.Sprintf("%s %% ok, p50 %s s, p99 %s s, %s; %s",
-			formatNumber(100*float64(c.OK)/float64(len(c.Elapsed))), formatNumber(quantile(c.Elapsed, 0.50).Seconds()),
-			formatNumber(quantile(c.Elapsed, 0.99).Seconds()), formatCount(c.seenByService, r.unit.name), c.leftovers)
+			formatNumber(100*float64(c.OK)/float64(len(c.Elapsed))),
+			formatNumber(quantile(c.Elapsed, 0.50).Seconds()),
+			formatNumber(quantile(c.Elapsed, 0.99).Seconds()),
+			formatCount(c.seenByService, r.unit.name), c.leftovers)
 	}
 	s := "no"
 	if c.OK == len(c.Elapsed) {
@@ -107,7 +111,7 @@ func (h resources) String() string {
 	return fmt.Sprintf("left %d + %d", h.Goroutines, h.Sockets)
 }
 
-// formatCount writes a number of things by the name of one.
+// formatCount returns a number of things. name is singular.
 func formatCount(n int, name string) string {
 	if n != 1 {
 		name += "s"
@@ -115,7 +119,7 @@ func formatCount(n int, name string) string {
 	return fmt.Sprintf("%d %s", n, name)
 }
 
-// formatNumber writes a number with three digits that count, as far as decimals go.
+// formatNumber returns a number with about three significant digits.
 func formatNumber(x float64) string {
 	switch {
 	case x >= 10:
@@ -126,14 +130,14 @@ func formatNumber(x float64) string {
 	return fmt.Sprintf("%.3f", x)
 }
 
-// quantile is the smallest of the durations that a share of them does not exceed.
+// quantile returns the smallest duration that a share of all does not exceed.
 func quantile(all []time.Duration, share float64) time.Duration {
 	sorted := slices.Sorted(slices.Values(all))
 	return sorted[max(0, int(math.Ceil(share*float64(len(sorted))))-1)]
 }
 
-// truthPatterns are how an error may name a truth. Its own word is not asked of anyone
-// who says the same thing otherwise.
+// truthPatterns match the ways in which an error may name a truth: its own word or
+// another word for the same thing.
 var truthPatterns = map[string]*regexp.Regexp{
 	"dns":     anyOf("dns", "lookup"),
 	"connect": anyOf("connect", "connecting", "dial"),
@@ -148,4 +152,5 @@ func anyOf(words ...string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(` + strings.Join(words, "|") + `)\b`)
 }
 
+// namesTruth reports whether an error's text names a truth.
 func namesTruth(text, truth string) bool { return truthPatterns[truth].MatchString(text) }

@@ -16,89 +16,91 @@ import (
 	"time"
 )
 
-// task is what a worker is to do.
+// task is the work of a worker.
 type task struct {
 	Client   string // its name
 	URL      string
 	Resolver string // of the network, host:port
 	Deadline time.Duration
 	Warm     int           // healthy calls before
-	Rest     time.Duration // between them and the others
+	Rest     time.Duration // between them and the measured calls
 	Calls    int
 	AtOnce   int
 }
 
-// outcome is how the calls went.
+// outcome is the result of the measured calls.
 type outcome struct {
 	OK       int
 	Elapsed  []time.Duration // of each call
 	Attempts int             // requests that the client gave to its transport
-	Error    string          // of a call that failed
+	Error    string          // of the last call that failed
 }
 
-// resources is what a process has of what a call that hangs may leave behind.
+// resources counts what a call that hangs may leave open in a process.
 type resources struct {
 	Goroutines int
-	Sockets    int // -1 where the system does not tell
+	Sockets    int // -1 where the system does not say
 }
 
 const (
-	// leftoverDelay is how long after the calls the worker looks for what they left.
+	// leftoverDelay is the time between the calls and the count of what they left.
 	leftoverDelay = time.Second
-	// closeDelay is the part of it that connections have to close in.
+	// closeDelay is the last part of it, in which idle connections can close.
 	closeDelay = 200 * time.Millisecond
 )
 
-// work is the life of a worker. It reads a task, makes the client ready and says
-// so, makes the calls when it is told to (it ends, if its input does), and says
-// how they went; lingering later, what they left.
+// work runs a worker. It reads a task from in, makes the client and its healthy calls,
+// and writes "ready" to out. After the next value from in it makes the measured calls
+// and writes their outcome; leftoverDelay later it writes what they left open, as
+// resources. It returns nil if in ends instead.
 func work(in io.Reader, out io.Writer) error {
 	before := countResources()
-	from, to := json.NewDecoder(in), json.NewEncoder(out)
+	decoder := json.NewDecoder(in)
+	encoder := json.NewEncoder(out)
 	var t task
-	if err := from.Decode(&t); err != nil {
+	if err := decoder.Decode(&t); err != nil {
 		return err
 	}
 	net.DefaultResolver = resolver(t.Resolver)
-	over := &transport{RoundTripper: http.DefaultTransport}
-	http.DefaultTransport = over
+	counter := &transport{RoundTripper: http.DefaultTransport}
+	http.DefaultTransport = counter
 	i := slices.IndexFunc(clients, func(c client) bool { return c.name == t.Client })
 	if i < 0 {
 		return fmt.Errorf("there is no client %q", t.Client)
 	}
-	call := clients[i].start(t, over)
+	call := clients[i].start(t, counter)
 	for range t.Warm {
 		if err := call(); err != nil {
 			return fmt.Errorf("a call of a healthy service: %w", err)
 		}
 	}
 	time.Sleep(t.Rest)
-	if err := to.Encode("ready"); err != nil {
+	if err := encoder.Encode("ready"); err != nil {
 		return err
 	}
-	if err := from.Decode(new(string)); err == io.EOF {
+	if err := decoder.Decode(new(string)); err == io.EOF {
 		return nil
 	} else if err != nil {
 		return err
 	}
-	over.attempts.Store(0)
-	if err := to.Encode(makeCalls(call, t.Calls, t.AtOnce, over)); err != nil {
+	counter.attempts.Store(0)
+	if err := encoder.Encode(makeCalls(call, t.Calls, t.AtOnce, counter)); err != nil {
 		return err
 	}
-	// A pooled connection is no leak: let it go before the count. Not at once: it
-	// may yet have to notice that it is idle.
+	// A pooled connection is no leak, so it is closed before the count. This comes late,
+	// since a connection may not be idle right after its call.
 	time.Sleep(leftoverDelay - closeDelay)
-	over.CloseIdleConnections()
+	counter.CloseIdleConnections()
 	time.Sleep(closeDelay)
 	after := countResources()
 	if after.Sockets >= 0 {
 		after.Sockets -= before.Sockets
 	}
-	return to.Encode(resources{after.Goroutines - before.Goroutines, after.Sockets})
+	return encoder.Encode(resources{after.Goroutines - before.Goroutines, after.Sockets})
 }
 
-// makeCalls makes calls, some at once.
-func makeCalls(call embed, calls, atOnce int, over *transport) outcome {
+// makeCalls makes a number of calls, atOnce at a time.
+func makeCalls(call embed, calls, atOnce int, counter *transport) outcome {
 	o := outcome{Elapsed: make([]time.Duration, calls)}
 	var mu sync.Mutex
 	var next atomic.Int64
@@ -120,20 +122,22 @@ func makeCalls(call embed, calls, atOnce int, over *transport) outcome {
 		})
 	}
 	all.Wait()
-	o.Attempts = int(over.attempts.Load())
+	o.Attempts = int(counter.attempts.Load())
 	return o
 }
 
-// resolver asks the network's DNS server in the place of the system's. Else it
-// is what net.DefaultResolver is.
+// resolver returns a resolver like net.DefaultResolver that asks another DNS server.
 func resolver(server string) *net.Resolver {
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, network, server)
-	}}
+	return &net.Resolver{
+		PreferGo: true,
+		Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, network, server)
+		},
+	}
 }
 
-// transport counts the attempts of a client where all of them pass: those on a
-// dead connection, too, of which a server never hears.
+// transport counts the attempts of a client, also those on a dead connection, which a
+// server never sees.
 type transport struct {
 	http.RoundTripper
 	attempts atomic.Int64
@@ -148,7 +152,7 @@ func (t *transport) CloseIdleConnections() {
 	t.RoundTripper.(interface{ CloseIdleConnections() }).CloseIdleConnections()
 }
 
-// countResources counts what this process has.
+// countResources counts what this process has open.
 func countResources() resources {
 	h := resources{Goroutines: runtime.NumGoroutine(), Sockets: -1}
 	const descriptors = "/proc/self/fd/" // Linux only

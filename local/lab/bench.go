@@ -23,27 +23,26 @@ import (
 	"ragtime/shared/fault"
 )
 
-// bench is a system that scenarios run on, one at a time.
+// bench is a system on which scenarios run, one at a time.
 type bench struct {
 	*system.System
 	client *http.Client
-	cold   bool // its functions fetch their key from Secrets Manager
-	load   bool
-	// shared: a process serves several requests at once.
-	shared bool
-	slack  time.Duration // what an answer may be later than its budget
-	// promptly: failures that need no wait are looked at for how soon they came.
+	cold   bool          // its functions fetch their key from Secrets Manager
+	load   bool          // it runs scenarios with a load
+	shared bool          // one function process serves several requests at once
+	slack  time.Duration // by how much an answer may exceed its budget
+	// checkPrompt says whether to check how soon failures come that need no wait.
 	checkPrompt bool
 
 	documents func(string, []json.RawMessage)
 
 	mu       sync.Mutex
-	finished map[string]finishLine // finish lines by operation id
+	finished map[string]finishLine // by operation id
 	puts     int
-	leaks    []string // evidence that tells of a text or the key
+	leaks    []string // evidence that has a text or the key in it
 }
 
-// finishLine is what the lab reads of a finish line.
+// finishLine is what the lab reads of the log line "operation finished".
 type finishLine struct {
 	Message       string
 	OperationID   string `json:"operation_id"`
@@ -53,13 +52,13 @@ type finishLine struct {
 	HangsSurvived int    `json:"hangs_survived"`
 	Goroutines    int
 	Place
-	steps map[string]json.RawMessage // the members, those of the steps among them
+	steps map[string]json.RawMessage // all members, among them step_<name>
 	AWS   struct {
 		CloudWatchMetrics []struct{ Dimensions [][]string }
 	} `json:"_aws"`
 }
 
-// attempts is how many a step made.
+// attempts returns how many attempts a step made.
 func (l finishLine) attempts(s fault.Step) int {
 	var of struct{ Attempts int }
 	if json.Unmarshal(l.steps["step_"+string(s)], &of) != nil {
@@ -68,7 +67,7 @@ func (l finishLine) attempts(s fault.Step) int {
 	return of.Attempts
 }
 
-// metricPlace is where the line's metrics put a hang.
+// metricPlace returns the place of a hang in the line's metrics; empty if they have none.
 func (l finishLine) metricPlace() Place {
 	for _, m := range l.AWS.CloudWatchMetrics {
 		for _, d := range m.Dimensions {
@@ -81,14 +80,26 @@ func (l finishLine) metricPlace() Place {
 }
 
 func newBench(o Options, s Scenario) (*bench, error) {
-	b := &bench{cold: s.cold, load: s.load != nil, shared: s.shared || s.load != nil && s.load.shared, slack: o.Slack, checkPrompt: !o.Unmeasured, documents: o.Documents, finished: map[string]finishLine{},
-		client: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
-	var err error
-	many := 0
-	if b.shared {
-		many = perProcess
+	b := &bench{
+		client:      &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+		cold:        s.cold,
+		load:        s.load != nil,
+		shared:      s.shared || s.load != nil && s.load.shared,
+		slack:       o.Slack,
+		checkPrompt: !o.Unmeasured,
+		documents:   o.Documents,
+		finished:    map[string]finishLine{},
 	}
-	b.System, err = system.Start(system.Options{Root: o.Root, SecretKey: s.cold, PerProcess: many, Log: b.recordLine})
+	var err error
+	options := system.Options{
+		Root:      o.Root,
+		SecretKey: s.cold,
+		Log:       b.recordLine,
+	}
+	if b.shared {
+		options.PerProcess = perProcess
+	}
+	b.System, err = system.Start(options)
 	return b, err
 }
 
@@ -98,10 +109,10 @@ func (b *bench) close() {
 	}
 }
 
-// marker is in every text that the lab sends. It must come back in passages only.
+// marker is in every text that the lab sends. It may come back in passages only.
 const marker = "Quagmire7431"
 
-// checkLeak notes a piece of evidence that shows what none may: a text or the key.
+// checkLeak records a piece of evidence that has a text or the key in it.
 func (b *bench) checkLeak(where, s string) {
 	if strings.Contains(s, marker) || strings.Contains(s, system.StandInKey) {
 		b.mu.Lock()
@@ -110,30 +121,33 @@ func (b *bench) checkLeak(where, s string) {
 	}
 }
 
-// verdict puts into words what was not as promised; "" if all was.
+// verdict returns the broken promises, with the leaks since the last verdict; "" if
+// none.
 func (b *bench) verdict(mistakes []string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.leaks) > 0 {
-		mistakes, b.leaks = append(mistakes, "a text or the key was told by "+strings.Join(b.leaks, " and ")), nil
+		mistakes = append(mistakes, "a text or the key was told by "+strings.Join(b.leaks, " and "))
+		b.leaks = nil
 	}
 	return strings.Join(mistakes, "; ")
 }
 
-// recordLine keeps the finish lines of the functions' log, and what it should not say.
+// recordLine keeps the finish lines of the functions' log, and checks every line for
+// leaks.
 func (b *bench) recordLine(l lambda.Line) {
 	b.checkLeak("the log", l.Text)
 	var got finishLine
 	if l.Platform || json.Unmarshal([]byte(l.Text), &got) != nil || got.Message != "operation finished" {
 		return
 	}
-	json.Unmarshal([]byte(l.Text), &got.steps) // as it did before
+	json.Unmarshal([]byte(l.Text), &got.steps) // succeeds, as the text is JSON
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.finished[got.OperationID] = got
 }
 
-// answer is what came of a request.
+// answer is the result of a request.
 type answer struct {
 	status  int
 	elapsed time.Duration
@@ -147,29 +161,35 @@ type answer struct {
 	finish     finishLine
 }
 
-// ask makes a request of the scenario's function, ready to wait so long.
-func (b *bench) ask(ctx context.Context, s Scenario, wait time.Duration) (answer, error) {
-	long, full := s.largeRequest, s.largestDocument
-	method, path, body := http.MethodPost, "/retrieve", map[string]any{"query": "does my plan cover " + marker + "?", "top_k": 3}
-	if long {
-		body["query"] = marker + randomText(5000)
-	}
-	if s.Function == "answer" {
-		path, body = "/answer", map[string]any{"question": "when does the front desk open?", "top_k": 3}
-	}
-	if s.Function == "embed" {
+// request returns a request to the scenario's function. A put has another text each time.
+func (b *bench) request(s Scenario) (method, path string, body map[string]any) {
+	switch s.Function {
+	case "answer":
+		return http.MethodPost, "/answer", map[string]any{"question": "when does the front desk open?", "top_k": 3}
+	case "embed":
 		b.mu.Lock()
 		b.puts++
 		text := fmt.Sprintf("Note %d: the front desk of %s opens at half past seven.", b.puts, marker)
 		b.mu.Unlock()
-		if long {
+		if s.largeRequest {
 			text += randomText(20_000)
 		}
-		if full {
+		if s.largestDocument {
 			text = (text + randomText(70_000))[:1<<20]
 		}
-		method, path, body = http.MethodPut, "/documents/note", map[string]any{"text": text}
+		return http.MethodPut, "/documents/note", map[string]any{"text": text}
 	}
+	query := "does my plan cover " + marker + "?"
+	if s.largeRequest {
+		query = marker + randomText(5000)
+	}
+	return http.MethodPost, "/retrieve", map[string]any{"query": query, "top_k": 3}
+}
+
+// ask makes a request to the scenario's function, with wait as its Prefer: wait unless
+// that is 0.
+func (b *bench) ask(ctx context.Context, s Scenario, wait time.Duration) (answer, error) {
+	method, path, body := b.request(s)
 	payload, err := json.Marshal(body)
 	if err != nil {
 		return answer{}, err
@@ -195,7 +215,12 @@ func (b *bench) ask(ctx context.Context, s Scenario, wait time.Duration) (answer
 	if err != nil {
 		return answer{}, err
 	}
-	a := answer{status: resp.StatusCode, elapsed: time.Since(start), id: resp.Header.Get("Ragtime-Operation-Id"), retryAfter: resp.Header.Get("Retry-After")}
+	a := answer{
+		status:     resp.StatusCode,
+		elapsed:    time.Since(start),
+		id:         resp.Header.Get("Ragtime-Operation-Id"),
+		retryAfter: resp.Header.Get("Retry-After"),
+	}
 	if a.status >= 400 {
 		b.checkLeak("the answer", string(got))
 		if err := json.Unmarshal(got, &a.problem); err != nil || a.problem.Type == "" {
@@ -211,7 +236,7 @@ func (b *bench) ask(ctx context.Context, s Scenario, wait time.Duration) (answer
 	return a, nil
 }
 
-// readAnswer reads what an answer lacks, as if it were a problem.
+// readAnswer reads the member "degraded" of an answer into a.problem.
 func (a *answer) readAnswer(body []byte, stream bool) error {
 	if stream {
 		events := strings.Split(strings.TrimSuffix(string(body), "\n\n"), "\n\n")
@@ -231,26 +256,31 @@ func (a *answer) readAnswer(body []byte, stream bool) error {
 	if err := json.Unmarshal(body, &got); err != nil {
 		return fmt.Errorf("an answer that is no JSON: %s", body)
 	}
-	a.problem.Type, a.problem.Detail, a.problem.Place = got.Degraded.Kind, got.Degraded.Reason, got.Degraded.Place
+	a.problem.Type = got.Degraded.Kind
+	a.problem.Detail = got.Degraded.Reason
+	a.problem.Place = got.Degraded.Place
 	if got.Degraded.RetryAfter > 0 {
 		a.retryAfter = strconv.Itoa(got.Degraded.RetryAfter)
 	}
 	return nil
 }
 
-// randomText is a text of so many words: long ones, since a query is limited by its tokens.
+// randomText returns a text of n long words. They are long since the limit of a query
+// is in tokens.
 func randomText(n int) string {
+	longWords := []string{" responsibilities", " representatives", " recommendations", " characteristics"}
 	var s strings.Builder
 	for i := range n {
 		if i%12 == 11 {
 			s.WriteString(" covered.")
 		}
-		s.WriteString([]string{" responsibilities", " representatives", " recommendations", " characteristics"}[rand.IntN(4)])
+		s.WriteString(longWords[rand.IntN(len(longWords))])
 	}
 	return s.String()
 }
 
-// waitFinishLine is the operation's finish line, which may come a little after the answer.
+// waitFinishLine returns an operation's finish line, which may come a little after the
+// answer. It returns an empty one after 2 s.
 func (b *bench) waitFinishLine(id string) finishLine {
 	for range 200 {
 		b.mu.Lock()
@@ -264,16 +294,18 @@ func (b *bench) waitFinishLine(id string) finishLine {
 	return finishLine{}
 }
 
-// host is the service that a scenario strikes.
+// host returns a service of the network.
 func (b *bench) host(service string) *network.Host { return b.Network.Host(service) }
 
 // footprint is what a function's process has open.
 type footprint struct {
-	pid, goroutines, sockets int
+	pid        int
+	goroutines int
+	sockets    int
 }
 
-// disconnect lets the services end the connections that functions keep, so that the
-// next request makes its own.
+// disconnect makes the services end the connections that functions keep, so that the
+// next request makes new ones.
 func (b *bench) disconnect() {
 	var all sync.WaitGroup
 	for _, service := range []string{"openai", "chat", "dynamodb", "secretsmanager"} {
@@ -284,11 +316,12 @@ func (b *bench) disconnect() {
 	all.Wait()
 }
 
-// requestHealthy makes a request without a fault by new connections, and tells how long it took
-// and what was open then.
+// requestHealthy makes a request without a fault over new connections. It returns how
+// long the request took, and what the process had open then.
 func (b *bench) requestHealthy(ctx context.Context, s Scenario) (time.Duration, footprint, error) {
 	b.disconnect()
-	s.largeRequest, s.largestDocument = false, false
+	s.largeRequest = false
+	s.largestDocument = false
 	a, err := b.ask(ctx, s, 0)
 	if err != nil {
 		return 0, footprint{}, err
@@ -307,7 +340,7 @@ func (b *bench) requestHealthy(ctx context.Context, s Scenario) (time.Duration, 
 	return a.elapsed, print, nil
 }
 
-// pause lets time go by, in which the functions are frozen, and their connections rest.
+// pause waits for d, while the functions are frozen and their connections are idle.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
@@ -317,7 +350,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// countSockets counts those of a process.
+// countSockets counts the sockets of a process.
 func countSockets(pid int) (n int, err error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	open, err := os.ReadDir(dir)
@@ -337,9 +370,9 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	if s.load != nil {
 		return b.runLoad(ctx, s)
 	}
-	// A process of its own: what an earlier fault taught one is not this one's.
+	// The scenario gets a new process, which has not learned from an earlier fault.
 	b.killProcesses(s.Function)
-	if s.Function == "answer" { // from a document that is there
+	if s.Function == "answer" { // it needs a document
 		if _, err := b.ask(ctx, Scenario{Function: "embed"}, 0); err != nil {
 			return Row{}, err
 		}
@@ -393,22 +426,34 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	if err := host.Set(); err != nil {
 		return Row{}, err
 	}
-	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Outcome: a.finish.Outcome, Status: a.status,
-		Problem: a.problem.Type, ElapsedMS: a.elapsed.Milliseconds(), BudgetMS: a.finish.BudgetMS,
-		Response: a.problem.Place, Log: a.finish.Place, Metric: a.finish.metricPlace(), Trace: b.tracePlace(s, a.finish.TraceID), Attempts: a.finish.attempts(s.step())}
+	row := Row{
+		Scenario:  s.Name,
+		Function:  s.Function,
+		Service:   s.Service,
+		Outcome:   a.finish.Outcome,
+		Status:    a.status,
+		Problem:   a.problem.Type,
+		ElapsedMS: a.elapsed.Milliseconds(),
+		BudgetMS:  a.finish.BudgetMS,
+		Response:  a.problem.Place,
+		Log:       a.finish.Place,
+		Metric:    a.finish.metricPlace(),
+		Trace:     b.tracePlace(s, a.finish.TraceID),
+		Attempts:  a.finish.attempts(s.step()),
+	}
 	row.Problem = row.Problem[strings.LastIndex(row.Problem, ":")+1:]
 	mistakes := s.Want.compare(a, row, usual, b.slack, b.checkPrompt)
 	if n := b.StandIn.Billed().Repeated - billed.Repeated; n > 0 && !s.mayRepeat {
 		mistakes = append(mistakes, fmt.Sprintf("%d answers of the model were paid for twice", n))
 	}
 	_, after, err := b.requestHealthy(ctx, s)
-	if err == nil && s.cold { // the first one fetched the key, over a connection that rests now
+	if err == nil && s.cold { // the first request also fetched the key, over a connection that is idle now
 		_, after, err = b.requestHealthy(ctx, s)
 	}
 	if err != nil {
 		return Row{}, fmt.Errorf("after the fault: %w", err)
 	}
-	// What is still closing at this moment is not left; what stays is.
+	// What is still closing at this moment is no leak. What stays open is one.
 	for range 5 {
 		if after.goroutines <= before.goroutines && after.sockets <= before.sockets {
 			break
@@ -417,7 +462,8 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 			return Row{}, err
 		}
 	}
-	row.Goroutines, row.Sockets = after.goroutines-before.goroutines, after.sockets-before.sockets
+	row.Goroutines = after.goroutines - before.goroutines
+	row.Sockets = after.sockets - before.sockets
 	switch {
 	case before.pid != after.pid && !s.cold:
 		mistakes = append(mistakes, "the process was replaced")
@@ -428,12 +474,14 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	return row, nil
 }
 
-// tracePlace is where the request's trace puts what went wrong: what its operation
-// says, if a phase below that step agrees.
+// tracePlace returns the place that the annotations of a trace's operation name. If no
+// phase below that step ended badly, it returns a Place that says so.
 func (b *bench) tracePlace(s Scenario, id string) Place {
 	for range 100 { // a datagram may come a little after the answer
 		roots, err := b.XRay.Tree(id)
-		i := slices.IndexFunc(roots, func(n *xray.Node) bool { return n.Kind == xray.Operation && n.State != xray.InProgress })
+		i := slices.IndexFunc(roots, func(n *xray.Node) bool {
+			return n.Kind == xray.Operation && n.State != xray.InProgress
+		})
 		if err != nil || i < 0 || slices.ContainsFunc(roots, isOpen) {
 			time.Sleep(10 * time.Millisecond)
 			continue
@@ -456,12 +504,12 @@ func (b *bench) tracePlace(s Scenario, id string) Place {
 	return Place{Step: "no whole trace"}
 }
 
-// isOpen tells whether a node, or one below it, is in progress for all that X-Ray knows.
+// isOpen reports whether a node, or one below it, is in progress as far as X-Ray knows.
 func isOpen(n *xray.Node) bool {
 	return n.State == xray.InProgress || slices.ContainsFunc(n.Children, isOpen)
 }
 
-// hasBadPhase tells whether a phase of that name ended badly in the step.
+// hasBadPhase reports whether a phase at a place ended badly. step is that of n.
 func hasBadPhase(n *xray.Node, at Place, step string) bool {
 	switch n.Kind {
 	case xray.Step:
@@ -474,14 +522,14 @@ func hasBadPhase(n *xray.Node, at Place, step string) bool {
 	return slices.ContainsFunc(n.Children, func(c *xray.Node) bool { return hasBadPhase(c, at, step) })
 }
 
-// killProcesses ends the function's process; the next request starts another.
+// killProcesses kills the function's processes. The next request starts a new one.
 func (b *bench) killProcesses(function string) {
 	for _, e := range b.Lambda.Environments(function) {
 		e.Kill()
 	}
 }
 
-// compare lists what is not as promised.
+// compare returns the broken promises. usual is the time of a healthy request.
 func (w Want) compare(a answer, row Row, usual, slack time.Duration, promptly bool) (mistakes []string) {
 	miss := func(format string, args ...any) { mistakes = append(mistakes, fmt.Sprintf(format, args...)) }
 	budget := time.Duration(row.BudgetMS) * time.Millisecond
@@ -491,7 +539,8 @@ func (w Want) compare(a answer, row Row, usual, slack time.Duration, promptly bo
 	if row.Status != w.Status || row.Problem != w.Problem {
 		miss("want %d %s (%s)", w.Status, w.Problem, a.problem.Detail)
 	}
-	if at := row.Response; w.Step != "" && at.Step != w.Step || len(w.Phases) > 0 && !slices.Contains(w.Phases, at.Phase) {
+	at := row.Response
+	if w.Step != "" && at.Step != w.Step || len(w.Phases) > 0 && !slices.Contains(w.Phases, at.Phase) {
 		miss("want step %s, phase %s", w.Step, w.Phases)
 	}
 	if row.Log != row.Response || row.Trace != row.Response {
@@ -500,11 +549,12 @@ func (w Want) compare(a answer, row Row, usual, slack time.Duration, promptly bo
 	if hung := row.Problem == "timeout"; hung && row.Metric != row.Response || !hung && row.Metric != (Place{}) {
 		miss("the metric does not say what the response does")
 	}
+	more := (a.elapsed - usual).Round(time.Millisecond)
 	if w.Over > 0 && a.elapsed > usual+w.Over {
-		miss("took %v more than a healthy one's %v, want %v", (a.elapsed - usual).Round(time.Millisecond), usual.Round(time.Millisecond), w.Over)
+		miss("took %v more than a healthy one's %v, want %v", more, usual.Round(time.Millisecond), w.Over)
 	}
 	if w.Within > 0 && promptly && a.elapsed > usual+w.Within {
-		miss("took %v more than a healthy one's %v, want %v", (a.elapsed - usual).Round(time.Millisecond), usual.Round(time.Millisecond), w.Within)
+		miss("took %v more than a healthy one's %v, want %v", more, usual.Round(time.Millisecond), w.Within)
 	}
 	if w.Promptly && promptly && a.elapsed > budget*3/4 {
 		miss("took %v of %v to say so", a.elapsed.Round(time.Millisecond), budget)

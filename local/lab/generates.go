@@ -9,17 +9,19 @@ import (
 	"ragtime/shared/fault"
 )
 
-// answerWish is how long the requests of answers are ready to wait: what finds keeps half
-// of it for the model.
+// answerWish is the Prefer: wait of questions. Half of it is left for the model.
 const answerWish = 6 * time.Second
 
-// generateScenarios are faults of the model that writes answers: what was found is given
-// all the same, on time, with the step, the phase and the reason of what it lacks.
+// generateScenarios are faults of the model that writes answers. The answer comes on
+// time with the passages, and names step, phase and reason for what it lacks. Each
+// scenario comes twice: whole and streamed.
 func generateScenarios() (out []Scenario) {
 	for _, s := range slices.Concat(hangScenarios("answer", "chat"), failureScenarios("answer", "chat"), chatScenarios()) {
-		s.wait, s.Want.Status = answerWish, http.StatusOK
+		s.wait = answerWish
+		s.Want.Status = http.StatusOK
 		out = append(out, s)
-		s.Name, s.stream = s.Name+", streamed", true
+		s.Name += ", streamed"
+		s.stream = true
 		out = append(out, s)
 	}
 	// The index answers, and what tells which of its chunks count does not.
@@ -40,11 +42,11 @@ func generateScenarios() (out []Scenario) {
 	return out
 }
 
-// chatScenarios are faults of what a model says, and those of the network that are survived. A
-// second attempt follows late here: an answer costs money.
+// chatScenarios are faults of what a model says, and faults of the network that are
+// survived. A second attempt follows late here, since an answer costs money.
 func chatScenarios() (out []Scenario) {
 	add := func(name string, faults []network.Fault, want Want) *Scenario {
-		out = append(out, Scenario{Name: "answer chat " + name, Function: "answer", Service: "chat", Faults: faults, Want: want})
+		out = append(out, newScenario("answer", "chat", name, faults, want))
 		return &out[len(out)-1]
 	}
 	for _, lacks := range []struct {
@@ -53,21 +55,36 @@ func chatScenarios() (out []Scenario) {
 	}{
 		{"rate-limited", []string{"rate-limited-long"}},
 		{"quota-exhausted", []string{"quota-exhausted"}},
-		{"timeout", []string{"chat-silent-start", "chat-silent-middle", "chat-keep-alive", "chat-keep-alive-middle", "chat-empty-deltas", "chat-slow"}},
-		{"unavailable", []string{"server-error-hangs", "chat-cut", "chat-broken", "chat-error-start", "chat-error-middle"}},
-		{"upstream", []string{"unauthorized", "chat-endless", "chat-garbage", "chat-tool-call", "chat-empty", "chat-other-form"}},
+		{"timeout", []string{
+			"chat-silent-start", "chat-silent-middle", "chat-keep-alive", "chat-keep-alive-middle",
+			"chat-empty-deltas", "chat-slow",
+		}},
+		{"unavailable", []string{
+			"server-error-hangs", "chat-cut", "chat-broken", "chat-error-start", "chat-error-middle",
+		}},
+		{"upstream", []string{
+			"unauthorized", "chat-endless", "chat-garbage", "chat-tool-call", "chat-empty", "chat-other-form",
+		}},
 	} {
 		for _, name := range lacks.names {
-			add(name, always(name), Want{Problem: lacks.kind, Step: fault.StepGenerate, Phases: []fault.Phase{fault.PhaseReceive}, Promptly: lacks.kind != "timeout"})
+			add(name, always(name), Want{
+				Problem:  lacks.kind,
+				Step:     fault.StepGenerate,
+				Phases:   []fault.Phase{fault.PhaseReceive},
+				Promptly: lacks.kind != "timeout",
+			})
 		}
 	}
-	for _, name := range []string{"chat-no-done", "chat-no-finish", "chat-refusal", "chat-content-filter", "chat-length", "chat-usage-missing"} {
-		add(name, always(name), Want{}) // an answer, as far as it goes
+	for _, name := range []string{
+		"chat-no-done", "chat-no-finish", "chat-refusal", "chat-content-filter", "chat-length", "chat-usage-missing",
+	} {
+		add(name, always(name), Want{}) // an answer, perhaps a part of one
 	}
 	for _, name := range []string{"answer-503", "server-error", "tls-silent", "wait-silent"} {
 		add(name+" once", once(name), Want{})
 	}
 	dead := add("connection-dead", always("connection-dead"), Want{})
-	dead.pooled, dead.mayRepeat = true, true
+	dead.pooled = true
+	dead.mayRepeat = true
 	return out
 }

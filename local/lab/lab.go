@@ -1,16 +1,16 @@
-// Package lab drives the whole system through every fault that its network can
-// have, and tells how each ended: the answer, its time, the step and the phase
-// that were named, in the answer and in the log, and what the function process
-// had left open afterwards.
+// Package lab drives the whole system through every fault that its network can have.
+// For each it reports the answer and its time, the step and phase that each piece of
+// evidence names, and what the function's process has left open.
 //
-// Scenarios lists what there is; Run runs some of it over real function
-// processes, sockets, TLS and DNS, and gives a Row for each. A row's Verdict says
-// what was not as promised; it is empty if all was.
+// Scenarios returns all scenarios. Run runs some of them with real function processes,
+// sockets, TLS and DNS, and returns a Row for each. A row's Verdict says which promise
+// was broken; it is empty if none was.
 package lab
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"runtime"
@@ -23,40 +23,42 @@ import (
 	"ragtime/shared/fault"
 )
 
-// Scenario is a fault, what it strikes, and what is promised to come of it.
+// Scenario is a fault, the function and service that it hits, and the promised result.
 type Scenario struct {
 	Name     string // unique, such as "retrieve openai wait-silent"
 	Function string // embed, retrieve or answer
-	Service  string // openai, chat (which is openai, as answers ask it), dynamodb or secretsmanager
+	Service  string // openai, chat (openai as the answer function reaches it), dynamodb or secretsmanager
 	Faults   []network.Fault
 	Want     Want
 
-	wait            time.Duration // the client's wish; 0 for none
-	pooled          bool          // the fault strikes while the process has a connection in its pool
-	freeze          time.Duration // how long the process was frozen before the request
+	wait            time.Duration // Prefer: wait; 0 for none
+	pooled          bool          // the process has a connection in its pool when the fault comes
+	freeze          time.Duration // how long the process is frozen before the request
 	cold            bool          // the process starts with the request
-	stream          bool          // an answer event by event
-	mayRepeat       bool          // the service takes requests and answers none, so that one more is paid for
-	largeRequest    bool          // a document or query larger than the connection's windows
+	stream          bool          // the answer is streamed
+	mayRepeat       bool          // a request may be paid for twice, since the service took it and never answered
+	largeRequest    bool          // a document or query that is larger than the connection's windows
 	largestDocument bool          // a document of 1 MiB
-	// hurriedClients clients come before, with Prefer: wait=1 each, and hang; nothing that they did
-	// may be felt.
+	// hurriedClients is how many requests with Prefer: wait=1 hang before. They must not
+	// affect the request.
 	hurriedClients int
-	shared         bool  // a process serves several requests at once
+	shared         bool  // one process serves several requests at once
 	load           *load // many requests instead of one
 }
 
-// Want is what is promised. A zero field is not looked at, but for Problem.
+// Want is the promised result. Zero fields are not checked, except for Problem.
 type Want struct {
 	Status  int
-	Problem string // the last part of the problem's type, or the kind of what an answer lacks; "" for a success
+	Problem string // the last part of the problem's type, or the kind of an answer's "degraded"; "" for a success
 	Step    fault.Step
 	Phases  []fault.Phase // any of these
 	// Over is the most that a survived fault may add to the time of a healthy request.
+	// Scenarios with it run alone.
 	Over time.Duration
-	// Within is the same where a busy machine does not spoil it: such scenarios run beside others.
+	// Within is Over for limits that a busy machine can meet. Scenarios with it run
+	// beside others.
 	Within time.Duration
-	// Promptly is for failures that must not wait for the budget.
+	// Promptly says that the failure must not take the whole budget.
 	Promptly bool
 }
 
@@ -66,23 +68,23 @@ type Place struct {
 	Phase fault.Phase `json:"phase,omitempty"`
 }
 
-// Row is how a scenario ended.
+// Row is the result of a scenario.
 type Row struct {
 	Scenario  string `json:"scenario"`
 	Function  string `json:"function"`
 	Service   string `json:"service"`
-	Outcome   string `json:"outcome"` // ok, timeout or error; of a load, as the status, what most had
+	Outcome   string `json:"outcome"` // ok, timeout or error; for a load, as for Status, the most frequent one
 	Status    int    `json:"status"`
 	Problem   string `json:"problem,omitempty"`
 	ElapsedMS int64  `json:"elapsed_ms"`
 	BudgetMS  int64  `json:"budget_ms"`
-	// Where each piece of evidence puts what went wrong. The metric names timeouts only.
+	// The place that each piece of evidence names. The metric names one for timeouts only.
 	Response Place `json:"response"`
 	Log      Place `json:"log"`
 	Metric   Place `json:"metric"`
 	Trace    Place `json:"trace"`
 	Attempts int   `json:"attempts"`
-	// What the process had more than before, once the fault was gone.
+	// How many more the process had after the fault than before.
 	Goroutines int    `json:"goroutines"`
 	Sockets    int    `json:"sockets"`
 	Note       string `json:"note,omitempty"` // figures of a load
@@ -93,21 +95,23 @@ type Row struct {
 type Options struct {
 	Root     string         // the folder with template.yaml and build/
 	Filter   *regexp.Regexp // of scenario names; nil is all
-	Parallel int            // systems side by side; 0 is 6. Scenarios that measure run alone
-	Slack    time.Duration  // what an answer may be later than its budget; 0 is 250 ms
-	// Unmeasured leaves out what is about latencies, which a busy machine spoils:
-	// some scenarios, and of the others how soon a failure was told.
+	Parallel int            // systems that run at once; 0 is 6. Scenarios that measure run alone
+	Slack    time.Duration  // by how much an answer may exceed its budget; 0 is 250 ms
+	// Unmeasured leaves out all checks of latencies, which fail on a busy machine: whole
+	// scenarios, and in the others how soon a failure came.
 	Unmeasured bool
-	Row        func(Row) // is told of each row as it ends; calls never overlap
-	// Documents is told of the X-Ray documents of each row\'s request; calls may overlap.
+	// Row is called with each row as it ends; calls never overlap.
+	Row func(Row)
+	// Documents is called with the X-Ray documents of each row's request; calls may overlap.
 	Documents func(scenario string, documents []json.RawMessage)
 }
 
-// Run runs the scenarios that the filter lets through. The error is of the lab
-// itself; what failed of a scenario is in its row.
+// Run runs the scenarios that the filter matches. The error is one of the lab itself;
+// a broken promise is in the Verdict of its row.
 func Run(ctx context.Context, o Options) ([]Row, error) {
 	if runtime.GOOS != "linux" {
-		return nil, fmt.Errorf("the lab needs Linux: it counts the sockets of function processes in /proc, and its network needs all of 127.0.0.0/8")
+		return nil, errors.New("the lab needs Linux: it counts the sockets of function processes in /proc, " +
+			"and its network needs all of 127.0.0.0/8")
 	}
 	if o.Parallel == 0 {
 		o.Parallel = 6
@@ -143,7 +147,7 @@ type runner struct {
 	rows    []Row
 }
 
-// run runs scenarios on so many benches, each of which has a system of its own.
+// run runs scenarios on a number of benches. Each bench has a system of its own.
 func (r *runner) run(ctx context.Context, scenarios []Scenario, benches int) error {
 	queue := make(chan Scenario, len(scenarios))
 	for _, s := range scenarios {

@@ -31,7 +31,11 @@ func TestFaults(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var documents []json.RawMessage
-	rows, err := lab.Run(t.Context(), lab.Options{Root: systemtest.Build(t), Parallel: 10, Slack: 3 * time.Second, Unmeasured: true,
+	rows, err := lab.Run(t.Context(), lab.Options{
+		Root:       systemtest.Build(t),
+		Parallel:   10,
+		Slack:      3 * time.Second,
+		Unmeasured: true,
 		Documents: func(scenario string, ds []json.RawMessage) {
 			mu.Lock()
 			defer mu.Unlock()
@@ -41,7 +45,8 @@ func TestFaults(t *testing.T) {
 					t.Errorf("%s: a document breaks X-Ray's schema: %v\n%s", scenario, err, d)
 				}
 			}
-		}})
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +67,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// sendToXRay sends the documents to another X-Ray than our own, where there is one.
+// sendToXRay sends the documents to an X-Ray that is not this project's, if there is one.
 func sendToXRay(t *testing.T, documents []json.RawMessage) {
 	url := os.Getenv("RAGTIME_TEST_XRAY_URL")
 	if url == "" {
@@ -79,7 +84,7 @@ func sendToXRay(t *testing.T, documents []json.RawMessage) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// moto finds the service in the credential's scope, and checks no signature.
+		// moto reads the service from the credential's scope, and checks no signature.
 		r.Header.Set("Content-Type", "application/json")
 		r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=any/20261124/us-east-1/xray/aws4_request, SignedHeaders=host, Signature=00")
 		resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
@@ -95,7 +100,7 @@ func sendToXRay(t *testing.T, documents []json.RawMessage) {
 	}
 }
 
-// Scenario names tell them apart, and say what they strike.
+// Scenario names are unique, and begin with function and service.
 func TestNames(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range lab.Scenarios() {

@@ -12,25 +12,23 @@ import (
 	"ragtime/local/network"
 )
 
-// load is many requests by several clients, and what is promised of them all.
+// load is many requests by several clients, and what is promised of all together.
 type load struct {
 	requests int
 	wait     time.Duration
-	// shared: 32 clients share one process, else 8 have one each.
-	shared bool
-	// hurried: every third request has Prefer: wait=1. What becomes of it is not looked at.
-	hurried bool
+	shared   bool // 32 clients share one process; else 8 clients have one each
+	hurried  bool // every third request has Prefer: wait=1; its result does not count
 
-	ok         float64       // share of requests that succeed, at least
-	tailFactor float64       // p99 in healthy p99s, at most; 0 is not looked at
-	p99        time.Duration // at most; 0 is not looked at
-	extra      float64       // attempts beyond one a request, as a share, at most
+	ok         float64       // the least share of requests that succeed
+	tailFactor float64       // the largest p99, as a multiple of the healthy p99; 0 is not checked
+	p99        time.Duration // the largest p99; 0 is not checked
+	extra      float64       // the largest share of attempts beyond one a request
 }
 
-// perProcess is how many requests one process serves at once where clients share it.
+// perProcess is how many requests a shared process serves at once.
 const perProcess = 32
 
-// clients is how many ask at once.
+// clients returns how many clients send requests at once.
 func (l load) clients() int {
 	if l.shared {
 		return perProcess
@@ -38,23 +36,24 @@ func (l load) clients() int {
 	return 8
 }
 
-// measurement is how a number of requests fared.
+// measurement is the result of a number of requests.
 type measurement struct {
 	ok       int
-	latency  []time.Duration // sorted; of requests that are in no hurry
-	hung     int             // hangs that were survived, as the finish lines count them
+	latency  []time.Duration // sorted; without hurried requests
+	hung     int             // hangs that were survived, by the finish lines
 	late     int             // answered after their budget
 	attempts int             // that reached the service
-	statuses map[int]int     // how many answers had which
-	outcomes map[string]int
+	statuses map[int]int     // answers by their status
+	outcomes map[string]int  // answers by the outcome in the log
 }
 
-// mostFrequent is what was counted most often.
+// mostFrequent returns the key with the largest count.
 func mostFrequent[K comparable](counts map[K]int) (out K) {
 	n := 0
 	for k, count := range counts {
 		if count > n {
-			out, n = k, count
+			out = k
+			n = count
 		}
 	}
 	return out
@@ -68,7 +67,7 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	l := s.load
 	warmUp := load{requests: 25 * l.clients(), shared: l.shared}
 	host := b.host(s.Service)
-	// Every process starts, and has some experience, before anything is counted.
+	// Before the measurement, every process starts and learns the usual latency.
 	var warm []network.Fault
 	if s.Faults[0].Name == "slow" {
 		warm = s.Faults[:1]
@@ -95,10 +94,21 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	}
 	share := float64(got.ok) / float64(len(got.latency))
 	extra := float64(got.attempts-l.requests) / float64(l.requests)
-	p50, p99 := got.quantile(0.5), got.quantile(0.99)
-	row := Row{Scenario: s.Name, Function: s.Function, Service: s.Service, Status: mostFrequent(got.statuses), Outcome: mostFrequent(got.outcomes), ElapsedMS: p99.Milliseconds(), Attempts: got.attempts,
-		Note: fmt.Sprintf("%d requests by %d: %.1f %% ok, p50 %d ms, p99 %d ms (healthy %d ms), %.1f %% extra attempts, %d hangs counted", l.requests, l.clients(),
-			100*share, p50.Milliseconds(), p99.Milliseconds(), usual.quantile(0.99).Milliseconds(), 100*extra, got.hung)}
+	p50 := got.quantile(0.5)
+	p99 := got.quantile(0.99)
+	row := Row{
+		Scenario:  s.Name,
+		Function:  s.Function,
+		Service:   s.Service,
+		Status:    mostFrequent(got.statuses),
+		Outcome:   mostFrequent(got.outcomes),
+		ElapsedMS: p99.Milliseconds(),
+		Attempts:  got.attempts,
+		Note: fmt.Sprintf("%d requests by %d: %.1f %% ok, p50 %d ms, p99 %d ms (healthy %d ms), "+
+			"%.1f %% extra attempts, %d hangs counted",
+			l.requests, l.clients(), 100*share, p50.Milliseconds(), p99.Milliseconds(),
+			usual.quantile(0.99).Milliseconds(), 100*extra, got.hung),
+	}
 	var mistakes []string
 	miss := func(format string, args ...any) { mistakes = append(mistakes, fmt.Sprintf(format, args...)) }
 	if share < l.ok {
@@ -123,7 +133,7 @@ func (b *bench) runLoad(ctx context.Context, s Scenario) (Row, error) {
 	return row, nil
 }
 
-// measure makes requests and counts the attempts that the service saw of them.
+// measure makes requests, and counts the attempts that reach the service.
 func (b *bench) measure(ctx context.Context, s Scenario, l load) (measurement, error) {
 	var mu sync.Mutex
 	m := measurement{statuses: map[int]int{}, outcomes: map[string]int{}}
@@ -131,7 +141,8 @@ func (b *bench) measure(ctx context.Context, s Scenario, l load) (measurement, e
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(l.clients())
 	for i := range l.requests {
-		wait, hurried := l.wait, l.hurried && i%3 == 2
+		wait := l.wait
+		hurried := l.hurried && i%3 == 2
 		if hurried {
 			wait = time.Second
 		}

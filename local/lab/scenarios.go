@@ -2,18 +2,18 @@ package lab
 
 import (
 	"net/http"
-	"slices"
 	"time"
 
 	"ragtime/local/network"
 	"ragtime/shared/fault"
 )
 
-// wish is how long the requests of most scenarios are ready to wait: long enough
-// for several attempts, short enough to run them all.
+// wish is the Prefer: wait of most scenarios. It is long enough for several attempts,
+// and short enough to run all scenarios.
 const wish = 4 * time.Second
 
-// Scenarios lists what the lab runs, in the order of the way that a request takes.
+// Scenarios returns all that the lab runs, in the order in which a request meets the
+// services.
 func Scenarios() []Scenario {
 	var all []Scenario
 	for _, function := range []string{"retrieve", "embed"} {
@@ -26,11 +26,28 @@ func Scenarios() []Scenario {
 		all = append(all, secretScenarios(function)...)
 	}
 	all = append(all, generateScenarios()...)
-	all = append(all, Scenario{Name: "retrieve openai wait-silent, whole budget", Function: "retrieve", Service: "openai",
-		Faults: always("wait-silent"), Want: Want{Status: http.StatusGatewayTimeout, Problem: "timeout", Step: fault.StepEmbed, Phases: []fault.Phase{fault.PhaseWait}}})
-	all = append(all, Scenario{Name: "embed dynamodb 1 MiB under the limits of a partition", Function: "embed", Service: "dynamodb",
-		Faults: always("partition-limited"), largestDocument: true, Want: Want{Status: http.StatusOK}})
+	all = append(all, newScenario("retrieve", "openai", "wait-silent, whole budget", always("wait-silent"), Want{
+		Status:  http.StatusGatewayTimeout,
+		Problem: "timeout",
+		Step:    fault.StepEmbed,
+		Phases:  []fault.Phase{fault.PhaseWait},
+	}))
+	largest := newScenario("embed", "dynamodb", "1 MiB under the limits of a partition", always("partition-limited"),
+		Want{Status: http.StatusOK})
+	largest.largestDocument = true
+	all = append(all, largest)
 	return append(all, loadScenarios()...)
+}
+
+// newScenario returns a scenario whose name begins with the function and the service.
+func newScenario(function, service, name string, faults []network.Fault, want Want) Scenario {
+	return Scenario{
+		Name:     function + " " + service + " " + name,
+		Function: function,
+		Service:  service,
+		Faults:   faults,
+		Want:     want,
+	}
 }
 
 func always(name string) []network.Fault { return []network.Fault{{Name: name}} }
@@ -39,7 +56,7 @@ func once(name string) []network.Fault { return []network.Fault{{Name: name, Tim
 
 func (s Scenario) step() fault.Step { return stepOf(s.Function, s.Service) }
 
-// stepOf is the one in which a function meets a fault of a service.
+// stepOf returns the step in which a function meets a fault of a service.
 func stepOf(function, service string) fault.Step {
 	switch {
 	case service == "secretsmanager":
@@ -54,7 +71,7 @@ func stepOf(function, service string) fault.Step {
 	return fault.StepSearch
 }
 
-// hangScenarios are faults that last: the request ends on time, and names where it hung.
+// hangScenarios are faults that last. The request ends on time and names where it hung.
 func hangScenarios(function, service string) (out []Scenario) {
 	for _, h := range []struct {
 		name   string
@@ -70,12 +87,19 @@ func hangScenarios(function, service string) (out []Scenario) {
 		{"receive-drip", []fault.Phase{fault.PhaseReceive}},
 		{"server-stopped", []fault.Phase{fault.PhaseTLS}},
 	} {
-		s := Scenario{Name: function + " " + service + " " + h.name, Function: function, Service: service, Faults: always(h.name), wait: wish,
-			Want: Want{Status: http.StatusGatewayTimeout, Problem: "timeout", Step: stepOf(function, service), Phases: h.phases}}
+		s := newScenario(function, service, h.name, always(h.name), Want{
+			Status:  http.StatusGatewayTimeout,
+			Problem: "timeout",
+			Step:    stepOf(function, service),
+			Phases:  h.phases,
+		})
+		s.wait = wish
 		if h.name == "send-stalls" {
-			// What is asked of DynamoDB first is small: the kernel takes all of it.
-			if s.largeRequest = service == "openai"; !s.largeRequest {
-				s.Name, s.Want.Phases = s.Name+", small request", []fault.Phase{fault.PhaseWait}
+			s.largeRequest = service == "openai"
+			if !s.largeRequest {
+				// The first request to DynamoDB is small, so the kernel takes all of it.
+				s.Name += ", small request"
+				s.Want.Phases = []fault.Phase{fault.PhaseWait}
 			}
 		}
 		out = append(out, s)
@@ -83,10 +107,9 @@ func hangScenarios(function, service string) (out []Scenario) {
 	return out
 }
 
-// failureScenarios are faults that last and are answered: the request fails with the
+// failureScenarios are faults that last and do not hang. The request fails with the
 // problem that fits, at once or after the attempts that may help.
 func failureScenarios(function, service string) (out []Scenario) {
-	at := stepOf(function, service)
 	for _, b := range []struct {
 		name    string
 		status  int
@@ -103,8 +126,15 @@ func failureScenarios(function, service string) (out []Scenario) {
 		{"redirect-loop", http.StatusBadGateway, "upstream", []fault.Phase{fault.PhaseReceive}},
 		{"answer-503", http.StatusServiceUnavailable, "unavailable", []fault.Phase{fault.PhaseReceive}},
 	} {
-		out = append(out, Scenario{Name: function + " " + service + " " + b.name, Function: function, Service: service, Faults: always(b.name), wait: wish,
-			Want: Want{Status: b.status, Problem: b.problem, Step: at, Phases: b.phases, Promptly: true}})
+		s := newScenario(function, service, b.name, always(b.name), Want{
+			Status:   b.status,
+			Problem:  b.problem,
+			Step:     stepOf(function, service),
+			Phases:   b.phases,
+			Promptly: true,
+		})
+		s.wait = wish
+		out = append(out, s)
 	}
 	return out
 }
@@ -112,38 +142,53 @@ func failureScenarios(function, service string) (out []Scenario) {
 // survivedScenarios are faults that another attempt survives.
 func survivedScenarios(function, service string) []Scenario {
 	ok := Want{Status: http.StatusOK}
-	s := func(name string, faults []network.Fault, want Want) Scenario {
-		return Scenario{Name: function + " " + service + " " + name, Function: function, Service: service, Faults: faults, wait: wish, Want: want}
+	within := func(d time.Duration) Want { return Want{Status: http.StatusOK, Within: d} }
+	over := func(d time.Duration) Want { return Want{Status: http.StatusOK, Over: d} }
+	scenario := func(name string, faults []network.Fault, want Want) Scenario {
+		s := newScenario(function, service, name, faults, want)
+		s.wait = wish
+		return s
 	}
 	out := []Scenario{
-		s("connect-first-silent", always("connect-first-silent"), ok),
-		s("first of two addresses stopped", always("first-stopped"), Want{Status: http.StatusOK, Within: time.Second}),
-		s("first of two addresses silent", always("first-silent"), Want{Status: http.StatusOK, Within: 1200 * time.Millisecond}),
-		s("first of two DNS servers silent", always("dns-first-silent"), Want{Status: http.StatusOK, Within: 1200 * time.Millisecond}),
-		s("no answer for IPv6", always("dns-ipv6-silent"), Want{Status: http.StatusOK, Within: 500 * time.Millisecond}),
-		s("goaway once", once("goaway"), ok),
-		s("reset once", once("reset"), ok),
-		s("answer-503 once", once("answer-503"), ok),
-		s("server-error once", once("server-error"), ok),
-		s("tls-silent once", once("tls-silent"), ok),
-		s("receive-half once", once("receive-half"), ok),
-		s("slow", []network.Fault{{Name: "slow", MinMS: 300, MaxMS: 600}}, ok),
-		s("first attempt hangs", once("wait-silent"), Want{Status: http.StatusOK, Over: 600 * time.Millisecond}),
+		scenario("connect-first-silent", always("connect-first-silent"), ok),
+		scenario("first of two addresses stopped", always("first-stopped"), within(time.Second)),
+		scenario("first of two addresses silent", always("first-silent"), within(1200*time.Millisecond)),
+		scenario("first of two DNS servers silent", always("dns-first-silent"), within(1200*time.Millisecond)),
+		scenario("no answer for IPv6", always("dns-ipv6-silent"), within(500*time.Millisecond)),
+		scenario("goaway once", once("goaway"), ok),
+		scenario("reset once", once("reset"), ok),
+		scenario("answer-503 once", once("answer-503"), ok),
+		scenario("server-error once", once("server-error"), ok),
+		scenario("tls-silent once", once("tls-silent"), ok),
+		scenario("receive-half once", once("receive-half"), ok),
+		scenario("slow", []network.Fault{{Name: "slow", MinMS: 300, MaxMS: 600}}, ok),
+		scenario("first attempt hangs", once("wait-silent"), over(600*time.Millisecond)),
 	}
-	dead := s("connection dead", always("connection-dead"), Want{Status: http.StatusOK, Over: 600 * time.Millisecond})
+
+	dead := scenario("connection dead", always("connection-dead"), over(600*time.Millisecond))
 	dead.pooled = true
-	rested := s("connection dead after 10 s of rest", always("connection-dead"), ok)
+
+	rested := scenario("connection dead after 10 s of rest", always("connection-dead"), ok)
 	rested.freeze = 10 * time.Second
-	hurried := s("first attempt hangs, after 4 clients in a hurry whose requests hung", once("wait-silent"), Want{Status: http.StatusOK, Within: 1200 * time.Millisecond})
-	hurried.hurriedClients, hurried.wait = 4, 0 // a client with a wish of its own has their ration
-	beside := hurried
-	beside.Name, beside.hurriedClients, beside.shared = function+" "+service+" first attempt hangs, after 20 clients in a hurry in the same process whose requests hung", 20, true
-	frozen := s("connection dead after a freeze of 3 s", always("connection-dead"), Want{Status: http.StatusOK, Over: 150 * time.Millisecond})
+
+	hurried := scenario("first attempt hangs, after 4 clients in a hurry whose requests hung", once("wait-silent"),
+		within(1200*time.Millisecond))
+	hurried.hurriedClients = 4
+	hurried.wait = 0 // a request with a wish would share the ration of the hurried clients
+
+	beside := scenario("first attempt hangs, after 20 clients in a hurry in the same process whose requests hung", once("wait-silent"),
+		within(1200*time.Millisecond))
+	beside.hurriedClients = 20
+	beside.wait = 0
+	beside.shared = true
+
+	frozen := scenario("connection dead after a freeze of 3 s", always("connection-dead"), over(150*time.Millisecond))
 	frozen.freeze = 3200 * time.Millisecond
+
 	return append(out, rested, hurried, beside, dead, frozen)
 }
 
-// answerScenarios are what OpenAI and DynamoDB may say.
+// answerScenarios are what OpenAI and DynamoDB may answer.
 func answerScenarios(function string) (out []Scenario) {
 	for _, a := range []struct {
 		service, name string
@@ -178,47 +223,73 @@ func answerScenarios(function string) (out []Scenario) {
 		{"dynamodb", "throttled always", always("throttled"), 429, "rate-limited"},
 		{"dynamodb", "500 always", always("server-error"), 503, "unavailable"},
 	} {
-		s := Scenario{Name: function + " " + a.service + " " + a.name, Function: function, Service: a.service, Faults: a.faults, wait: wish,
-			Want: Want{Status: a.status, Problem: a.problem, Promptly: a.status != 200 && a.name != "throttled always"}} // which is waited out
+		s := newScenario(function, a.service, a.name, a.faults, Want{Status: a.status, Problem: a.problem})
+		s.wait = wish
 		if a.status != 200 {
-			s.Want.Step, s.Want.Phases = stepOf(function, a.service), []fault.Phase{fault.PhaseReceive}
+			s.Want.Step = stepOf(function, a.service)
+			s.Want.Phases = []fault.Phase{fault.PhaseReceive}
+			s.Want.Promptly = a.name != "throttled always" // a throttled step tries again until its end
 		}
 		out = append(out, s)
 	}
 	return out
 }
 
-// secretScenarios are faults of Secrets Manager, which only a process that starts asks.
+// secretScenarios are faults of Secrets Manager. A process asks it only at its start.
 func secretScenarios(function string) []Scenario {
-	timeout := Want{Status: http.StatusGatewayTimeout, Problem: "timeout", Step: fault.StepSecret}
-	var out []Scenario
-	for name, phase := range map[string]fault.Phase{"dns-silent": fault.PhaseDNS, "tls-silent": fault.PhaseTLS, "wait-silent": fault.PhaseWait} {
-		want := timeout
-		want.Phases = []fault.Phase{phase}
-		out = append(out, Scenario{Name: function + " secretsmanager " + name + " at cold start", Function: function, Service: "secretsmanager",
-			Faults: always(name), Want: want, wait: wish, cold: true})
+	scenario := func(name string, faults []network.Fault, want Want) Scenario {
+		s := newScenario(function, "secretsmanager", name+" at cold start", faults, want)
+		s.wait = wish
+		s.cold = true
+		return s
 	}
-	slices.SortFunc(out, func(a, b Scenario) int { return len(a.Name) - len(b.Name) })
-	return append(out, Scenario{Name: function + " secretsmanager first attempt hangs at cold start", Function: function, Service: "secretsmanager",
-		Faults: once("wait-silent"), Want: Want{Status: http.StatusOK}, wait: wish, cold: true})
+	timeout := func(phase fault.Phase) Want {
+		return Want{
+			Status:  http.StatusGatewayTimeout,
+			Problem: "timeout",
+			Step:    fault.StepSecret,
+			Phases:  []fault.Phase{phase},
+		}
+	}
+	return []Scenario{
+		scenario("dns-silent", always("dns-silent"), timeout(fault.PhaseDNS)),
+		scenario("tls-silent", always("tls-silent"), timeout(fault.PhaseTLS)),
+		scenario("wait-silent", always("wait-silent"), timeout(fault.PhaseWait)),
+		scenario("first attempt hangs", once("wait-silent"), Want{Status: http.StatusOK}),
+	}
 }
 
-// loadScenarios are many requests against OpenAI when some of its answers hang.
+// loadScenarios are many requests while some of OpenAI's answers hang.
 func loadScenarios() []Scenario {
 	quick := network.Fault{Name: "slow", MinMS: 40, MaxMS: 80}
 	usual := network.Fault{Name: "slow", MinMS: 200, MaxMS: 600}
 	hang := func(share float64) network.Fault { return network.Fault{Name: "wait-silent", Share: share} }
-	s := func(name string, l load, faults ...network.Fault) Scenario {
-		return Scenario{Name: "retrieve openai " + name, Function: "retrieve", Service: "openai", Faults: faults, load: &l}
+	scenario := func(name string, l load, faults ...network.Fault) Scenario {
+		s := newScenario("retrieve", "openai", name, faults, Want{})
+		s.load = &l
+		return s
 	}
 	return []Scenario{
-		s("5 % hang, healthy 40 to 80 ms", load{requests: 800, ok: 1, tailFactor: 4, extra: 0.12}, quick, hang(0.05)),
-		s("20 % hang, healthy 40 to 80 ms", load{requests: 400, wait: 3 * time.Second, ok: 0.9, extra: 0.55}, quick, hang(0.20)),
-		s("healthy, 0.2 to 0.6 s", load{requests: 400, ok: 1, extra: 0.05}, usual),
-		s("5 % hang, healthy 0.2 to 0.6 s", load{requests: 1200, ok: 1, p99: 1100 * time.Millisecond, extra: 0.12}, usual, hang(0.05)),
-		s("5 % hang, 32 clients in one process, healthy 0.2 to 0.6 s", load{requests: 1600, shared: true, ok: 1, p99: 1300 * time.Millisecond, extra: 0.12}, usual, hang(0.05)),
-		s("5 % hang, 32 clients in one process, a third with wait=1, healthy 0.2 to 0.6 s",
-			load{requests: 1600, shared: true, hurried: true, ok: 1, p99: 1300 * time.Millisecond, extra: 0.15}, usual, hang(0.05)),
-		s("outage", load{requests: 480, wait: time.Second, ok: 0, extra: 0.10}, network.Fault{Name: "wait-silent"}),
+		scenario("5 % hang, healthy 40 to 80 ms",
+			load{requests: 800, ok: 1, tailFactor: 4, extra: 0.12},
+			quick, hang(0.05)),
+		scenario("20 % hang, healthy 40 to 80 ms",
+			load{requests: 400, wait: 3 * time.Second, ok: 0.9, extra: 0.55},
+			quick, hang(0.20)),
+		scenario("healthy, 0.2 to 0.6 s",
+			load{requests: 400, ok: 1, extra: 0.05},
+			usual),
+		scenario("5 % hang, healthy 0.2 to 0.6 s",
+			load{requests: 1200, ok: 1, p99: 1100 * time.Millisecond, extra: 0.12},
+			usual, hang(0.05)),
+		scenario("5 % hang, 32 clients in one process, healthy 0.2 to 0.6 s",
+			load{requests: 1600, shared: true, ok: 1, p99: 1300 * time.Millisecond, extra: 0.12},
+			usual, hang(0.05)),
+		scenario("5 % hang, 32 clients in one process, a third with wait=1, healthy 0.2 to 0.6 s",
+			load{requests: 1600, shared: true, hurried: true, ok: 1, p99: 1300 * time.Millisecond, extra: 0.15},
+			usual, hang(0.05)),
+		scenario("outage",
+			load{requests: 480, wait: time.Second, ok: 0, extra: 0.10},
+			network.Fault{Name: "wait-silent"}),
 	}
 }
