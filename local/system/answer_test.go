@@ -40,8 +40,8 @@ func putSamples(t *testing.T, s *system.System) {
 	}
 }
 
-// askFor sends a question; events says in which form the answer is wanted.
-func askFor(ctx context.Context, s *system.System, question string, events bool) (*http.Response, error) {
+// postQuestion sends a question; events says in which form the answer is wanted.
+func postQuestion(ctx context.Context, s *system.System, question string, events bool) (*http.Response, error) {
 	body, _ := json.Marshal(map[string]string{"question": question})
 	r, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/answer", bytes.NewReader(body))
 	if err != nil {
@@ -61,7 +61,7 @@ func TestAnswersToTheSamples(t *testing.T) {
 	putSamples(t, s)
 	right := 0
 	for _, q := range samples.Questions() {
-		resp, err := askFor(t.Context(), s, q.Question, false)
+		resp, err := postQuestion(t.Context(), s, q.Question, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +113,7 @@ func TestLeavingEndsTheModelsCall(t *testing.T) {
 	s.StandIn.SetPace(5) // tokens a second: an answer takes many seconds
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	resp, err := askFor(ctx, s, "Does my plan cover glasses?", true)
+	resp, err := postQuestion(ctx, s, "Does my plan cover glasses?", true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func streamOnce(ctx context.Context, s *system.System, question string, how, aft
 	defer cancel()
 	leave, cancelLeave := context.WithCancel(ctx)
 	defer cancelLeave()
-	resp, err := askFor(leave, s, question, true)
+	resp, err := postQuestion(leave, s, question, true)
 	if err != nil {
 		return "refused", err
 	}
@@ -226,8 +226,8 @@ func streamOnce(ctx context.Context, s *system.System, question string, how, aft
 	return last, nil
 }
 
-// sse reads a stream with a client that others wrote.
-const sse = `
+// sseScript reads a stream with a client that others wrote.
+const sseScript = `
 import json, sys
 import httpx
 from httpx_sse import connect_sse
@@ -250,7 +250,7 @@ func TestPublicClientReadsTheStream(t *testing.T) {
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
 	putSamples(t, s)
 	var errs bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), python, "-c", sse, s.URL, "Does my plan cover glasses?")
+	cmd := exec.CommandContext(t.Context(), python, "-c", sseScript, s.URL, "Does my plan cover glasses?")
 	cmd.Stderr = &errs
 	raw, err := cmd.Output()
 	if err != nil {

@@ -25,25 +25,25 @@ const costsFile = "../../docs/costs.md"
 
 // Prices of DynamoDB on demand, us-east-1, in US dollars; docs/costs.md says from where.
 const (
-	aMillionWrites  = 0.625
-	aMillionReads   = 0.125
-	aGBIndexed      = 0.52
-	aGBSearched     = 0.002
-	oneMiB          = 1 << 20
-	aPutUnderLimits = 25 * time.Second
+	pricePerMillionWrites = 0.625
+	pricePerMillionReads  = 0.125
+	pricePerGBIndexed     = 0.52
+	pricePerGBSearched    = 0.002
+	oneMiB                = 1 << 20
+	putLimit              = 25 * time.Second
 )
 
-// costed is a request to the API, whose cost stands in docs/costs.md.
-type costed struct{ name, method, path, body string }
+// apiRequest is a request to the API, whose cost stands in docs/costs.md.
+type apiRequest struct{ name, method, path, body string }
 
-func costedRequests() []costed {
+func pricedRequests() []apiRequest {
 	long := prose(oneMiB, 1)
 	changed := prose(2000, 2) + long[2000:]
 	put := func(text string) string {
 		body, _ := json.Marshal(map[string]string{"text": text, "title": "A title", "collection": "books"})
 		return string(body)
 	}
-	return []costed{
+	return []apiRequest{
 		{"put 2 KB", "PUT", "/documents/short", put(prose(2000, 3))},
 		{"put 1 MiB", "PUT", "/documents/long", put(long)},
 		{"put it again, unchanged", "PUT", "/documents/long", put(long)},
@@ -75,7 +75,7 @@ func prose(n int, seed uint64) string {
 	return b.String()[:n]
 }
 
-func send(t *testing.T, s *system.System, c costed) (status int, answer []byte) {
+func send(t *testing.T, s *system.System, c apiRequest) (status int, answer []byte) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), c.method, s.URL+c.path, strings.NewReader(c.body))
 	if err != nil {
@@ -102,13 +102,13 @@ func TestCost(t *testing.T) {
 	var table bytes.Buffer
 	table.WriteString("| request | calls | write units | read units | KB indexed | KB searched | $ a thousand |\n|---|---|---|---|---|---|---|\n")
 	written := costsInDocs(t)
-	for _, c := range costedRequests() {
+	for _, c := range pricedRequests() {
 		status, answer := send(t, s, c)
 		if status >= 300 {
 			t.Fatalf("%s: got %d %s", c.name, status, answer)
 		}
 		u := m.Take()
-		price := u.Writes/1e6*aMillionWrites + u.Reads/1e6*aMillionReads + u.Indexed/1e9*aGBIndexed + u.Searched/1e9*aGBSearched
+		price := u.Writes/1e6*pricePerMillionWrites + u.Reads/1e6*pricePerMillionReads + u.Indexed/1e9*pricePerGBIndexed + u.Searched/1e9*pricePerGBSearched
 		row := []float64{float64(u.Calls), u.Writes, u.Reads, u.Indexed / 1000, u.Searched / 1000, price * 1000}
 		fmt.Fprintf(&table, "| %s | %.0f | %.0f | %.1f | %.0f | %.0f | %.4f |\n", c.name, row[0], row[1], row[2], row[3], row[4], row[5])
 		for i, got := range row {
@@ -178,12 +178,12 @@ func TestPutUnderLimits(t *testing.T) {
 	for seed := range uint64(2) {
 		body, _ := json.Marshal(map[string]string{"text": prose(oneMiB, seed)})
 		begin := time.Now()
-		status, answer := send(t, s, costed{"put", "PUT", "/documents/long", string(body)})
+		status, answer := send(t, s, apiRequest{"put", "PUT", "/documents/long", string(body)})
 		elapsed := time.Since(begin)
 		u := m.Take()
 		t.Logf("%d in %v, %+v: %.200s", status, elapsed, u, answer)
-		if status != http.StatusOK || elapsed > aPutUnderLimits {
-			t.Errorf("got %d after %v, want 200 within %v: %s", status, elapsed, aPutUnderLimits, answer)
+		if status != http.StatusOK || elapsed > putLimit {
+			t.Errorf("got %d after %v, want 200 within %v: %s", status, elapsed, putLimit, answer)
 		}
 		if u.Throttled == 0 {
 			t.Error("nothing was throttled: the limit was not met")

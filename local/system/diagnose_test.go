@@ -14,8 +14,8 @@ import (
 	"ragtime/shared/fault"
 )
 
-// diagnosed asks the running system, and gives its targets by service.
-func diagnosed(t *testing.T, url string) (ok bool, targets map[string][]diagnose.Target) {
+// callDiagnose asks the running system, and gives its targets by service.
+func callDiagnose(t *testing.T, url string) (ok bool, targets map[string][]diagnose.Target) {
 	t.Helper()
 	var out struct {
 		OK          bool              `json:"ok"`
@@ -49,7 +49,7 @@ func TestDiagnose(t *testing.T) {
 		t.Skip("faults of connects and handshakes need Linux")
 	}
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), SecretKey: true})
-	ok, targets := diagnosed(t, s.URL)
+	ok, targets := callDiagnose(t, s.URL)
 	if !ok || len(targets) != 4 {
 		t.Fatalf("healthy: got ok %v, %+v, want four services, all ok", ok, targets)
 	}
@@ -81,7 +81,7 @@ func TestDiagnose(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer h.Set()
-			ok, targets := diagnosed(t, s.URL)
+			ok, targets := callDiagnose(t, s.URL)
 			for name, d := range targets {
 				if name != tt.service && (len(d) != 1 || !d[0].OK) {
 					t.Errorf("%s is healthy, and got %+v", name, d)
@@ -98,7 +98,7 @@ func TestDiagnose(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer h.Set()
-		_, targets := diagnosed(t, s.URL)
+		_, targets := callDiagnose(t, s.URL)
 		d := targets["openai"]
 		if len(d) != 2 || d[0].OK || d[0].Phase != fault.PhaseConnect || !strings.Contains(d[0].Error, d[0].Address) || !d[1].OK || d[0].Address == d[1].Address {
 			t.Errorf("got %+v, want the silent address first, and the healthy one open", d)

@@ -49,23 +49,23 @@ Resources:
       KeySchema: [{AttributeName: pk, KeyType: HASH}]
 `
 
-// echoes is the function's program: its response has what comes over a connection to the address that is its
+// runEchoFunction is the function's program: its response has what comes over a connection to the address that is its
 // request's body, and is closed with that connection.
-func echoes() {
+func runEchoFunction() {
 	awslambda.Start(func(_ context.Context, e events.APIGatewayProxyRequest) (*events.APIGatewayProxyStreamingResponse, error) {
 		conn, err := net.Dial("tcp", e.Body)
 		return &events.APIGatewayProxyStreamingResponse{
 			StatusCode: 200,
 			Headers:    map[string]string{"Content-Type": "text/event-stream"},
-			Body:       &echo{conn},
+			Body:       &echoBody{conn},
 		}, err
 	})
 }
 
-// echo exits at an exclamation mark.
-type echo struct{ net.Conn }
+// echoBody exits at an exclamation mark.
+type echoBody struct{ net.Conn }
 
-func (e *echo) Read(p []byte) (int, error) {
+func (e *echoBody) Read(p []byte) (int, error) {
 	n, err := e.Conn.Read(p)
 	if bytes.ContainsRune(p[:n], '!') {
 		os.Exit(4)
@@ -80,7 +80,7 @@ type echoSystem struct {
 	client *http.Client
 }
 
-func newEchoes(t *testing.T, seconds, perProcess int) echoSystem {
+func newEchoSystem(t *testing.T, seconds, perProcess int) echoSystem {
 	root := t.TempDir()
 	self, err := os.Executable()
 	if err != nil {
@@ -122,8 +122,8 @@ func (s echoSystem) begin(ctx context.Context) (*http.Response, net.Conn, error)
 	return response, conn, err
 }
 
-// told waits until the function has closed its connection.
-func told(conn net.Conn) error {
+// waitClosed waits until the function has closed its connection.
+func waitClosed(conn net.Conn) error {
 	conn.SetReadDeadline(time.Now().Add(30 * time.Second))
 	if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
 		return errors.New("the function was not told in 30 s")
@@ -150,7 +150,7 @@ func TestEchoes(t *testing.T) {
 		{"client leaves, many at once", 60, 4, func(leave func(), _ net.Conn) { leave() }, context.Canceled},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s := newEchoes(t, tt.seconds, tt.perProcess)
+			s := newEchoSystem(t, tt.seconds, tt.perProcess)
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()
 			response, conn, err := s.begin(ctx)
@@ -172,7 +172,7 @@ func TestEchoes(t *testing.T) {
 				t.Errorf("then read %q, %v, want %v", rest, err, tt.want)
 			}
 			if tt.want != nil {
-				if err := told(conn); err != nil {
+				if err := waitClosed(conn); err != nil {
 					t.Error(err)
 				}
 				t.Logf("the function's end came after %v", time.Since(began))
@@ -184,7 +184,7 @@ func TestEchoes(t *testing.T) {
 // Many clients at once, which leave at random or read slowly, leave nothing behind.
 func TestManyEchoes(t *testing.T) {
 	const clients, total = 8, 200
-	s := newEchoes(t, 60, 4)
+	s := newEchoSystem(t, 60, 4)
 	used := func() (goroutines, files int) {
 		list, _ := os.ReadDir("/proc/self/fd")
 		return runtime.NumGoroutine(), len(list)
@@ -200,7 +200,7 @@ func TestManyEchoes(t *testing.T) {
 		for range clients {
 			all.Go(func() {
 				for seed := range turns {
-					took, err := s.one(rand.New(rand.NewPCG(seed, 2)))
+					took, err := s.runStream(rand.New(rand.NewPCG(seed, 2)))
 					if err != nil {
 						t.Errorf("stream %d: %v", seed, err)
 					}
@@ -230,8 +230,8 @@ func TestManyEchoes(t *testing.T) {
 	}
 }
 
-// one runs a stream. It returns how long it took until the function knew that its client had left.
-func (s echoSystem) one(random *rand.Rand) (took time.Duration, err error) {
+// runStream runs a stream. It returns how long it took until the function knew that its client had left.
+func (s echoSystem) runStream(random *rand.Rand) (took time.Duration, err error) {
 	response, conn, err := s.begin(s.t.Context())
 	if err != nil {
 		return 0, err
@@ -263,13 +263,13 @@ func (s echoSystem) one(random *rand.Rand) (took time.Duration, err error) {
 		if got, err := io.Copy(io.Discard, response.Body); err != nil || int(got) != whole {
 			return 0, fmt.Errorf("read %d of %d, %w", got, whole, err)
 		}
-		return 0, told(conn)
+		return 0, waitClosed(conn)
 	}
 	if _, err := io.CopyN(io.Discard, response.Body, int64(random.IntN(whole+1))); err != nil {
 		return 0, err
 	}
 	began := time.Now()
 	response.Body.Close()
-	err = told(conn)
+	err = waitClosed(conn)
 	return time.Since(began), err
 }

@@ -71,7 +71,7 @@ func TestPutsUnderKills(t *testing.T) {
 					return
 				}
 				for attempts := 1; ; attempts++ {
-					status, answer := send(t, s, putOf(n, seed))
+					status, answer := send(t, s, putRequest(n, seed))
 					if status == http.StatusOK {
 						break
 					}
@@ -92,29 +92,29 @@ func TestPutsUnderKills(t *testing.T) {
 		t.Error("no put was killed; the test tests nothing")
 	}
 	for n := range *killDocuments {
-		body := fmt.Sprintf(`{"query":"doors","top_k":1,"filter":{"document_id":%q}}`, nameOf(n))
-		if status, answer := send(t, s, costed{"", "POST", "/retrieve", body}); status != http.StatusOK {
+		body := fmt.Sprintf(`{"query":"doors","top_k":1,"filter":{"document_id":%q}}`, documentID(n))
+		if status, answer := send(t, s, apiRequest{"", "POST", "/retrieve", body}); status != http.StatusOK {
 			t.Fatalf("search in document %d: %d %s", n, status, answer)
 		}
 	}
 	// A put that is killed in its own sweep is made already, so its client's next one
 	// writes nothing. What its mark waits for is a put that does.
-	for id, d := range itemsOf(t, s).documents {
-		if len(marksOf(d)) == 0 {
+	for id, d := range scanTable(t, s).documents {
+		if len(putMarks(d)) == 0 {
 			continue
 		}
 		n, _ := strconv.Atoi(strings.TrimPrefix(id, "doc-"))
-		body, _ := json.Marshal(map[string]string{"text": textOf(n, seed), "title": "again"})
-		if status, answer := send(t, s, costed{"", "PUT", "/documents/" + id, string(body)}); status != http.StatusOK {
+		body, _ := json.Marshal(map[string]string{"text": documentText(n, seed), "title": "again"})
+		if status, answer := send(t, s, apiRequest{"", "PUT", "/documents/" + id, string(body)}); status != http.StatusOK {
 			t.Fatalf("put of %s again: %d %s", id, status, answer)
 		}
 	}
-	items := itemsOf(t, s)
+	items := scanTable(t, s)
 	t.Logf("%d documents, %d processes killed, %d puts interrupted, %d chunks", *killDocuments, kills, interrupted, len(items.chunks))
 	for n := range *killDocuments {
-		items.wantWhole(t, nameOf(n), textOf(n, seed))
+		items.takeDocument(t, documentID(n), documentText(n, seed))
 	}
-	wantListed(t, s, *killDocuments)
+	checkList(t, s, *killDocuments)
 	for key := range items.chunks {
 		t.Errorf("chunk %s is left over", key)
 	}
@@ -128,16 +128,16 @@ func TestPutsUnderKills(t *testing.T) {
 	}
 }
 
-func nameOf(n int) string { return fmt.Sprintf("doc-%04d", n) }
+func documentID(n int) string { return fmt.Sprintf("doc-%04d", n) }
 
-// textOf makes up to some ten chunks.
-func textOf(n int, seed uint64) string {
+// documentText makes up to some ten chunks.
+func documentText(n int, seed uint64) string {
 	return prose(500+rand.New(rand.NewPCG(seed, uint64(n))).IntN(12_000), seed+uint64(n))
 }
 
-func putOf(n int, seed uint64) costed {
-	body, _ := json.Marshal(map[string]string{"text": textOf(n, seed)})
-	return costed{"", "PUT", "/documents/" + nameOf(n), string(body)}
+func putRequest(n int, seed uint64) apiRequest {
+	body, _ := json.Marshal(map[string]string{"text": documentText(n, seed)})
+	return apiRequest{"", "PUT", "/documents/" + documentID(n), string(body)}
 }
 
 // tableItems are the table's items; what a check has accounted for is taken away.
@@ -147,7 +147,7 @@ type tableItems struct {
 	entries   int               // of what is due for a sweep later
 }
 
-func itemsOf(t *testing.T, s *system.System) tableItems {
+func scanTable(t *testing.T, s *system.System) tableItems {
 	t.Helper()
 	url := s.URL + system.ServicesPath + "dynamodb"
 	db := dynamodb.New(dynamodb.Options{Region: "local", BaseEndpoint: &url,
@@ -162,12 +162,12 @@ func itemsOf(t *testing.T, s *system.System) tableItems {
 			t.Fatal(err)
 		}
 		for _, i := range page.Items {
-			pk, sk := stringOf(i["pk"]), stringOf(i["sk"])
+			pk, sk := stringValue(i["pk"]), stringValue(i["sk"])
 			switch kind, _, _ := strings.Cut(pk, "#"); kind {
 			case "doc":
 				out.documents[sk] = i
 			case "chunk":
-				out.chunks[stringOf(i["document_id"])+" "+sk] = stringOf(i["text"])
+				out.chunks[stringValue(i["document_id"])+" "+sk] = stringValue(i["text"])
 			case "sweep":
 				out.entries++
 			case "": // the space
@@ -179,7 +179,7 @@ func itemsOf(t *testing.T, s *system.System) tableItems {
 	return out
 }
 
-func stringOf(v types.AttributeValue) string {
+func stringValue(v types.AttributeValue) string {
 	s, _ := v.(*types.AttributeValueMemberS)
 	if s == nil {
 		return ""
@@ -187,14 +187,14 @@ func stringOf(v types.AttributeValue) string {
 	return s.Value
 }
 
-// wantWhole accounts for the document: its item, and the chunks of its text.
-func (i tableItems) wantWhole(t *testing.T, id, text string) {
+// takeDocument accounts for the document: its item, and the chunks of its text.
+func (i tableItems) takeDocument(t *testing.T, id, text string) {
 	t.Helper()
 	d := i.documents[id]
 	delete(i.documents, id)
-	version := stringOf(d["version"])
-	if stringOf(d["status"]) != "ready" {
-		t.Errorf("document %s is %q, want ready", id, stringOf(d["status"]))
+	version := stringValue(d["version"])
+	if stringValue(d["status"]) != "ready" {
+		t.Errorf("document %s is %q, want ready", id, stringValue(d["status"]))
 		return
 	}
 	want := chunk.Split(text, chunk.Options{})
@@ -208,13 +208,13 @@ func (i tableItems) wantWhole(t *testing.T, id, text string) {
 		}
 		delete(i.chunks, key)
 	}
-	for _, name := range marksOf(d) {
+	for _, name := range putMarks(d) {
 		t.Errorf("document %s has the mark %s", id, name)
 	}
 }
 
-// marksOf are the names of a document item's marks.
-func marksOf(d map[string]types.AttributeValue) (marks []string) {
+// putMarks are the names of a document item's marks.
+func putMarks(d map[string]types.AttributeValue) (marks []string) {
 	for name := range d {
 		if strings.HasPrefix(name, "put#") || strings.HasPrefix(name, "out#") {
 			marks = append(marks, name)
@@ -223,12 +223,12 @@ func marksOf(d map[string]types.AttributeValue) (marks []string) {
 	return marks
 }
 
-// wantListed checks that lists give each of the documents once.
-func wantListed(t *testing.T, s *system.System, documents int) {
+// checkList checks that lists give each of the documents once.
+func checkList(t *testing.T, s *system.System, documents int) {
 	t.Helper()
 	n, cursor := 0, ""
 	for {
-		status, answer := send(t, s, costed{"", "GET", "/documents?limit=100&cursor=" + cursor, ""})
+		status, answer := send(t, s, apiRequest{"", "GET", "/documents?limit=100&cursor=" + cursor, ""})
 		var page struct {
 			Documents []struct {
 				ID string `json:"document_id"`
@@ -239,7 +239,7 @@ func wantListed(t *testing.T, s *system.System, documents int) {
 			t.Fatalf("list: %d %v %s", status, err, answer)
 		}
 		for _, d := range page.Documents {
-			if d.ID != nameOf(n) {
+			if d.ID != documentID(n) {
 				t.Fatalf("entry %d of the list is %s", n, d.ID)
 			}
 			n++

@@ -28,9 +28,9 @@ import (
 	"ragtime/shared/wire"
 )
 
-// deaf is a function that ignores its context: what it calls may hang for ever.
+// runDeafFunction is a function that ignores its context: what it calls may hang for ever.
 // The test binary is it when TEST_DEAF names the URL to call.
-func deaf(url string) {
+func runDeafFunction(url string) {
 	slog.SetDefault(lambdacontext.NewLogger())
 	tracer := trace.New(netip.MustParseAddrPort(os.Getenv("AWS_XRAY_DAEMON_ADDRESS")), trace.AWS{})
 	transport := wire.New(wire.Options{Resolver: os.Getenv("RAGTIME_RESOLVER"), Limits: wire.Limits{TLS: time.Hour}})

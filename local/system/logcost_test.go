@@ -20,20 +20,20 @@ import (
 
 // Prices of CloudWatch and X-Ray, us-east-1, in US dollars; docs/deploy.md says from where.
 const (
-	aGBLogged         = 0.50 // of an access log; a function's is in tiers
-	aMillionTraces    = 5.00
-	aMetricAMonth     = 0.30
-	anAlarmedMetric   = 0.10
-	aDashboardAMonth  = 3.00
-	secondsAMonth     = 30 * 24 * 3600
-	bytesOfALogsEvent = 26 // CloudWatch Logs adds them to each line
+	pricePerGBLogged       = 0.50 // of an access log; a function's is in tiers
+	pricePerMillionTraces  = 5.00
+	pricePerMetricMonth    = 0.30
+	pricePerAlarmedMetric  = 0.10
+	pricePerDashboardMonth = 3.00
+	secondsPerMonth        = 30 * 24 * 3600
+	bytesPerLogEvent       = 26 // CloudWatch Logs adds them to each line
 )
 
-// tiers are a function's logs: so many TB a month at so many dollars a GB; the rest at the last price.
-var tiers = []struct{ tb, dollars float64 }{{10, 0.50}, {20, 0.25}, {20, 0.10}, {0, 0.05}}
+// logPriceTiers are a function's logs: so many TB a month at so many dollars a GB; the rest at the last price.
+var logPriceTiers = []struct{ tb, dollars float64 }{{10, 0.50}, {20, 0.25}, {20, 0.10}, {0, 0.05}}
 
-func functionLogs(gb float64) (dollars float64) {
-	for _, t := range tiers {
+func functionLogPrice(gb float64) (dollars float64) {
+	for _, t := range logPriceTiers {
 		part := gb
 		if t.tb > 0 {
 			part = min(gb, t.tb*1000)
@@ -76,8 +76,8 @@ func accessLine(t *testing.T) string {
 	return line
 }
 
-// alarmed is the number of metrics that the template's alarms watch.
-func alarmed(t *testing.T) (n int) {
+// alarmedMetrics is the number of metrics that the template's alarms watch.
+func alarmedMetrics(t *testing.T) (n int) {
 	t.Helper()
 	raw, err := os.ReadFile("../../template.yaml")
 	if err != nil {
@@ -103,17 +103,17 @@ func alarmed(t *testing.T) (n int) {
 	return n
 }
 
-// logged are the lines of one request, and the metrics in them.
-type logged struct {
+// logMeter are the lines of one request, and the metrics in them.
+type logMeter struct {
 	mu      sync.Mutex
 	bytes   map[string]int // by function
 	metrics map[string]bool
 }
 
-func (l *logged) add(line lambda.Line) {
+func (l *logMeter) add(line lambda.Line) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.bytes[line.Function] += len(line.Text) + bytesOfALogsEvent
+	l.bytes[line.Function] += len(line.Text) + bytesPerLogEvent
 	var emf struct {
 		AWS struct {
 			CloudWatchMetrics []struct {
@@ -137,11 +137,11 @@ func (l *logged) add(line lambda.Line) {
 // TestLogCost measures what a retrieval logs, and holds docs/deploy.md's table of
 // what observing costs a month against it.
 func TestLogCost(t *testing.T) {
-	l := logged{bytes: map[string]int{}, metrics: map[string]bool{}}
+	l := logMeter{bytes: map[string]int{}, metrics: map[string]bool{}}
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), SecretKey: true, Log: l.add})
 	defer http.DefaultClient.CloseIdleConnections()
 	ask := func(method, path, body string) {
-		if status, answer := send(t, s, costed{"", method, path, body}); status >= 300 {
+		if status, answer := send(t, s, apiRequest{"", method, path, body}); status >= 300 {
 			t.Fatalf("%s %s: %d %s", method, path, status, answer)
 		}
 	}
@@ -157,7 +157,7 @@ func TestLogCost(t *testing.T) {
 		ask("POST", "/retrieve", `{"query": "When does the front desk open?"}`)
 	}
 	l.mu.Lock()
-	function, access := l.bytes["retrieve"]/requests, len(accessLine(t))+bytesOfALogsEvent
+	function, access := l.bytes["retrieve"]/requests, len(accessLine(t))+bytesPerLogEvent
 	metrics := len(l.metrics) + 2 // of the access log's filters
 	l.mu.Unlock()
 
@@ -172,45 +172,45 @@ func TestLogCost(t *testing.T) {
 		t.Fatalf("%s has no place for the table", file)
 	}
 	if *updateCosts {
-		table = observing(function, access, metrics, alarmed(t))
+		table = observationTable(function, access, metrics, alarmedMetrics(t))
 		if err := os.WriteFile(file, []byte(before+costsBegin+table+costsEnd+after), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
 	// What is measured may have moved a little; what follows from what is said must be right.
-	said := figures.FindStringSubmatch(table)
+	said := observationFigures.FindStringSubmatch(table)
 	if said == nil {
 		t.Fatalf("%s does not say how much a request logs, and how many metrics there are", file)
 	}
 	var of [4]int
-	for i, measured := range []int{function, access, alarmed(t), metrics} {
+	for i, measured := range []int{function, access, alarmedMetrics(t), metrics} {
 		of[i], _ = strconv.Atoi(said[i+1])
 		if measured < of[i]*85/100 || measured > of[i]*150/100 { // a slow machine logs more: what waits
 			t.Errorf("%s says %d, measured are %d; run go test ./local/system -run LogCost -update-costs", file, of[i], measured)
 		}
 	}
-	if want := observing(of[0], of[1], of[3], of[2]); table != want {
+	if want := observationTable(of[0], of[1], of[3], of[2]); table != want {
 		t.Errorf("%s has\n%s\nwant\n%s\nrun go test ./local/system -run LogCost -update-costs", file, table, want)
 	}
 }
 
-var figures = regexp.MustCompile(`(?s)writes (\d+) bytes of a function's log and (\d+) of the access log.* for the (\d+) metrics that alarms watch, and \S+ for the (\d+) metrics`)
+var observationFigures = regexp.MustCompile(`(?s)writes (\d+) bytes of a function's log and (\d+) of the access log.* for the (\d+) metrics that alarms watch, and \S+ for the (\d+) metrics`)
 
-// observing is the table: dollars of a month of 30 days, for what a request logs in
+// observationTable is the table: dollars of a month of 30 days, for what a request logs in
 // bytes, the metrics of a stack and those that alarms watch.
-func observing(function, access, metrics, alarmed int) string {
+func observationTable(function, access, metrics, alarmed int) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "A retrieval writes %d bytes of a function's log and %d of the access log. That is a month, in dollars:\n\n", function, access)
 	out.WriteString("| requests a second | GB logged | functions' logs | access log | X-Ray, `TraceRate` 0.1 | X-Ray, `TraceRate` 1 |\n|---|---|---|---|---|---|\n")
 	for _, rate := range []float64{1, 100, 10_000} {
-		gb := func(size int) float64 { return rate * secondsAMonth * float64(size) / 1e9 }
+		gb := func(size int) float64 { return rate * secondsPerMonth * float64(size) / 1e9 }
 		traces := func(share float64) float64 {
-			return (1 + max(0, rate-1)*share) * secondsAMonth / 1e6 * aMillionTraces // one a second, and a share of the rest
+			return (1 + max(0, rate-1)*share) * secondsPerMonth / 1e6 * pricePerMillionTraces // one a second, and a share of the rest
 		}
 		fmt.Fprintf(&out, "| %.0f | %.1f | %.2f | %.2f | %.2f | %.2f |\n", rate, gb(function)+gb(access),
-			functionLogs(gb(function)), gb(access)*aGBLogged, traces(0.1), traces(1))
+			functionLogPrice(gb(function)), gb(access)*pricePerGBLogged, traces(0.1), traces(1))
 	}
 	fmt.Fprintf(&out, "\nWhatever the rate: $%.2f for the dashboard, $%.2f for the %d metrics that alarms watch, and $%.2f for the %d metrics that the four functions and the access log report; each function, step and phase in which something hung is one more, at $%.2f.\n",
-		aDashboardAMonth, anAlarmedMetric*float64(alarmed), alarmed, aMetricAMonth*float64(metrics), metrics, aMetricAMonth)
+		pricePerDashboardMonth, pricePerAlarmedMetric*float64(alarmed), alarmed, pricePerMetricMonth*float64(metrics), metrics, pricePerMetricMonth)
 	return out.String()
 }

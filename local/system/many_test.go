@@ -15,8 +15,8 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// atOnce is how many clients there are, all served by one process a function.
-const atOnce = 32
+// manyClients is how many clients there are, all served by one process a function.
+const manyClients = 32
 
 // manyLog is what the functions logged of each operation.
 type manyLog struct {
@@ -54,8 +54,8 @@ func TestManyAtOnce(t *testing.T) {
 		t.Skip("the race detector needs a C compiler")
 	}
 	log := manyLog{lines: map[string]map[string]int{}, pids: map[string]bool{}}
-	s := systemtest.Start(t, system.Options{Root: systemtest.BuildRace(t), PerProcess: atOnce, SecretKey: true, Log: log.add})
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}
+	s := systemtest.Start(t, system.Options{Root: systemtest.BuildRace(t), PerProcess: manyClients, SecretKey: true, Log: log.add})
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: manyClients}}
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex
 	seen := map[string]bool{}
@@ -88,7 +88,7 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	everyone := func(f func(i int)) {
 		var all sync.WaitGroup
-		for i := range atOnce {
+		for i := range manyClients {
 			all.Go(func() { f(i) })
 		}
 		all.Wait()
@@ -105,7 +105,7 @@ func TestManyAtOnce(t *testing.T) {
 		}
 	})
 	if n := secret.Counts().Requests; n > 4 {
-		t.Errorf("%d callers made %d requests for the key, want one fetch with a hang in it", atOnce, n)
+		t.Errorf("%d callers made %d requests for the key, want one fetch with a hang in it", manyClients, n)
 	}
 	faults := []network.Fault{
 		{Name: "wait-silent", Share: 0.05},
@@ -139,8 +139,8 @@ func TestManyAtOnce(t *testing.T) {
 				}
 			}
 		})
-		if well < 3*atOnce/2 {
-			t.Errorf("%s: %d of %d retrievals went well, want half at the least", fault.Name, well, 3*atOnce)
+		if well < 3*manyClients/2 {
+			t.Errorf("%s: %d of %d retrievals went well, want half at the least", fault.Name, well, 3*manyClients)
 		}
 		if err := openai.Set(); err != nil {
 			t.Fatal(err)

@@ -18,8 +18,8 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// mostMemory is the most memory that a function process may ever have had, in MiB.
-const mostMemory = 300
+// maxMemory is the most memory that a function process may ever have had, in MiB.
+const maxMemory = 300
 
 // wish is how long the clients wait, and slack how much later a busy machine may answer.
 const (
@@ -27,8 +27,8 @@ const (
 	slack = 1500 * time.Millisecond
 )
 
-// peak is the most memory that a process had so far, in MiB.
-func peak(t *testing.T, pid int) int {
+// peakMemory is the most memory that a process had so far, in MiB.
+func peakMemory(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -42,8 +42,8 @@ func peak(t *testing.T, pid int) int {
 	return kib >> 10
 }
 
-// bloated answers reads with so many bytes, in one list of numbers, as long as on.
-func bloated(next http.Handler, size int, announced bool, on *sync.Map) http.Handler {
+// withLargeReads answers reads with so many bytes, in one list of numbers, as long as on.
+func withLargeReads(next http.Handler, size int, announced bool, on *sync.Map) http.Handler {
 	body := []byte(`{"Item":{"x":{"L":[{"N":"1"}` + strings.Repeat(`,{"N":"1"}`, size/len(`,{"N":"1"}`)) + `]}},"Items":[],"ConsumedCapacity":{"TableName":"ragtime","CapacityUnits":1}}`)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -86,7 +86,7 @@ func TestMemory(t *testing.T) {
 			var on sync.Map // operations that are answered so
 			o := system.Options{Root: root, PerProcess: tt.perProcess}
 			if tt.size > 0 {
-				o.WrapDynamoDB = func(next http.Handler) http.Handler { return bloated(next, tt.size, tt.announced, &on) }
+				o.WrapDynamoDB = func(next http.Handler) http.Handler { return withLargeReads(next, tt.size, tt.announced, &on) }
 			}
 			s := systemtest.Start(t, o)
 			if status := put(t, s.URL, "doc", "The vault opens at noon."); status != 200 {
@@ -132,8 +132,8 @@ func TestMemory(t *testing.T) {
 			}
 			all.Wait()
 			for _, e := range s.Lambda.Environments("retrieve") {
-				if mb := peak(t, e.PID); mb > mostMemory {
-					t.Errorf("a process had %d MiB, want at most %d", mb, mostMemory)
+				if mb := peakMemory(t, e.PID); mb > maxMemory {
+					t.Errorf("a process had %d MiB, want at most %d", mb, maxMemory)
 				} else {
 					t.Logf("%d MiB at the most", mb)
 				}

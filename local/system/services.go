@@ -16,16 +16,16 @@ import (
 	"ragtime/local/secrets"
 )
 
-// keySecret is the ARN of the secret with the OpenAI key.
-const keySecret = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ragtime/openai-local0"
+// keySecretARN is the ARN of the secret with the OpenAI key.
+const keySecretARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ragtime/openai-local0"
 
 // StandInKey is the key that functions have for the stand-in, which takes any:
 // one that is easily found where it must not be.
 const StandInKey = "sk-local-stand-in"
 
-// services starts what the functions call, and says where it is in their environment.
-func (s *System) services(o Options) (env map[string]string, err error) {
-	table, err := s.table(o)
+// startServices starts what the functions call, and says where it is in their environment.
+func (s *System) startServices(o Options) (env map[string]string, err error) {
+	table, err := s.openTable(o)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +37,7 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 		return nil, err
 	}
 	s.close = append(s.close, s.Network.Close)
-	s.Network.Plain = plain || o.Plain
+	s.Network.Plain = needsPlain || o.Plain
 	env = map[string]string{
 		"RAGTIME_RESOLVER":          s.Network.Resolvers(),
 		"RAGTIME_PROVIDER":          o.Provider,
@@ -48,7 +48,7 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 			return
 		}
 		if service != "chat" { // which is openai
-			s.offer(service, path, h)
+			s.addTool(service, path, h)
 		}
 		var host *network.Host
 		if host, err = s.Network.Serve(service, h, own...); err == nil {
@@ -68,28 +68,28 @@ func (s *System) services(o Options) (env map[string]string, err error) {
 		env["OPENAI_BASE_URL"] = o.OpenAIBaseURL
 	}
 	serve("AWS_ENDPOINT_URL_DYNAMODB", "", "dynamodb", table, dynamo.Faults()...)
-	serve("AWS_ENDPOINT_URL_SECRETS_MANAGER", "", "secretsmanager", secrets.Handler(map[string]string{keySecret: key}))
+	serve("AWS_ENDPOINT_URL_SECRETS_MANAGER", "", "secretsmanager", secrets.Handler(map[string]string{keySecretARN: key}))
 	if err != nil {
 		return nil, err
 	}
 	env["OPENAI_API_KEY"], env["OPENAI_API_KEY_SECRET"] = key, ""
 	if o.SecretKey {
-		env["OPENAI_API_KEY"], env["OPENAI_API_KEY_SECRET"] = "", keySecret
+		env["OPENAI_API_KEY"], env["OPENAI_API_KEY_SECRET"] = "", keySecretARN
 	}
 	if !s.Network.Plain {
-		env["SSL_CERT_FILE"], err = s.trust(o)
+		env["SSL_CERT_FILE"], err = s.writeCertificates(o)
 	}
 	return env, err
 }
 
-// table opens the database with the template's table in it.
-func (s *System) table(o Options) (http.Handler, error) {
+// openTable opens the database with the template's table in it.
+func (s *System) openTable(o Options) (http.Handler, error) {
 	db, err := dynamo.Open(o.Data)
 	if err != nil {
 		return nil, err
 	}
 	s.close = append(s.close, db.Close)
-	if err := createTable(context.Background(), inProcess{db}, s.Template.Table); err != nil {
+	if err := createTable(context.Background(), handlerClient{db}, s.Template.Table); err != nil {
 		return nil, fmt.Errorf("create the table: %w", err)
 	}
 	if o.WrapDynamoDB != nil {
@@ -98,21 +98,21 @@ func (s *System) table(o Options) (http.Handler, error) {
 	return db, nil
 }
 
-// inProcess is an HTTP client whose requests go to a handler, not to a network.
-type inProcess struct{ http.Handler }
+// handlerClient is an HTTP client whose requests go to a handler, not to a network.
+type handlerClient struct{ http.Handler }
 
-func (h inProcess) Do(r *http.Request) (*http.Response, error) {
+func (h handlerClient) Do(r *http.Request) (*http.Response, error) {
 	status, header, body := network.Capture(h.Handler, r)
 	return &http.Response{StatusCode: status, Status: fmt.Sprint(status, " ", http.StatusText(status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
 }
 
-// plain says that functions on this system cannot be told of the network's CA:
+// needsPlain says that functions on this system cannot be told of the network's CA:
 // Go asks the system's own verifier there, and does not read SSL_CERT_FILE.
-const plain = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
+const needsPlain = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
 
-// bundles are where systems keep the certificates that they trust (crypto/x509, root_linux.go).
-var bundles = []string{
+// certificateFiles are where systems keep the certificates that they trust (crypto/x509, root_linux.go).
+var certificateFiles = []string{
 	"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/pki/tls/certs/ca-bundle.crt",
 	"/etc/ssl/ca-bundle.pem",
@@ -121,10 +121,10 @@ var bundles = []string{
 	"/etc/ssl/cert.pem",
 }
 
-// trust makes a file of what the functions trust: what the system trusts, since
+// writeCertificates makes a file of what the functions trust: what the system trusts, since
 // a real OpenAI may be among the services, and the network's CA. It stands with
 // the data, so that a killed system leaves one at the most.
-func (s *System) trust(o Options) (file string, err error) {
+func (s *System) writeCertificates(o Options) (file string, err error) {
 	dir := o.Data
 	if dir == "" {
 		if dir, err = os.MkdirTemp("", "ragtime-"); err != nil {
@@ -133,7 +133,7 @@ func (s *System) trust(o Options) (file string, err error) {
 		s.close = append(s.close, func() error { return os.RemoveAll(dir) })
 	}
 	var trusted []byte
-	for _, name := range append([]string{o.CertFile}, bundles...) {
+	for _, name := range append([]string{o.CertFile}, certificateFiles...) {
 		if trusted, err = os.ReadFile(name); err == nil {
 			trusted = append(bytes.TrimSpace(trusted), '\n')
 			break

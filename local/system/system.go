@@ -74,9 +74,9 @@ type System struct {
 	// StandIn is who answers as openai and chat; nil where a real one does.
 	StandIn *openai.StandIn
 
-	offered []offered
-	log     page.Log
-	close   []func() error // in the order of starting
+	toolServices []toolService
+	log          page.Log
+	close        []func() error // in the order of starting
 }
 
 // Start starts everything, or nothing: on error what had started is stopped.
@@ -87,7 +87,7 @@ func Start(o Options) (_ *System, err error) {
 			err = errors.Join(err, s.Close())
 		}
 	}()
-	parameters := map[string]string{"OpenAIKeySecretArn": keySecret}
+	parameters := map[string]string{"OpenAIKeySecretArn": keySecretARN}
 	maps.Copy(parameters, o.Parameters)
 	s.Template, err = gateway.Load(filepath.Join(o.Root, "template.yaml"), parameters)
 	if err != nil {
@@ -97,21 +97,21 @@ func Start(o Options) (_ *System, err error) {
 		return nil, err
 	}
 	s.close = append(s.close, s.XRay.Close)
-	if s.Environment, err = s.services(o); err != nil {
+	if s.Environment, err = s.startServices(o); err != nil {
 		return nil, err
 	}
-	if err := s.functions(o, s.Environment); err != nil {
+	if err := s.startFunctions(o, s.Environment); err != nil {
 		return nil, err
 	}
 	g := gateway.New(s.Template, invoker{s.Lambda, s.logTo(o.Log)}, gateway.Options{})
 	s.close = append(s.close, func() error { g.Close(); return nil })
-	s.URL, err = s.serve(net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)), s.routes(g, s.page(o, g)))
+	s.URL, err = s.serve(net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)), s.routes(g, s.newPage(o, g)))
 	return s, err
 }
 
-// page makes the local page. Secrets Manager's faults are on it only if the
+// newPage makes the local page. Secrets Manager's faults are on it only if the
 // functions ask it.
-func (s *System) page(o Options, api http.Handler) http.Handler {
+func (s *System) newPage(o Options, api http.Handler) http.Handler {
 	var hosts []*network.Host
 	for _, service := range []string{"openai", "chat", "dynamodb", "secretsmanager"} {
 		if h := s.Network.Host(service); h != nil && (service != "secretsmanager" || o.SecretKey) {
@@ -140,7 +140,7 @@ func (s *System) endIdle() {
 // and a key spent. It is no ServeMux, which would clean the gateway's paths.
 func (s *System) routes(api, local http.Handler) http.Handler {
 	control := http.StripPrefix(ControlPath, s.Network)
-	services := s.tools()
+	services := s.toolHandler()
 	return page.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path + "/"
 		switch {
@@ -159,16 +159,16 @@ func (s *System) routes(api, local http.Handler) http.Handler {
 }
 
 const (
-	// processes is how many run of a function at once, at some 35 MB each.
-	processes = 24
+	// maxProcesses is how many run of a function at once, at some 35 MB each.
+	maxProcesses = 24
 	// busyWait is how long a request waits where all of them are busy. With the
 	// function's own 28 s it stays a request that ends.
 	busyWait = 20 * time.Second
 )
 
-// functions makes the Lambda service of the template's functions. A process
+// startFunctions makes the Lambda service of the template's functions. A process
 // starts with its first invocation.
-func (s *System) functions(o Options, env map[string]string) error {
+func (s *System) startFunctions(o Options, env map[string]string) error {
 	var functions []lambda.Function
 	for _, f := range s.Template.Functions {
 		binary := filepath.Join(o.Root, "build", f.Name, "bootstrap")
@@ -183,13 +183,13 @@ func (s *System) functions(o Options, env map[string]string) error {
 		}
 		functions = append(functions, lambda.Function{Name: f.Name, Alias: f.LogicalID, Binary: binary,
 			Env: merged, Timeout: f.Timeout, MemoryMB: f.MemoryMB, PerProcess: o.PerProcess, JSONLogs: true,
-			Concurrency: processes, Wait: busyWait})
+			Concurrency: maxProcesses, Wait: busyWait})
 	}
 	var err error
 	s.Lambda, err = lambda.New(functions, lambda.Options{Region: region, XRayDaemon: s.XRay.Addr(), Log: s.logTo(o.Log)})
 	if err == nil {
 		s.close = append(s.close, func() error { s.Lambda.Close(); return nil })
-		s.offer("lambda", "", s.Lambda)
+		s.addTool("lambda", "", s.Lambda)
 	}
 	return err
 }
@@ -241,30 +241,30 @@ type invoker struct {
 	log     func(lambda.Line)
 }
 
-// throttled says in the log what the gateway's 500 does not.
-func (i invoker) throttled(function string) {
+// logThrottled says in the log what the gateway's 500 does not.
+func (i invoker) logThrottled(function string) {
 	i.log(lambda.Line{Time: time.Now(), Function: function, Platform: true, Text: fmt.Sprintf(
 		`{"level":"WARN","msg":"throttled","function":%q,"detail":"all %d processes were busy for %.0f s: ask with fewer clients at once, or end the hang that keeps them busy"}`,
-		function, processes, busyWait.Seconds())})
+		function, maxProcesses, busyWait.Seconds())})
 }
 
 func (i invoker) Invoke(ctx context.Context, function string, payload []byte, traceID string) ([]byte, error) {
 	r, err := i.service.Invoke(ctx, function, lambda.Invocation{Payload: payload, TraceID: traceID})
-	return r.Payload, i.worded(function, err)
+	return r.Payload, i.gatewayError(function, err)
 }
 
 func (i invoker) InvokeStream(ctx context.Context, function string, payload []byte, traceID string) (io.ReadCloser, error) {
 	r, err := i.service.InvokeStream(ctx, function, lambda.Invocation{Payload: payload, TraceID: traceID})
 	if err != nil {
-		return nil, i.worded(function, err)
+		return nil, i.gatewayError(function, err)
 	}
 	return r, nil
 }
 
-// worded gives an error of the Lambda service the gateway's meaning.
-func (i invoker) worded(function string, err error) error {
+// gatewayError gives an error of the Lambda service the gateway's meaning.
+func (i invoker) gatewayError(function string, err error) error {
 	if errors.Is(err, lambda.ErrThrottled) {
-		i.throttled(function)
+		i.logThrottled(function)
 		err = fmt.Errorf("%w: %w", gateway.ErrThrottled, err)
 	}
 	return err

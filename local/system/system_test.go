@@ -26,11 +26,11 @@ import (
 // The test binary is also a function's program: see deaf and echoes.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_STREAMS") != "" {
-		echoes()
+		runEchoFunction()
 		return
 	}
 	if url := os.Getenv("TEST_DEAF"); url != "" {
-		deaf(url)
+		runDeafFunction(url)
 		return
 	}
 	goleak.VerifyTestMain(m, goleak.Cleanup(systemtest.Clean))
@@ -131,8 +131,8 @@ func TestSamplesAreFound(t *testing.T) {
 	}
 }
 
-// writes counts the requests that write, and calls back before and after each.
-type writes struct {
+// writeCounter counts the requests that write, and calls back before and after each.
+type writeCounter struct {
 	next   http.Handler
 	mu     sync.Mutex
 	n      int
@@ -141,7 +141,7 @@ type writes struct {
 	after  func(n int)
 }
 
-func (w *writes) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
+func (w *writeCounter) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	target := r.Header.Get("X-Amz-Target")
 	if !strings.HasSuffix(target, ".PutItem") && !strings.HasSuffix(target, ".UpdateItem") && !strings.HasSuffix(target, ".BatchWriteItem") {
 		w.next.ServeHTTP(rw, r)
@@ -165,8 +165,8 @@ func (w *writes) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.after(w.n)
 }
 
-// text makes a document of n paragraphs, each a chunk or so, that name the version.
-func text(version string, n int) string {
+// versionedText makes a document of n paragraphs, each a chunk or so, that name the version.
+func versionedText(version string, n int) string {
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, "## Part %d of version %s\n\n", i, version)
@@ -182,9 +182,9 @@ func text(version string, n int) string {
 // old or the new document whole, and the next replacement mends the rest.
 func TestKillBetweenAnyTwoWrites(t *testing.T) {
 	root := systemtest.Build(t)
-	var w *writes
+	var w *writeCounter
 	s := systemtest.Start(t, system.Options{Root: root, WrapDynamoDB: func(next http.Handler) http.Handler {
-		w = &writes{next: next}
+		w = &writeCounter{next: next}
 		return w
 	}})
 	none := func(int) {}
@@ -232,10 +232,10 @@ func TestKillBetweenAnyTwoWrites(t *testing.T) {
 
 	reset(none, none)
 	const parts = 20 // two batches of chunks; twice as many stay below the 100 that a search gives
-	if status := put(t, s.URL, "doc", text("alpha", parts)); status != 200 {
+	if status := put(t, s.URL, "doc", versionedText("alpha", parts)); status != 200 {
 		t.Fatalf("put answered %d", status)
 	}
-	if status := put(t, s.URL, "doc", text("beta", parts)); status != 200 {
+	if status := put(t, s.URL, "doc", versionedText("beta", parts)); status != 200 {
 		t.Fatalf("replacement answered %d", status)
 	}
 	total := w.n
@@ -243,19 +243,19 @@ func TestKillBetweenAnyTwoWrites(t *testing.T) {
 		t.Fatalf("a put and a replacement made %d writes, want several", total)
 	}
 	reset(none, none)
-	put(t, s.URL, "doc", text("alpha", parts))
+	put(t, s.URL, "doc", versionedText("alpha", parts))
 	replacement := w.n
 	for at := 1; at <= replacement; at++ {
 		for name, hooks := range map[string][2]func(int){"before": {kill(at), none}, "after": {none, kill(at)}} {
 			t.Run(fmt.Sprintf("%s write %d of %d", name, at, replacement), func(t *testing.T) {
 				reset(none, none)
 				for _, what := range []string{"beta", "alpha"} { // at least one of them changes the document
-					if status := put(t, s.URL, "doc", text(what, parts)); status != 200 {
+					if status := put(t, s.URL, "doc", versionedText(what, parts)); status != 200 {
 						t.Fatalf("put answered %d", status)
 					}
 				}
 				reset(hooks[0], hooks[1])
-				status := put(t, s.URL, "doc", text("beta", parts))
+				status := put(t, s.URL, "doc", versionedText("beta", parts))
 				w.mu.Lock()
 				reached := w.n >= at // on a busy machine a sweep may not come to its last write
 				w.mu.Unlock()
@@ -267,7 +267,7 @@ func TestKillBetweenAnyTwoWrites(t *testing.T) {
 			})
 		}
 	}
-	if status := put(t, s.URL, "doc", text("beta", parts)); status != 200 {
+	if status := put(t, s.URL, "doc", versionedText("beta", parts)); status != 200 {
 		t.Fatalf("put answered %d", status)
 	}
 	if got := whole(t); got != "beta" {

@@ -52,7 +52,7 @@ func TestTemplateShowsWhatIsReported(t *testing.T) {
 		}
 	}
 	ask := func() {
-		if resp, err := askFor(t.Context(), s, "When does the vault open?", false); err != nil || resp.StatusCode != 200 {
+		if resp, err := postQuestion(t.Context(), s, "When does the vault open?", false); err != nil || resp.StatusCode != 200 {
 			t.Fatalf("got %v and %v, want an answer", resp, err)
 		}
 	}

@@ -13,31 +13,31 @@ const ServicesPath = "/_ragtime/services/"
 // Service is one that people's tools can ask.
 type Service struct{ Name, URL string }
 
-type offered struct {
+type toolService struct {
 	name    string
 	base    string // what a client's base URL has after the service's path
 	handler http.Handler
 }
 
-func (s *System) offer(name, base string, h http.Handler) {
-	s.offered = append(s.offered, offered{name, base, h})
+func (s *System) addTool(name, base string, h http.Handler) {
+	s.toolServices = append(s.toolServices, toolService{name, base, h})
 }
 
 // Services are those that tools can ask: dynamodb, secretsmanager and lambda, and
 // openai where it is the stand-in.
 func (s *System) Services() []Service {
 	var all []Service
-	for _, o := range s.offered {
+	for _, o := range s.toolServices {
 		all = append(all, Service{o.name, s.URL + ServicesPath + o.name + o.base})
 	}
 	return all
 }
 
-// tools serves the services at their paths.
-func (s *System) tools() http.Handler {
+// toolHandler serves the services at their paths.
+func (s *System) toolHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, ServicesPath), "/")
-		for _, o := range s.offered {
+		for _, o := range s.toolServices {
 			if o.name != name {
 				continue
 			}

@@ -12,9 +12,9 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// look asks the services as a person would, with the client that AWS's own
+// toolsScript asks the services as a person would, with the client that AWS's own
 // command line is built on. It prints what it found as JSON.
-const look = `
+const toolsScript = `
 import base64, json, sys
 import boto3
 from botocore.exceptions import ClientError
@@ -48,7 +48,7 @@ func TestToolsReachTheServices(t *testing.T) {
 	}
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), SecretKey: true})
 	var errs bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), python, "-c", look, s.URL+system.ServicesPath, "arn:aws:secretsmanager:us-east-1:000000000000:secret:ragtime/openai-local0")
+	cmd := exec.CommandContext(t.Context(), python, "-c", toolsScript, s.URL+system.ServicesPath, "arn:aws:secretsmanager:us-east-1:000000000000:secret:ragtime/openai-local0")
 	cmd.Stderr = &errs
 	raw, err := cmd.Output()
 	if err != nil {

@@ -18,14 +18,14 @@ import (
 // programs are built once a process: its TestMain ends with Clean.
 func Build(t testing.TB) string {
 	t.Helper()
-	return folder(t, &plain)
+	return newRoot(t, &plain)
 }
 
 // BuildRace does so with the race detector in the functions: what it finds it
 // writes to their log, as "DATA RACE". It needs a C compiler.
 func BuildRace(t testing.TB) string {
 	t.Helper()
-	return folder(t, &race)
+	return newRoot(t, &race)
 }
 
 // Clean removes what Build and BuildRace have built, and exits.
@@ -76,7 +76,7 @@ func (p *programs) build() {
 	}
 }
 
-func folder(t testing.TB, p *programs) string {
+func newRoot(t testing.TB, p *programs) string {
 	t.Helper()
 	if p.once.Do(p.build); p.err != nil {
 		t.Fatal(p.err)
