@@ -40,7 +40,7 @@ func putSamples(t *testing.T, s *system.System) {
 	}
 }
 
-// postQuestion sends a question; events says in which form the answer is wanted.
+// postQuestion sends a question. With events it asks for a streamed answer.
 func postQuestion(ctx context.Context, s *system.System, question string, events bool) (*http.Response, error) {
 	body, _ := json.Marshal(map[string]string{"question": question})
 	r, err := http.NewRequestWithContext(ctx, "POST", s.URL+"/answer", bytes.NewReader(body))
@@ -55,7 +55,7 @@ func postQuestion(ctx context.Context, s *system.System, question string, events
 	return http.DefaultClient.Do(r)
 }
 
-// The samples' questions get answers that cite the fact.
+// The answers to the samples' questions cite the fact.
 func TestAnswersToTheSamples(t *testing.T) {
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
 	putSamples(t, s)
@@ -93,7 +93,8 @@ func TestAnswersToTheSamples(t *testing.T) {
 	}
 }
 
-// readEvents reads a stream to its end, and gives the last event's name.
+// readEvents reads a stream to its end. It calls each after every event's name, and
+// returns the last name.
 func readEvents(body io.Reader, each func()) (last string, err error) {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, 8<<20)
@@ -142,8 +143,15 @@ func TestStreams(t *testing.T) {
 	putSamples(t, s)
 	s.StandIn.SetPace(200)
 	questions := samples.Questions()
-	faults := [][]network.Fault{nil, nil, {{Name: "wait-silent", Share: 0.3}}, {{Name: "reset", Share: 0.3}}, {{Name: "receive-half", Share: 0.3}},
-		{{Name: "answer-503", Share: 0.5}}, {{Name: "receive-drip", Share: 0.3}}}
+	faults := [][]network.Fault{
+		nil,
+		nil,
+		{{Name: "wait-silent", Share: 0.3}},
+		{{Name: "reset", Share: 0.3}},
+		{{Name: "receive-half", Share: 0.3}},
+		{{Name: "answer-503", Share: 0.5}},
+		{{Name: "receive-drip", Share: 0.3}},
+	}
 	var mu sync.Mutex
 	ends := map[string]int{}
 	const atOnce = 20
@@ -157,7 +165,9 @@ func TestStreams(t *testing.T) {
 		}
 		var all sync.WaitGroup
 		for range atOnce {
-			q, how, after := questions[random.IntN(len(questions))].Question, random.IntN(4), random.IntN(30)
+			q := questions[random.IntN(len(questions))].Question
+			how := random.IntN(4)
+			after := random.IntN(30)
 			all.Go(func() {
 				end, err := streamOnce(t.Context(), s, q, how, after)
 				mu.Lock()
@@ -184,8 +194,9 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// streamOnce reads one stream as a client that reads all, leaves after some events, or
-// reads slowly. It gives how the stream ended.
+// streamOnce reads one stream. With how 0 the client leaves after a number of events;
+// with 1 it waits for so many milliseconds at each; else it reads all. It returns how
+// the stream ended.
 func streamOnce(ctx context.Context, s *system.System, question string, how, after int) (end string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -196,7 +207,7 @@ func streamOnce(ctx context.Context, s *system.System, question string, how, aft
 		return "refused", err
 	}
 	defer resp.Body.Close()
-	if resp.StatusCode == 504 { // a busy machine may need all of the time to find
+	if resp.StatusCode == 504 { // on a busy machine the search may take all of the time
 		return "timed out", nil
 	}
 	if resp.StatusCode != 200 {
@@ -226,7 +237,7 @@ func streamOnce(ctx context.Context, s *system.System, question string, how, aft
 	return last, nil
 }
 
-// sseScript reads a stream with a client that others wrote.
+// sseScript reads a stream with the client httpx-sse.
 const sseScript = `
 import json, sys
 import httpx
@@ -269,7 +280,8 @@ func TestPublicClientReadsTheStream(t *testing.T) {
 		text.WriteString(piece.Text)
 	}
 	n := len(names)
-	if n < 4 || names[0] != "passages" || names[1] != "text" || names[n-2] != "citations" || names[n-1] != "done" || !strings.Contains(text.String(), "]") {
+	if n < 4 || names[0] != "passages" || names[1] != "text" || names[n-2] != "citations" || names[n-1] != "done" ||
+		!strings.Contains(text.String(), "]") {
 		t.Errorf("got events %v and text %q", names, &text)
 	}
 }

@@ -23,17 +23,20 @@ var updateCosts = flag.Bool("update-costs", false, "write the table of docs/cost
 
 const costsFile = "../../docs/costs.md"
 
-// Prices of DynamoDB on demand, us-east-1, in US dollars; docs/costs.md says from where.
+// Prices of DynamoDB on demand, us-east-1, in US dollars. docs/costs.md has the source.
 const (
 	pricePerMillionWrites = 0.625
 	pricePerMillionReads  = 0.125
 	pricePerGBIndexed     = 0.52
 	pricePerGBSearched    = 0.002
-	oneMiB                = 1 << 20
-	putLimit              = 25 * time.Second
 )
 
-// apiRequest is a request to the API, whose cost stands in docs/costs.md.
+const (
+	oneMiB   = 1 << 20
+	putLimit = 25 * time.Second // the budget of a put
+)
+
+// apiRequest is a request to the API. name is its row in the table of docs/costs.md.
 type apiRequest struct{ name, method, path, body string }
 
 func pricedRequests() []apiRequest {
@@ -55,7 +58,7 @@ func pricedRequests() []apiRequest {
 	}
 }
 
-// prose is a text of so many bytes, the same each time.
+// prose returns a text of n bytes. It depends on n and seed only.
 func prose(n int, seed uint64) string {
 	words := strings.Fields("the front desk opens at half past seven and covers glasses plans claims letters doctors parking " +
 		"holidays invoices forms questions answers members families travel hospital dentist medicine")
@@ -93,14 +96,15 @@ func send(t *testing.T, s *system.System, c apiRequest) (status int, answer []by
 	return resp.StatusCode, answer
 }
 
-// TestCost measures what each request costs of DynamoDB, and holds docs/costs.md
-// against it. Attempts beside one another cost more than stands there.
+// TestCost measures what each request costs at DynamoDB, and compares that with the
+// table in docs/costs.md. Concurrent attempts may cost more.
 func TestCost(t *testing.T) {
 	var m dynamo.Meter
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), WrapDynamoDB: m.Wrap})
 	defer http.DefaultClient.CloseIdleConnections()
 	var table bytes.Buffer
-	table.WriteString("| request | calls | write units | read units | KB indexed | KB searched | $ a thousand |\n|---|---|---|---|---|---|---|\n")
+	table.WriteString("| request | calls | write units | read units | KB indexed | KB searched | $ a thousand |\n" +
+		"|---|---|---|---|---|---|---|\n")
 	written := costsInDocs(t)
 	for _, c := range pricedRequests() {
 		status, answer := send(t, s, c)
@@ -108,13 +112,18 @@ func TestCost(t *testing.T) {
 			t.Fatalf("%s: got %d %s", c.name, status, answer)
 		}
 		u := m.Take()
-		price := u.Writes/1e6*pricePerMillionWrites + u.Reads/1e6*pricePerMillionReads + u.Indexed/1e9*pricePerGBIndexed + u.Searched/1e9*pricePerGBSearched
+		price := u.Writes/1e6*pricePerMillionWrites +
+			u.Reads/1e6*pricePerMillionReads +
+			u.Indexed/1e9*pricePerGBIndexed +
+			u.Searched/1e9*pricePerGBSearched
 		row := []float64{float64(u.Calls), u.Writes, u.Reads, u.Indexed / 1000, u.Searched / 1000, price * 1000}
-		fmt.Fprintf(&table, "| %s | %.0f | %.0f | %.1f | %.0f | %.0f | %.4f |\n", c.name, row[0], row[1], row[2], row[3], row[4], row[5])
+		fmt.Fprintf(&table, "| %s | %.0f | %.0f | %.1f | %.0f | %.0f | %.4f |\n",
+			c.name, row[0], row[1], row[2], row[3], row[4], row[5])
 		for i, got := range row {
 			if want := written[c.name]; len(want) != len(row) || got < want[i]*0.97-0.5 || got > want[i]*1.5+0.5 {
 				if !*updateCosts {
-					t.Errorf("%s: got %v, and docs/costs.md says %v; run go test ./local/system -run Cost -update-costs", c.name, row, want)
+					t.Errorf("%s: got %v, and docs/costs.md says %v; "+
+						"run go test ./local/system -run Cost -update-costs", c.name, row, want)
 				}
 				break
 			}
@@ -129,8 +138,11 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// The table stands between these lines.
-const costsBegin, costsEnd = "<!-- measured -->\n", "<!-- end -->"
+// The table is between these lines.
+const (
+	costsBegin = "<!-- measured -->\n"
+	costsEnd   = "<!-- end -->"
+)
 
 func splitCosts(t *testing.T) (before, after string) {
 	t.Helper()
@@ -146,7 +158,7 @@ func splitCosts(t *testing.T) (before, after string) {
 	return before + costsBegin, costsEnd + after
 }
 
-// costsInDocs are the figures of docs/costs.md by request.
+// costsInDocs returns the rows of the table in docs/costs.md by request.
 func costsInDocs(t *testing.T) map[string][]float64 {
 	t.Helper()
 	before, after := splitCosts(t)
@@ -168,12 +180,15 @@ func costsInDocs(t *testing.T) map[string][]float64 {
 	return costs
 }
 
-// TestPutUnderLimits: with what DynamoDB gives a partition key, 1 MiB is put
-// within the budget, for the first time and over what is there.
+// TestPutUnderLimits: under DynamoDB's limits of a partition, a put of 1 MiB takes less
+// than its budget, both the first time and as a replacement.
 func TestPutUnderLimits(t *testing.T) {
 	var m dynamo.Meter
 	limit := dynamo.MaxPartition.Limit()
-	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), WrapDynamoDB: func(db http.Handler) http.Handler { return m.Wrap(limit(db)) }})
+	s := systemtest.Start(t, system.Options{
+		Root:         systemtest.Build(t),
+		WrapDynamoDB: func(db http.Handler) http.Handler { return m.Wrap(limit(db)) },
+	})
 	defer http.DefaultClient.CloseIdleConnections()
 	for seed := range uint64(2) {
 		body, _ := json.Marshal(map[string]string{"text": prose(oneMiB, seed)})

@@ -14,7 +14,7 @@ import (
 	"ragtime/shared/fault"
 )
 
-// callDiagnose asks the running system, and gives its targets by service.
+// callDiagnose calls POST /diagnose, and returns the targets by service.
 func callDiagnose(t *testing.T, url string) (ok bool, targets map[string][]diagnose.Target) {
 	t.Helper()
 	var out struct {
@@ -26,7 +26,7 @@ func callDiagnose(t *testing.T, url string) (ok bool, targets map[string][]diagn
 	if err != nil {
 		t.Fatal(err)
 	}
-	req.Header.Set("Prefer", "wait=2") // a hang costs less than this
+	req.Header.Set("Prefer", "wait=2") // so that a hang takes no longer
 	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
 	if err != nil {
 		t.Fatal(err)
@@ -42,8 +42,8 @@ func callDiagnose(t *testing.T, url string) (ok bool, targets map[string][]diagn
 	return out.OK, targets
 }
 
-// Each fault of a service's network is found in the phase where it is, and the
-// other services are found open beside it.
+// Diagnose finds each fault of a service's network in its phase, and finds the other
+// services healthy.
 func TestDiagnose(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("faults of connects and handshakes need Linux")
@@ -87,7 +87,8 @@ func TestDiagnose(t *testing.T) {
 					t.Errorf("%s is healthy, and got %+v", name, d)
 				}
 			}
-			if d := targets[tt.service]; ok || len(d) != 1 || d[0].OK || d[0].Phase != tt.phase || !strings.Contains(d[0].Error, tt.error) {
+			d := targets[tt.service]
+			if ok || len(d) != 1 || d[0].OK || d[0].Phase != tt.phase || !strings.Contains(d[0].Error, tt.error) {
 				t.Errorf("got ok %v, %+v; want it to end in phase %s with %q", ok, d, tt.phase, tt.error)
 			}
 		})
@@ -100,7 +101,8 @@ func TestDiagnose(t *testing.T) {
 		defer h.Set()
 		_, targets := callDiagnose(t, s.URL)
 		d := targets["openai"]
-		if len(d) != 2 || d[0].OK || d[0].Phase != fault.PhaseConnect || !strings.Contains(d[0].Error, d[0].Address) || !d[1].OK || d[0].Address == d[1].Address {
+		if len(d) != 2 || d[0].OK || d[0].Phase != fault.PhaseConnect || !strings.Contains(d[0].Error, d[0].Address) ||
+			!d[1].OK || d[0].Address == d[1].Address {
 			t.Errorf("got %+v, want the silent address first, and the healthy one open", d)
 		}
 		if status := call(t, "POST", s.URL+"/retrieve", `{"query":"x"}`, nil); status != 200 {

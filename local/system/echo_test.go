@@ -49,8 +49,8 @@ Resources:
       KeySchema: [{AttributeName: pk, KeyType: HASH}]
 `
 
-// runEchoFunction is the function's program: its response has what comes over a connection to the address that is its
-// request's body, and is closed with that connection.
+// runEchoFunction is the program of a function that streams what it reads from a connection. The request's body is the
+// address to connect to.
 func runEchoFunction() {
 	awslambda.Start(func(_ context.Context, e events.APIGatewayProxyRequest) (*events.APIGatewayProxyStreamingResponse, error) {
 		conn, err := net.Dial("tcp", e.Body)
@@ -62,7 +62,7 @@ func runEchoFunction() {
 	})
 }
 
-// echoBody exits at an exclamation mark.
+// echoBody reads from a connection. It exits the process at an exclamation mark.
 type echoBody struct{ net.Conn }
 
 func (e *echoBody) Read(p []byte) (int, error) {
@@ -73,7 +73,7 @@ func (e *echoBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// echoSystem is a system of that function.
+// echoSystem is a system with the function of runEchoFunction.
 type echoSystem struct {
 	*system.System
 	t      *testing.T
@@ -131,8 +131,8 @@ func waitClosed(conn net.Conn) error {
 	return nil
 }
 
-// From a function's process to an HTTP client: each piece arrives before the next is written; what breaks in
-// the middle is seen; a client that leaves is told.
+// Streams work from a function's process to an HTTP client: each piece arrives before the next is written, the client
+// sees that a response is cut, and the function learns that the client has left.
 func TestEchoes(t *testing.T) {
 	for _, tt := range []struct {
 		name       string
@@ -216,8 +216,8 @@ func TestManyEchoes(t *testing.T) {
 	run(2 * clients)
 	goroutines, files := used()
 	t.Logf("of %d streams, the function was told after %v at most", total, run(total))
-	// Processes may be more than before, each with its Runtime API; what else differs does not depend on the number of
-	// streams.
+	// There may be more processes than before, each with a Runtime API. Any other difference does not depend on the
+	// number of streams.
 	const few = 20 * clients
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		g, f := used()
@@ -230,7 +230,7 @@ func TestManyEchoes(t *testing.T) {
 	}
 }
 
-// runStream runs a stream. It returns how long it took until the function knew that its client had left.
+// runStream runs a stream whose client may leave. It returns how long it took until the function learned of that.
 func (s echoSystem) runStream(random *rand.Rand) (took time.Duration, err error) {
 	response, conn, err := s.begin(s.t.Context())
 	if err != nil {

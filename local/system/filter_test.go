@@ -9,8 +9,8 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// A declared key's rare value is found among more chunks than one search gives;
-// the template's parameter declares it.
+// A search finds a rare value of a declared key among more chunks than one search
+// returns. The template's parameter declares the key.
 func TestFilterKeys(t *testing.T) {
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), Parameters: map[string]string{"FilterKeys": "year,lang"}})
 	for id, body := range map[string]string{
@@ -40,7 +40,8 @@ func TestFilterKeys(t *testing.T) {
 			} `json:"passages"`
 			Incomplete bool `json:"incomplete"`
 		}
-		status := call(t, http.MethodPost, s.URL+"/retrieve", `{"query":"when does the vault open?","top_k":1,"filter":`+test.filter+`}`, &got)
+		query := `{"query":"when does the vault open?","top_k":1,"filter":` + test.filter + `}`
+		status := call(t, http.MethodPost, s.URL+"/retrieve", query, &got)
 		found := ""
 		for _, p := range got.Passages {
 			found += p.DocumentID
@@ -49,7 +50,8 @@ func TestFilterKeys(t *testing.T) {
 			}
 		}
 		if status != http.StatusOK || found != test.found || got.Incomplete != test.incomplete {
-			t.Errorf("%s: got %d, %q and incomplete %t, want %q and %t", test.filter, status, found, got.Incomplete, test.found, test.incomplete)
+			t.Errorf("%s: got %d, %q and incomplete %t, want %q and %t",
+				test.filter, status, found, got.Incomplete, test.found, test.incomplete)
 		}
 	}
 }

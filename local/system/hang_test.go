@@ -14,12 +14,13 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// An OpenAI that never answers: the request ends within the time that the
-// client wished for, and answer and log name the same step and phase.
+// With an OpenAI that never answers, the request ends within the client's Prefer: wait,
+// and answer and log name the same step and phase.
 func TestHangIsNamed(t *testing.T) {
 	var mu sync.Mutex
 	var log []map[string]any
-	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t),
+	s := systemtest.Start(t, system.Options{
+		Root: systemtest.Build(t),
 		Log: func(l lambda.Line) {
 			var m map[string]any
 			if json.Unmarshal([]byte(l.Text), &m) == nil && m["message"] != nil {
@@ -27,12 +28,13 @@ func TestHangIsNamed(t *testing.T) {
 				defer mu.Unlock()
 				log = append(log, m)
 			}
-		}})
-	retrieve(t, s.URL, "x", 1) // a cold start may take longer than what is waited for below
+		},
+	})
+	retrieve(t, s.URL, "x", 1) // since a cold start may take longer than the wait below
 	if err := s.Network.Host("openai").Set(network.Fault{Name: "wait-silent"}); err != nil {
 		t.Fatal(err)
 	}
-	const wish = 3 * time.Second // half is the step embed's, which is under way when the log tells of waiting, after 1 s
+	const wish = 3 * time.Second // half of it is for step embed, during which the log has "operation waiting", after 1 s
 	req, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/retrieve", strings.NewReader(`{"query":"x"}`))
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Prefer", "wait=3")
@@ -64,10 +66,12 @@ func TestHangIsNamed(t *testing.T) {
 	count := map[any]int{}
 	for _, l := range log {
 		if l["operation_id"] != p.Instance {
-			continue // the healthy one
+			continue // of the healthy request
 		}
 		count[l["message"]]++
-		if m := l["message"]; (m == "operation finished" || m == "operation waiting") && (l["step"] != "embed" || l["phase"] != "wait") {
+		m := l["message"]
+		named := l["step"] == "embed" && l["phase"] == "wait"
+		if (m == "operation finished" || m == "operation waiting") && !named {
 			t.Errorf("the log says %v, the answer step %s, phase %s", l, p.Step, p.Phase)
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// The rules that the local gateway can serve, through the gateway and the process:
-// what one tenant puts another does not find.
+// Under each rule, through the gateway and the process, another tenant does not find
+// what a tenant has put.
 func TestTenantRules(t *testing.T) {
 	root := systemtest.Build(t)
 	type who struct{ key, tenant string }
@@ -41,7 +41,8 @@ func TestTenantRules(t *testing.T) {
 			r.Header.Set("Content-Type", "text/plain")
 			if from.key != "" {
 				r.Header.Set("X-Amz-Date", "20261124T093000Z")
-				r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+from.key+"/20261124/local/execute-api/aws4_request, SignedHeaders=host, Signature=00")
+				r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+from.key+
+					"/20261124/local/execute-api/aws4_request, SignedHeaders=host, Signature=00")
 			}
 			if from.tenant != "" {
 				r.Header.Set("Ragtime-Tenant", from.tenant)
@@ -75,7 +76,7 @@ func TestTenantRules(t *testing.T) {
 	}
 }
 
-// A function whose environment would let strangers in does not start, and says why.
+// A function whose environment would let strangers in does not start, and logs why.
 func TestFunctionsThatMustNotStart(t *testing.T) {
 	binary := filepath.Join(systemtest.Build(t), "build", "retrieve", "bootstrap")
 	env := func(name, value string) map[string]string {

@@ -31,15 +31,16 @@ var (
 	killSeed      = flag.Uint64("kill-seed", 0, "the seed of its documents and kills; 0 is one of the clock's")
 )
 
-// TestPutsUnderKills: 8 clients put documents, again until each is answered 200,
-// while the processes that serve them are killed. Then every document is there,
-// once and whole, and a search in each leaves nothing in the table that is not of it.
+// TestPutsUnderKills: 8 clients put documents and repeat each put until its answer is
+// 200, while the test kills the processes that serve them. In the end every document is
+// there, once and whole. A search in each document removes what does not belong to it.
 func TestPutsUnderKills(t *testing.T) {
 	seed := *killSeed
 	if seed == 0 {
 		seed = uint64(time.Now().UnixNano())
 	}
-	t.Logf("again with: go test ./local/system -run TestPutsUnderKills -kill-documents %d -kill-every %v -kill-seed %d", *killDocuments, *killEvery, seed)
+	t.Logf("again with: go test ./local/system -run TestPutsUnderKills -kill-documents %d -kill-every %v -kill-seed %d",
+		*killDocuments, *killEvery, seed)
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
 	defer http.DefaultClient.CloseIdleConnections()
 
@@ -54,7 +55,9 @@ func TestPutsUnderKills(t *testing.T) {
 				return
 			case <-time.After(*killEvery):
 			}
-			busy := slices.DeleteFunc(s.Lambda.Environments("embed"), func(e lambda.Environment) bool { return e.State != "busy" })
+			busy := slices.DeleteFunc(s.Lambda.Environments("embed"), func(e lambda.Environment) bool {
+				return e.State != "busy"
+			})
 			if len(busy) > 0 {
 				busy[random.IntN(len(busy))].Kill()
 				kills++
@@ -97,8 +100,8 @@ func TestPutsUnderKills(t *testing.T) {
 			t.Fatalf("search in document %d: %d %s", n, status, answer)
 		}
 	}
-	// A put that is killed in its own sweep is made already, so its client's next one
-	// writes nothing. What its mark waits for is a put that does.
+	// A put that is killed in its own sweep has made its version current, so its
+	// client's next put writes nothing. Its mark stays until a put that writes.
 	for id, d := range scanTable(t, s).documents {
 		if len(putMarks(d)) == 0 {
 			continue
@@ -118,10 +121,11 @@ func TestPutsUnderKills(t *testing.T) {
 	for key := range items.chunks {
 		t.Errorf("chunk %s is left over", key)
 	}
-	// A put that was killed leaves the entry that has somebody look once more, and
-	// so does the put after it.
+	// A put that was killed leaves its entry, because of which somebody looks again
+	// later. So does the put after it.
 	if most := 2 * int(interrupted); items.entries > most {
-		t.Errorf("%d entries of what is due are left of %d puts that were interrupted, want %d at the most", items.entries, interrupted, most)
+		t.Errorf("%d entries of what is due are left of %d puts that were interrupted, want %d at the most",
+			items.entries, interrupted, most)
 	}
 	for id := range items.documents {
 		t.Errorf("document item %s is left over", id)
@@ -130,7 +134,7 @@ func TestPutsUnderKills(t *testing.T) {
 
 func documentID(n int) string { return fmt.Sprintf("doc-%04d", n) }
 
-// documentText makes up to some ten chunks.
+// documentText returns a text of up to about ten chunks.
 func documentText(n int, seed uint64) string {
 	return prose(500+rand.New(rand.NewPCG(seed, uint64(n))).IntN(12_000), seed+uint64(n))
 }
@@ -140,7 +144,7 @@ func putRequest(n int, seed uint64) apiRequest {
 	return apiRequest{"", "PUT", "/documents/" + documentID(n), string(body)}
 }
 
-// tableItems are the table's items; what a check has accounted for is taken away.
+// tableItems are the items of the table that no check has accounted for yet.
 type tableItems struct {
 	documents map[string]map[string]types.AttributeValue
 	chunks    map[string]string // text by "<document_id> <version>#<n>"
@@ -150,11 +154,17 @@ type tableItems struct {
 func scanTable(t *testing.T, s *system.System) tableItems {
 	t.Helper()
 	url := s.URL + system.ServicesPath + "dynamodb"
-	db := dynamodb.New(dynamodb.Options{Region: "local", BaseEndpoint: &url,
+	db := dynamodb.New(dynamodb.Options{
+		Region:       "local",
+		BaseEndpoint: &url,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		})})
-	out := tableItems{documents: map[string]map[string]types.AttributeValue{}, chunks: map[string]string{}}
+		}),
+	})
+	out := tableItems{
+		documents: map[string]map[string]types.AttributeValue{},
+		chunks:    map[string]string{},
+	}
 	pages := dynamodb.NewScanPaginator(db, &dynamodb.ScanInput{TableName: &s.Template.Table.Name})
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
@@ -170,7 +180,7 @@ func scanTable(t *testing.T, s *system.System) tableItems {
 				out.chunks[stringValue(i["document_id"])+" "+sk] = stringValue(i["text"])
 			case "sweep":
 				out.entries++
-			case "": // the space
+			case "": // the item of the embedding space
 			default:
 				t.Errorf("item %s %s is left over", pk, sk)
 			}
@@ -187,7 +197,7 @@ func stringValue(v types.AttributeValue) string {
 	return s.Value
 }
 
-// takeDocument accounts for the document: its item, and the chunks of its text.
+// takeDocument checks a document's item and its chunks, and removes them from i.
 func (i tableItems) takeDocument(t *testing.T, id, text string) {
 	t.Helper()
 	d := i.documents[id]
@@ -213,7 +223,7 @@ func (i tableItems) takeDocument(t *testing.T, id, text string) {
 	}
 }
 
-// putMarks are the names of a document item's marks.
+// putMarks returns the names of a document item's marks.
 func putMarks(d map[string]types.AttributeValue) (marks []string) {
 	for name := range d {
 		if strings.HasPrefix(name, "put#") || strings.HasPrefix(name, "out#") {
@@ -223,7 +233,7 @@ func putMarks(d map[string]types.AttributeValue) (marks []string) {
 	return marks
 }
 
-// checkList checks that lists give each of the documents once.
+// checkList checks that GET /documents lists each of the documents once.
 func checkList(t *testing.T, s *system.System, documents int) {
 	t.Helper()
 	n, cursor := 0, ""

@@ -28,8 +28,8 @@ import (
 	"ragtime/shared/wire"
 )
 
-// runDeafFunction is a function that ignores its context: what it calls may hang for ever.
-// The test binary is it when TEST_DEAF names the URL to call.
+// runDeafFunction is the program of a function that ignores its context, so that its call
+// of url may hang for ever. The test binary runs it when TEST_DEAF is set.
 func runDeafFunction(url string) {
 	slog.SetDefault(lambdacontext.NewLogger())
 	tracer := trace.New(netip.MustParseAddrPort(os.Getenv("AWS_XRAY_DAEMON_ADDRESS")), trace.AWS{})
@@ -51,8 +51,8 @@ func runDeafFunction(url string) {
 	})
 }
 
-// A process that Lambda kills at its timeout has said where it was: in its last
-// log line, and to X-Ray in a document in progress.
+// A process that Lambda kills at its timeout has left the place where it hung: in its
+// last log line, and in a document in progress at X-Ray.
 func TestKilledAtTheTimeout(t *testing.T) {
 	n, err := network.New()
 	if err != nil {
@@ -77,16 +77,25 @@ func TestKilledAtTheTimeout(t *testing.T) {
 	}
 	var mu sync.Mutex
 	var log []map[string]any
-	service, err := lambda.New([]lambda.Function{{Name: "deaf", Binary: binary, Timeout: 3 * time.Second, JSONLogs: true,
-		Env: map[string]string{"TEST_DEAF": host.URL(), "RAGTIME_RESOLVER": n.Resolver()}}},
-		lambda.Options{XRayDaemon: daemon.Addr(), Log: func(l lambda.Line) {
-			var m map[string]any
-			if strings.Contains(l.Text, "operation ") && json.Unmarshal([]byte(l.Text), &m) == nil {
-				mu.Lock()
-				defer mu.Unlock()
-				log = append(log, m)
-			}
-		}})
+	function := lambda.Function{
+		Name:     "deaf",
+		Binary:   binary,
+		Timeout:  3 * time.Second,
+		JSONLogs: true,
+		Env: map[string]string{
+			"TEST_DEAF":        host.URL(),
+			"RAGTIME_RESOLVER": n.Resolver(),
+		},
+	}
+	record := func(l lambda.Line) {
+		var m map[string]any
+		if strings.Contains(l.Text, "operation ") && json.Unmarshal([]byte(l.Text), &m) == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			log = append(log, m)
+		}
+	}
+	service, err := lambda.New([]lambda.Function{function}, lambda.Options{XRayDaemon: daemon.Addr(), Log: record})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +107,8 @@ func TestKilledAtTheTimeout(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	last := log[len(log)-1]
-	if log[0]["message"] != "operation started" || last["message"] != "operation waiting" || last["step"] != "embed" || last["phase"] != "tls" {
+	if log[0]["message"] != "operation started" || last["message"] != "operation waiting" ||
+		last["step"] != "embed" || last["phase"] != "tls" {
 		t.Errorf("the log began with %v and ended with %v, want a start and a wait in step embed, phase tls", log[0], last)
 	}
 	id, _ := last["trace_id"].(string)

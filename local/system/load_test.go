@@ -17,8 +17,8 @@ import (
 
 var load = flag.Duration("load", 2*time.Second, "how long each number of clients in TestLoad asks")
 
-// TestLoad: many clients at once, who read and put, all get answers. With -v and
-// -load 1m it prints the figures.
+// TestLoad: many clients that read and put at once all get answers. With -v and -load 1m
+// it prints the figures.
 func TestLoad(t *testing.T) {
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
 	transport := &http.Transport{MaxIdleConnsPerHost: 64}
@@ -52,7 +52,8 @@ func TestLoad(t *testing.T) {
 					start := time.Now()
 					var status int
 					if i%8 == 0 {
-						status = ask("PUT", fmt.Sprintf("/documents/doc-%d", c), fmt.Sprintf(`{"text":"Door %d of house %d opens at noon."}`, i, c))
+						body := fmt.Sprintf(`{"text":"Door %d of house %d opens at noon."}`, i, c)
+						status = ask("PUT", fmt.Sprintf("/documents/doc-%d", c), body)
 					} else {
 						status = ask("POST", "/retrieve", `{"query":"when does the door open?"}`)
 					}

@@ -18,20 +18,30 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// Prices of CloudWatch and X-Ray, us-east-1, in US dollars; docs/deploy.md says from where.
+// Prices of CloudWatch and X-Ray, us-east-1, in US dollars. docs/deploy.md has the source.
 const (
-	pricePerGBLogged       = 0.50 // of an access log; a function's is in tiers
+	pricePerGBLogged       = 0.50 // of the access log; functions' logs have logPriceTiers
 	pricePerMillionTraces  = 5.00
 	pricePerMetricMonth    = 0.30
 	pricePerAlarmedMetric  = 0.10
 	pricePerDashboardMonth = 3.00
-	secondsPerMonth        = 30 * 24 * 3600
-	bytesPerLogEvent       = 26 // CloudWatch Logs adds them to each line
 )
 
-// logPriceTiers are a function's logs: so many TB a month at so many dollars a GB; the rest at the last price.
-var logPriceTiers = []struct{ tb, dollars float64 }{{10, 0.50}, {20, 0.25}, {20, 0.10}, {0, 0.05}}
+const (
+	secondsPerMonth  = 30 * 24 * 3600
+	bytesPerLogEvent = 26 // what CloudWatch Logs adds to each line
+)
 
+// logPriceTiers are the prices of functions' logs: the first 10 TB of a month cost 0.50 dollars a GB, and so on. The
+// last price is for the rest.
+var logPriceTiers = []struct{ tb, dollars float64 }{
+	{10, 0.50},
+	{20, 0.25},
+	{20, 0.10},
+	{0, 0.05},
+}
+
+// functionLogPrice returns the price of a month's functions' logs.
 func functionLogPrice(gb float64) (dollars float64) {
 	for _, t := range logPriceTiers {
 		part := gb
@@ -44,7 +54,7 @@ func functionLogPrice(gb float64) (dollars float64) {
 	return dollars
 }
 
-// accessLine is a line of the access log, with values as long as they usually are.
+// accessLine returns a line of the access log with values of usual length.
 func accessLine(t *testing.T) string {
 	t.Helper()
 	raw, err := os.ReadFile("../../template.yaml")
@@ -57,13 +67,28 @@ func accessLine(t *testing.T) string {
 		t.Fatal("the template has no format of the access log")
 	}
 	values := map[string]string{
-		"requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef", "extendedRequestId": "JKJaXmPLvHcESHA=", "integration.requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
-		"requestTime": "25/Nov/2026:22:15:00 +0000", "httpMethod": "POST", "resourcePath": "/retrieve", "status": "200", "integration.integrationStatus": "200",
-		"integrationErrorMessage": "-", "error.responseType": "-", "responseLatency": "148", "integration.latency": "131", "responseLength": "2048",
-		"identity.accountId": "000000000000", "identity.userArn": "arn:aws:sts::000000000000:assumed-role/backend/i-0123456789abcdef0",
-		"authorizer.principalId": "-", "authorizer.claims.sub": "-", "identity.sourceIp": "203.0.113.10", "xrayTraceId": "1-58337262-36228ad5164bc372ff4b3fb5",
+		"requestId":                     "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+		"extendedRequestId":             "JKJaXmPLvHcESHA=",
+		"integration.requestId":         "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+		"requestTime":                   "25/Nov/2026:22:15:00 +0000",
+		"httpMethod":                    "POST",
+		"resourcePath":                  "/retrieve",
+		"status":                        "200",
+		"integration.integrationStatus": "200",
+		"integrationErrorMessage":       "-",
+		"error.responseType":            "-",
+		"responseLatency":               "148",
+		"integration.latency":           "131",
+		"responseLength":                "2048",
+		"identity.accountId":            "000000000000",
+		"identity.userArn":              "arn:aws:sts::000000000000:assumed-role/backend/i-0123456789abcdef0",
+		"authorizer.principalId":        "-",
+		"authorizer.claims.sub":         "-",
+		"identity.sourceIp":             "203.0.113.10",
+		"xrayTraceId":                   "1-58337262-36228ad5164bc372ff4b3fb5",
 	}
-	line := regexp.MustCompile(`\$context\.([A-Za-z.]+)`).ReplaceAllStringFunc(strings.Join(strings.Fields(format), " "), func(s string) string {
+	variable := regexp.MustCompile(`\$context\.([A-Za-z.]+)`)
+	line := variable.ReplaceAllStringFunc(strings.Join(strings.Fields(format), " "), func(s string) string {
 		v, ok := values[strings.TrimPrefix(s, "$context.")]
 		if !ok {
 			t.Errorf("the access log has %s, whose usual length is not known here", s)
@@ -76,7 +101,7 @@ func accessLine(t *testing.T) string {
 	return line
 }
 
-// alarmedMetrics is the number of metrics that the template's alarms watch.
+// alarmedMetrics returns the number of metrics that the template's alarms watch.
 func alarmedMetrics(t *testing.T) (n int) {
 	t.Helper()
 	raw, err := os.ReadFile("../../template.yaml")
@@ -96,18 +121,18 @@ func alarmedMetrics(t *testing.T) (n int) {
 	}
 	for _, r := range template.Resources {
 		if r.Type == "AWS::CloudWatch::Alarm" {
-			// All of several metrics but the first, which is the expression.
+			// The first of several metrics is the expression over the others.
 			n += max(1, len(r.Properties.Metrics.Content)-1)
 		}
 	}
 	return n
 }
 
-// logMeter are the lines of one request, and the metrics in them.
+// logMeter counts the bytes of log lines, and the metrics in them.
 type logMeter struct {
 	mu      sync.Mutex
-	bytes   map[string]int // by function
-	metrics map[string]bool
+	bytes   map[string]int  // by function
+	metrics map[string]bool // by function, dimensions and name
 }
 
 func (l *logMeter) add(line lambda.Line) {
@@ -134,8 +159,8 @@ func (l *logMeter) add(line lambda.Line) {
 	}
 }
 
-// TestLogCost measures what a retrieval logs, and holds docs/deploy.md's table of
-// what observing costs a month against it.
+// TestLogCost measures what a retrieval logs, and compares that with the table in
+// docs/deploy.md of what logs, traces and metrics cost a month.
 func TestLogCost(t *testing.T) {
 	l := logMeter{bytes: map[string]int{}, metrics: map[string]bool{}}
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), SecretKey: true, Log: l.add})
@@ -157,7 +182,8 @@ func TestLogCost(t *testing.T) {
 		ask("POST", "/retrieve", `{"query": "When does the front desk open?"}`)
 	}
 	l.mu.Lock()
-	function, access := l.bytes["retrieve"]/requests, len(accessLine(t))+bytesPerLogEvent
+	function := l.bytes["retrieve"] / requests
+	access := len(accessLine(t)) + bytesPerLogEvent
 	metrics := len(l.metrics) + 2 // of the access log's filters
 	l.mu.Unlock()
 
@@ -177,7 +203,7 @@ func TestLogCost(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// What is measured may have moved a little; what follows from what is said must be right.
+	// The measured figures may differ a little. The prices must follow from the figures in the text.
 	said := observationFigures.FindStringSubmatch(table)
 	if said == nil {
 		t.Fatalf("%s does not say how much a request logs, and how many metrics there are", file)
@@ -185,8 +211,9 @@ func TestLogCost(t *testing.T) {
 	var of [4]int
 	for i, measured := range []int{function, access, alarmedMetrics(t), metrics} {
 		of[i], _ = strconv.Atoi(said[i+1])
-		if measured < of[i]*85/100 || measured > of[i]*150/100 { // a slow machine logs more: what waits
-			t.Errorf("%s says %d, measured are %d; run go test ./local/system -run LogCost -update-costs", file, of[i], measured)
+		if measured < of[i]*85/100 || measured > of[i]*150/100 { // a slow machine logs more, since requests wait
+			t.Errorf("%s says %d, measured are %d; run go test ./local/system -run LogCost -update-costs",
+				file, of[i], measured)
 		}
 	}
 	if want := observationTable(of[0], of[1], of[3], of[2]); table != want {
@@ -194,23 +221,32 @@ func TestLogCost(t *testing.T) {
 	}
 }
 
-var observationFigures = regexp.MustCompile(`(?s)writes (\d+) bytes of a function's log and (\d+) of the access log.* for the (\d+) metrics that alarms watch, and \S+ for the (\d+) metrics`)
+// observationFigures matches the figures in the text of observationTable: function, access, alarmed and metrics.
+var observationFigures = regexp.MustCompile(`(?s)writes (\d+) bytes of a function's log and (\d+) of the access log` +
+	`.* for the (\d+) metrics that alarms watch, and \S+ for the (\d+) metrics`)
 
-// observationTable is the table: dollars of a month of 30 days, for what a request logs in
-// bytes, the metrics of a stack and those that alarms watch.
+// observationTable returns the table, in dollars a month of 30 days. function and access are the bytes that a request
+// logs; metrics and alarmed count the metrics of a stack and those that alarms watch.
 func observationTable(function, access, metrics, alarmed int) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "A retrieval writes %d bytes of a function's log and %d of the access log. That is a month, in dollars:\n\n", function, access)
-	out.WriteString("| requests a second | GB logged | functions' logs | access log | X-Ray, `TraceRate` 0.1 | X-Ray, `TraceRate` 1 |\n|---|---|---|---|---|---|\n")
+	fmt.Fprintf(&out, "A retrieval writes %d bytes of a function's log and %d of the access log. "+
+		"That is a month, in dollars:\n\n", function, access)
+	out.WriteString("| requests a second | GB logged | functions' logs | access log " +
+		"| X-Ray, `TraceRate` 0.1 | X-Ray, `TraceRate` 1 |\n" +
+		"|---|---|---|---|---|---|\n")
 	for _, rate := range []float64{1, 100, 10_000} {
 		gb := func(size int) float64 { return rate * secondsPerMonth * float64(size) / 1e9 }
 		traces := func(share float64) float64 {
-			return (1 + max(0, rate-1)*share) * secondsPerMonth / 1e6 * pricePerMillionTraces // one a second, and a share of the rest
+			sampled := 1 + max(0, rate-1)*share // one a second, and a share of the rest
+			return sampled * secondsPerMonth / 1e6 * pricePerMillionTraces
 		}
 		fmt.Fprintf(&out, "| %.0f | %.1f | %.2f | %.2f | %.2f | %.2f |\n", rate, gb(function)+gb(access),
 			functionLogPrice(gb(function)), gb(access)*pricePerGBLogged, traces(0.1), traces(1))
 	}
-	fmt.Fprintf(&out, "\nWhatever the rate: $%.2f for the dashboard, $%.2f for the %d metrics that alarms watch, and $%.2f for the %d metrics that the four functions and the access log report; each function, step and phase in which something hung is one more, at $%.2f.\n",
-		pricePerDashboardMonth, pricePerAlarmedMetric*float64(alarmed), alarmed, pricePerMetricMonth*float64(metrics), metrics, pricePerMetricMonth)
+	fmt.Fprintf(&out, "\nWhatever the rate: $%.2f for the dashboard, $%.2f for the %d metrics that alarms watch, "+
+		"and $%.2f for the %d metrics that the four functions and the access log report; "+
+		"each function, step and phase in which something hung is one more, at $%.2f.\n",
+		pricePerDashboardMonth, pricePerAlarmedMetric*float64(alarmed), alarmed,
+		pricePerMetricMonth*float64(metrics), metrics, pricePerMetricMonth)
 	return out.String()
 }

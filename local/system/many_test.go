@@ -15,10 +15,10 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// manyClients is how many clients there are, all served by one process a function.
+// manyClients is how many clients there are. One process a function serves them all.
 const manyClients = 32
 
-// manyLog is what the functions logged of each operation.
+// manyLog collects what the functions log.
 type manyLog struct {
 	mu    sync.Mutex
 	lines map[string]map[string]int // by operation id and message
@@ -46,15 +46,20 @@ func (l *manyLog) add(line lambda.Line) {
 	l.lines[m.ID][m.Message]++
 }
 
-// Many invocations share one process, with hangs, resets and refusals among
-// them: everyone gets an answer that is his own, each operation is logged once, the
-// key is fetched by one for all, and the race detector is silent.
+// Many invocations share one process, with hangs, resets and refusals among them. Each
+// client gets its own answer, each operation is logged once, one invocation fetches the
+// key for all, and the race detector finds nothing.
 func TestManyAtOnce(t *testing.T) {
 	if out, err := exec.Command("go", "env", "CGO_ENABLED").Output(); err != nil || strings.TrimSpace(string(out)) != "1" {
 		t.Skip("the race detector needs a C compiler")
 	}
 	log := manyLog{lines: map[string]map[string]int{}, pids: map[string]bool{}}
-	s := systemtest.Start(t, system.Options{Root: systemtest.BuildRace(t), PerProcess: manyClients, SecretKey: true, Log: log.add})
+	s := systemtest.Start(t, system.Options{
+		Root:       systemtest.BuildRace(t),
+		PerProcess: manyClients,
+		SecretKey:  true,
+		Log:        log.add,
+	})
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: manyClients}}
 	defer client.CloseIdleConnections()
 	var mu sync.Mutex

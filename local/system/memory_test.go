@@ -18,16 +18,15 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// maxMemory is the most memory that a function process may ever have had, in MiB.
+// maxMemory is the most memory that a function process may have had at any time, in MiB.
 const maxMemory = 300
 
-// wish is how long the clients wait, and slack how much later a busy machine may answer.
 const (
-	wish  = 3 * time.Second
-	slack = 1500 * time.Millisecond
+	wish  = 3 * time.Second         // the clients' Prefer: wait
+	slack = 1500 * time.Millisecond // by how much a busy machine may exceed it
 )
 
-// peakMemory is the most memory that a process had so far, in MiB.
+// peakMemory returns the most memory that a process has had so far, in MiB.
 func peakMemory(t *testing.T, pid int) int {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
@@ -42,9 +41,12 @@ func peakMemory(t *testing.T, pid int) int {
 	return kib >> 10
 }
 
-// withLargeReads answers reads with so many bytes, in one list of numbers, as long as on.
+// withLargeReads answers the operations in on with about size bytes, in one list of
+// numbers. announced says whether the answer has a Content-Length.
 func withLargeReads(next http.Handler, size int, announced bool, on *sync.Map) http.Handler {
-	body := []byte(`{"Item":{"x":{"L":[{"N":"1"}` + strings.Repeat(`,{"N":"1"}`, size/len(`,{"N":"1"}`)) + `]}},"Items":[],"ConsumedCapacity":{"TableName":"ragtime","CapacityUnits":1}}`)
+	const number = `,{"N":"1"}`
+	body := []byte(`{"Item":{"x":{"L":[{"N":"1"}` + strings.Repeat(number, size/len(number)) + `]}},"Items":[],` +
+		`"ConsumedCapacity":{"TableName":"ragtime","CapacityUnits":1}}`)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
 		if _, is := on.Load(operation); !is {
@@ -59,8 +61,8 @@ func withLargeReads(next http.Handler, size int, announced bool, on *sync.Map) h
 	})
 }
 
-// Whatever the services send, to however many at once, a function stays small
-// and answers on time.
+// Whatever the services send, and to however many invocations at once, a function stays
+// below maxMemory and answers on time.
 func TestMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("/proc tells the memory")
@@ -70,9 +72,9 @@ func TestMemory(t *testing.T) {
 		name       string
 		perProcess int
 		openai     string // a fault
-		size       int    // of DynamoDB's answers, in bytes; 0 for true ones
-		announced  bool   // their length is
-		ok         bool   // it is not too much
+		size       int    // of DynamoDB's answers, in bytes; 0 for real ones
+		announced  bool   // the answers have a Content-Length
+		ok         bool   // the answers are not too large
 	}{
 		{"64 MiB of numbers", 16, "huge-numbers", 0, false, false},
 		{"a gzip bomb", 4, "gzip-bomb", 0, false, false},
@@ -83,10 +85,12 @@ func TestMemory(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var on sync.Map // operations that are answered so
+			var on sync.Map // the DynamoDB operations with large answers
 			o := system.Options{Root: root, PerProcess: tt.perProcess}
 			if tt.size > 0 {
-				o.WrapDynamoDB = func(next http.Handler) http.Handler { return withLargeReads(next, tt.size, tt.announced, &on) }
+				o.WrapDynamoDB = func(next http.Handler) http.Handler {
+					return withLargeReads(next, tt.size, tt.announced, &on)
+				}
 			}
 			s := systemtest.Start(t, o)
 			if status := put(t, s.URL, "doc", "The vault opens at noon."); status != 200 {
@@ -122,9 +126,9 @@ func TestMemory(t *testing.T) {
 					}
 					want := 502
 					if tt.ok {
-						want = 404 // what was read is no document
+						want = 404 // the item is no document
 					}
-					// Of many, some wait for others until their time is over.
+					// Of many invocations, some may wait for others until their time is over.
 					if resp.StatusCode != want && !(tt.perProcess > 1 && resp.StatusCode == 504) {
 						t.Errorf("answered %d %s, want %d", resp.StatusCode, answer, want)
 					}

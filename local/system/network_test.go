@@ -15,7 +15,7 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// Faults are switched at the API's own port; what is not theirs is the gateway's.
+// ControlPath sets faults at the API's own port. Other paths are the gateway's.
 func TestControl(t *testing.T) {
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
 	faults := s.URL + system.ControlPath
@@ -42,10 +42,14 @@ func TestControl(t *testing.T) {
 	}
 }
 
-// A first try of each service that fails in its own way costs nobody an answer.
+// When the first try of each service fails, requests succeed all the same.
 func TestFirstTryFails(t *testing.T) {
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), SecretKey: true})
-	for service, fault := range map[string]string{"openai": "server-error", "dynamodb": "throttled", "secretsmanager": "reset"} {
+	for service, fault := range map[string]string{
+		"openai":         "server-error",
+		"dynamodb":       "throttled",
+		"secretsmanager": "reset",
+	} {
 		if err := s.Network.Host(service).Set(network.Fault{Name: fault, Times: 1}); err != nil {
 			t.Fatal(err)
 		}
@@ -63,8 +67,8 @@ func TestFirstTryFails(t *testing.T) {
 	}
 }
 
-// The functions trust the network's CA and a real OpenAI's, and the file of both
-// goes with the system.
+// The functions trust the CA of the network and that of a real OpenAI. Close removes the
+// file with both.
 func TestTrust(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("the functions are not told of a CA on this system")

@@ -13,8 +13,8 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// Real function processes against an OpenAI that is not quite one: what may be
-// borne is, and what may not is named at once.
+// Real function processes use APIs that are nearly OpenAI's. They cope with what can be
+// coped with, and name the rest at once.
 func TestProviders(outer *testing.T) {
 	t := outer
 	root := systemtest.Build(t)
@@ -25,7 +25,7 @@ func TestProviders(outer *testing.T) {
 	tests := []struct {
 		provider, settings string
 		faults             []string
-		put                bool // else it asks
+		put                bool // the request is a put; else a retrieval
 		status             int
 		detail             string
 	}{
@@ -62,17 +62,22 @@ func TestProviders(outer *testing.T) {
 				if err := s.Network.Host("openai").Set(network.Fault{Name: fault}); err != nil {
 					t.Fatal(err)
 				}
-				method, path, body := "POST", "/retrieve", `{"query":"what fills a chunk?"}`
+				method := "POST"
+				path := "/retrieve"
+				body := `{"query":"what fills a chunk?"}`
 				if tt.put {
 					b, _ := json.Marshal(map[string]string{"text": long.String()})
-					method, path, body = "PUT", "/documents/"+fault, string(b)
+					method = "PUT"
+					path = "/documents/" + fault
+					body = string(b)
 				}
 				var answer struct {
 					Detail           string
 					Chunks, Embedded int
 				}
 				start := time.Now()
-				if status := call(t, method, s.URL+path, body, &answer); status != tt.status || !strings.Contains(answer.Detail, tt.detail) {
+				status := call(t, method, s.URL+path, body, &answer)
+				if status != tt.status || !strings.Contains(answer.Detail, tt.detail) {
 					t.Errorf("answered %d %+v, want %d with %q", status, answer, tt.status, tt.detail)
 				}
 				if took := time.Since(start); took > 10*time.Second {
@@ -86,10 +91,15 @@ func TestProviders(outer *testing.T) {
 	}
 }
 
-// Another model's dimensions are those of the table and of what is asked for.
+// With another model, its dimensions are those of the table and of the requests.
 func TestParameters(t *testing.T) {
-	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t), Parameters: map[string]string{
-		"EmbeddingModel": "text-embedding-3-large", "EmbeddingDimensions": "512"}})
+	s := systemtest.Start(t, system.Options{
+		Root: systemtest.Build(t),
+		Parameters: map[string]string{
+			"EmbeddingModel":      "text-embedding-3-large",
+			"EmbeddingDimensions": "512",
+		},
+	})
 	if status := put(t, s.URL, "doc", "The vault opens at noon."); status != http.StatusOK {
 		t.Errorf("put answered %d", status)
 	}

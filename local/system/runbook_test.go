@@ -8,7 +8,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Whoever reads the runbook pastes its queries: they are the template's.
+// The runbook has the template's queries, since its readers paste them.
 func TestRunbookHasTheSavedQueries(t *testing.T) {
 	template, err := os.ReadFile("../../template.yaml")
 	if err != nil {

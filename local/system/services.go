@@ -19,11 +19,12 @@ import (
 // keySecretARN is the ARN of the secret with the OpenAI key.
 const keySecretARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:ragtime/openai-local0"
 
-// StandInKey is the key that functions have for the stand-in, which takes any:
-// one that is easily found where it must not be.
+// StandInKey is the functions' key for the stand-in, which takes any key. It is easy to
+// find in places where no key may be.
 const StandInKey = "sk-local-stand-in"
 
-// startServices starts what the functions call, and says where it is in their environment.
+// startServices starts the services that the functions call. It returns the variables
+// with which the functions find them.
 func (s *System) startServices(o Options) (env map[string]string, err error) {
 	table, err := s.openTable(o)
 	if err != nil {
@@ -47,7 +48,7 @@ func (s *System) startServices(o Options) (env map[string]string, err error) {
 		if err != nil {
 			return
 		}
-		if service != "chat" { // which is openai
+		if service != "chat" { // people's tools reach chat as openai
 			s.addTool(service, path, h)
 		}
 		var host *network.Host
@@ -62,7 +63,7 @@ func (s *System) startServices(o Options) (env map[string]string, err error) {
 		s.StandIn = openai.API()
 		s.StandIn.SetPace(o.Pace)
 		serve("OPENAI_BASE_URL", "/v1", "openai", s.StandIn, openai.Faults()...)
-		// The same under another name, so that a fault can strike the answers' model alone.
+		// The stand-in has a second name, so that a fault can hit the model for answers alone.
 		serve("RAGTIME_CHAT_BASE_URL", "/v1", "chat", s.StandIn, openai.Faults()...)
 	case o.OpenAIBaseURL != "":
 		env["OPENAI_BASE_URL"] = o.OpenAIBaseURL
@@ -72,9 +73,12 @@ func (s *System) startServices(o Options) (env map[string]string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	env["OPENAI_API_KEY"], env["OPENAI_API_KEY_SECRET"] = key, ""
 	if o.SecretKey {
-		env["OPENAI_API_KEY"], env["OPENAI_API_KEY_SECRET"] = "", keySecretARN
+		env["OPENAI_API_KEY"] = ""
+		env["OPENAI_API_KEY_SECRET"] = keySecretARN
+	} else {
+		env["OPENAI_API_KEY"] = key
+		env["OPENAI_API_KEY_SECRET"] = ""
 	}
 	if !s.Network.Plain {
 		env["SSL_CERT_FILE"], err = s.writeCertificates(o)
@@ -82,7 +86,7 @@ func (s *System) startServices(o Options) (env map[string]string, err error) {
 	return env, err
 }
 
-// openTable opens the database with the template's table in it.
+// openTable opens the database, and creates the template's table if it is missing.
 func (s *System) openTable(o Options) (http.Handler, error) {
 	db, err := dynamo.Open(o.Data)
 	if err != nil {
@@ -98,20 +102,30 @@ func (s *System) openTable(o Options) (http.Handler, error) {
 	return db, nil
 }
 
-// handlerClient is an HTTP client whose requests go to a handler, not to a network.
+// handlerClient is an HTTP client that calls a handler, without a network.
 type handlerClient struct{ http.Handler }
 
 func (h handlerClient) Do(r *http.Request) (*http.Response, error) {
 	status, header, body := network.Capture(h.Handler, r)
-	return &http.Response{StatusCode: status, Status: fmt.Sprint(status, " ", http.StatusText(status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)), Request: r}, nil
+	return &http.Response{
+		StatusCode:    status,
+		Status:        fmt.Sprint(status, " ", http.StatusText(status)),
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        header,
+		ContentLength: int64(len(body)),
+		Body:          io.NopCloser(bytes.NewReader(body)),
+		Request:       r,
+	}, nil
 }
 
-// needsPlain says that functions on this system cannot be told of the network's CA:
-// Go asks the system's own verifier there, and does not read SSL_CERT_FILE.
+// needsPlain says that functions on this system cannot use the network's CA: Go uses
+// the system's own verifier there, and does not read SSL_CERT_FILE.
 const needsPlain = runtime.GOOS == "darwin" || runtime.GOOS == "windows"
 
-// certificateFiles are where systems keep the certificates that they trust (crypto/x509, root_linux.go).
+// certificateFiles are the files in which systems have the certificates that they trust
+// (crypto/x509, root_linux.go).
 var certificateFiles = []string{
 	"/etc/ssl/certs/ca-certificates.crt",
 	"/etc/pki/tls/certs/ca-bundle.crt",
@@ -121,9 +135,9 @@ var certificateFiles = []string{
 	"/etc/ssl/cert.pem",
 }
 
-// writeCertificates makes a file of what the functions trust: what the system trusts, since
-// a real OpenAI may be among the services, and the network's CA. It stands with
-// the data, so that a killed system leaves one at the most.
+// writeCertificates writes a file for SSL_CERT_FILE with the network's CA and the
+// certificates that the system trusts, since the functions may call a real OpenAI. The
+// file is beside the data, so that killed systems leave at most one.
 func (s *System) writeCertificates(o Options) (file string, err error) {
 	dir := o.Data
 	if dir == "" {

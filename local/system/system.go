@@ -1,8 +1,10 @@
-// Package system is the whole of Ragtime on one machine: the gateway, the
-// function processes, the table, the OpenAI stand-in, Secrets Manager and the
-// X-Ray daemon, wired as template.yaml says. The functions reach the services
-// over a network that can be made to fail: System.Network in a test, and
-// ControlPath and the page at page.Path, below the API's URL, by hand.
+// Package system is the whole of Ragtime on one machine: the gateway, the function
+// processes, the table, the OpenAI stand-in, Secrets Manager and the X-Ray daemon,
+// connected as template.yaml says.
+//
+// The functions reach the services over a network that can be made to fail. A test
+// does so with System.Network, a person at ControlPath or on the page at page.Path,
+// both below the API's URL.
 package system
 
 import (
@@ -28,32 +30,35 @@ import (
 	"ragtime/local/xray"
 )
 
-// region is the one that local resources claim to be in.
+// region is the AWS region of the local resources.
 const region = "local"
 
-// ControlPath is where the API's URL has the control of the network's faults
-// (network.Network.ServeHTTP). The rest of page.Path is the page's, and everything
-// else below the URL the gateway's.
+// ControlPath is the path, below the API's URL, of the control of the network's faults
+// (network.Network.ServeHTTP). The other paths below page.Path belong to the page, and
+// all the rest to the gateway.
 const ControlPath = "/_ragtime/faults"
 
-// Options say what to start. Root is needed; the rest has useful zero values.
+// Options say what to start. Root is required; the rest has useful zero values.
 type Options struct {
-	Root          string            // the folder of template.yaml, with build/<function>/bootstrap in it
-	Data          string            // folder of the table's data; empty keeps it in memory
-	Port          int               // of the API; 0 is any free one
-	OpenAIKey     string            // with a key the real OpenAI is used, else the stand-in
-	OpenAIBaseURL string            // with a key: another OpenAI-compatible API
-	Provider      string            // RAGTIME_PROVIDER of the functions: how they speak to it, or to the stand-in
-	Settings      string            // their RAGTIME_PROVIDER_SETTINGS: see docs/providers.md
-	CertFile      string            // with a key: what its API's certificate is checked with (PEM); empty is what the system trusts
-	Pace          float64           // tokens a second of the stand-in's chat completions; 0 is as fast as they are taken
-	PerProcess    int               // invocations that one function process serves at once, as lambda.Function.PerProcess; 1
-	Parameters    map[string]string // the template's parameters that are not to have their defaults
-	Address       netip.Addr        // of this machine, IPv4, where the functions reach the services; the zero value is 127.0.0.1
-	Plain         bool              // the services speak no TLS, which they never do on macOS and Windows
-	SecretKey     bool              // the functions fetch the key from Secrets Manager, as they do when deployed
-	Log           func(lambda.Line) // every line that functions and platform log
-	// WrapDynamoDB stands between the functions and the table, for tests that make it fail.
+	Root string // the folder of template.yaml, with build/<function>/bootstrap in it
+	Data string // the folder of the table's data; "" keeps it in memory
+	Port int    // of the API; 0 is any free one
+
+	OpenAIKey     string  // a key of the real OpenAI; "" uses the stand-in
+	OpenAIBaseURL string  // with a key: another OpenAI-compatible API
+	CertFile      string  // with a key: certificates (PEM) to verify its API's with; "" is the system's
+	Provider      string  // RAGTIME_PROVIDER of the functions, for the real API and for the stand-in
+	Settings      string  // RAGTIME_PROVIDER_SETTINGS of the functions: see docs/providers.md
+	Pace          float64 // tokens a second of the stand-in's chat completions; 0 is as fast as the client reads
+
+	PerProcess int               // invocations that one function process serves at once, as lambda.Function.PerProcess; 1
+	Parameters map[string]string // values of the template's parameters, in place of their defaults
+	Address    netip.Addr        // IPv4 address of this machine at which the services listen; the zero value is 127.0.0.1
+	Plain      bool              // the services speak without TLS, as they always do on macOS and Windows
+	SecretKey  bool              // the functions fetch the key from Secrets Manager, as in a deployed stack
+	Log        func(lambda.Line) // receives every log line of functions and platform
+
+	// WrapDynamoDB wraps the table's handler, for tests that make it fail.
 	WrapDynamoDB func(http.Handler) http.Handler
 }
 
@@ -63,23 +68,24 @@ type System struct {
 	Template *gateway.Template
 	Lambda   *lambda.Service
 	XRay     *xray.Daemon
-	// Network is between the functions and the services openai and chat (the stand-in,
-	// as embeddings and answers reach it), dynamodb and secretsmanager. A real OpenAI is not reached over it.
+	// Network is between the functions and the services openai, chat, dynamodb and
+	// secretsmanager. openai and chat are both the stand-in, for embeddings and for
+	// answers. A real OpenAI is not on this network.
 	Network *network.Network
 
-	// Environment has the variables by which the functions find the services, in
-	// place of those that the template gives them.
+	// Environment has the variables with which the functions find the services. They
+	// override those of the template.
 	Environment map[string]string
 
-	// StandIn is who answers as openai and chat; nil where a real one does.
+	// StandIn answers as openai and chat; nil with a real OpenAI.
 	StandIn *openai.StandIn
 
 	toolServices []toolService
 	log          page.Log
-	close        []func() error // in the order of starting
+	close        []func() error // called in reverse order
 }
 
-// Start starts everything, or nothing: on error what had started is stopped.
+// Start starts everything. On an error it stops what it has started.
 func Start(o Options) (_ *System, err error) {
 	s := new(System)
 	defer func() {
@@ -104,13 +110,21 @@ func Start(o Options) (_ *System, err error) {
 		return nil, err
 	}
 	g := gateway.New(s.Template, invoker{s.Lambda, s.logTo(o.Log)}, gateway.Options{})
-	s.close = append(s.close, func() error { g.Close(); return nil })
+	s.onClose(g.Close)
 	s.URL, err = s.serve(net.JoinHostPort("127.0.0.1", strconv.Itoa(o.Port)), s.routes(g, s.newPage(o, g)))
 	return s, err
 }
 
-// newPage makes the local page. Secrets Manager's faults are on it only if the
-// functions ask it.
+// onClose has Close call f.
+func (s *System) onClose(f func()) {
+	s.close = append(s.close, func() error {
+		f()
+		return nil
+	})
+}
+
+// newPage returns the local page. It has the faults of Secrets Manager only if the
+// functions use it.
 func (s *System) newPage(o Options, api http.Handler) http.Handler {
 	var hosts []*network.Host
 	for _, service := range []string{"openai", "chat", "dynamodb", "secretsmanager"} {
@@ -119,12 +133,12 @@ func (s *System) newPage(o Options, api http.Handler) http.Handler {
 		}
 	}
 	p := page.New(api, s.XRay, &s.log, s.endIdle, hosts...)
-	s.close = append(s.close, func() error { p.Close(); return nil })
+	s.onClose(p.Close)
 	return p
 }
 
-// endIdle ends the functions' processes that serve nobody. One that is handed an
-// invocation at this very moment fails it.
+// endIdle kills the functions' idle processes. A process that gets an invocation at
+// this very moment fails it.
 func (s *System) endIdle() {
 	for _, f := range s.Template.Functions {
 		for _, e := range s.Lambda.Environments(f.Name) {
@@ -135,17 +149,19 @@ func (s *System) endIdle() {
 	}
 }
 
-// routes tells the gateway's requests from those to this machine's own paths, and
-// lets no page of another site at any of them: documents could be read and deleted,
-// and a key spent. It is no ServeMux, which would clean the gateway's paths.
+// routes sends a request to the gateway, or to a handler of this machine's own paths.
+// page.Guard refuses requests of other sites' pages, which could else read and delete
+// documents and spend a key. This is no ServeMux, since that would clean the gateway's
+// paths.
 func (s *System) routes(api, local http.Handler) http.Handler {
 	control := http.StripPrefix(ControlPath, s.Network)
 	services := s.toolHandler()
 	return page.Guard(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		path := r.URL.Path + "/"
 		switch {
-		case r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html"):
-			http.Redirect(w, r, page.Path, http.StatusSeeOther) // a browser: the API has nothing at /
+		case r.URL.Path == "/" && r.Method == http.MethodGet &&
+			strings.Contains(r.Header.Get("Accept"), "text/html"):
+			http.Redirect(w, r, page.Path, http.StatusSeeOther) // for browsers; the API has nothing at /
 		case strings.HasPrefix(path, ControlPath+"/"):
 			control.ServeHTTP(w, r)
 		case strings.HasPrefix(path, ServicesPath):
@@ -159,15 +175,15 @@ func (s *System) routes(api, local http.Handler) http.Handler {
 }
 
 const (
-	// maxProcesses is how many run of a function at once, at some 35 MB each.
+	// maxProcesses is how many processes a function may have at once, of some 35 MB each.
 	maxProcesses = 24
-	// busyWait is how long a request waits where all of them are busy. With the
-	// function's own 28 s it stays a request that ends.
+	// busyWait is how long a request waits while all of them are busy. Together with the
+	// function's own 28 s the request still ends.
 	busyWait = 20 * time.Second
 )
 
-// startFunctions makes the Lambda service of the template's functions. A process
-// starts with its first invocation.
+// startFunctions starts the Lambda service with the template's functions. Their
+// processes start with their first invocations.
 func (s *System) startFunctions(o Options, env map[string]string) error {
 	var functions []lambda.Function
 	for _, f := range s.Template.Functions {
@@ -175,26 +191,36 @@ func (s *System) startFunctions(o Options, env map[string]string) error {
 		if _, err := os.Stat(binary); err != nil {
 			return fmt.Errorf("function %s is not built: %w; run make build", f.Name, err)
 		}
-		merged := map[string]string{}
-		for _, from := range []map[string]string{f.Environment, env} {
-			for k, v := range from {
-				merged[k] = v
-			}
-		}
-		functions = append(functions, lambda.Function{Name: f.Name, Alias: f.LogicalID, Binary: binary,
-			Env: merged, Timeout: f.Timeout, MemoryMB: f.MemoryMB, PerProcess: o.PerProcess, JSONLogs: true,
-			Concurrency: maxProcesses, Wait: busyWait})
+		merged := maps.Clone(f.Environment)
+		maps.Copy(merged, env)
+		functions = append(functions, lambda.Function{
+			Name:        f.Name,
+			Alias:       f.LogicalID,
+			Binary:      binary,
+			Env:         merged,
+			Timeout:     f.Timeout,
+			MemoryMB:    f.MemoryMB,
+			Concurrency: maxProcesses,
+			Wait:        busyWait,
+			PerProcess:  o.PerProcess,
+			JSONLogs:    true,
+		})
 	}
 	var err error
-	s.Lambda, err = lambda.New(functions, lambda.Options{Region: region, XRayDaemon: s.XRay.Addr(), Log: s.logTo(o.Log)})
-	if err == nil {
-		s.close = append(s.close, func() error { s.Lambda.Close(); return nil })
-		s.addTool("lambda", "", s.Lambda)
+	s.Lambda, err = lambda.New(functions, lambda.Options{
+		Region:     region,
+		XRayDaemon: s.XRay.Addr(),
+		Log:        s.logTo(o.Log),
+	})
+	if err != nil {
+		return err
 	}
-	return err
+	s.onClose(s.Lambda.Close)
+	s.addTool("lambda", "", s.Lambda)
+	return nil
 }
 
-// logTo is where the functions' lines go: to the page, and to whom else they are shown.
+// logTo returns a function that gives a log line to the page, and to also unless that is nil.
 func (s *System) logTo(also func(lambda.Line)) func(lambda.Line) {
 	return func(l lambda.Line) {
 		s.log.Add(l)
@@ -223,7 +249,7 @@ func (s *System) serve(address string, h http.Handler) (string, error) {
 	return "http://" + l.Addr().String(), nil
 }
 
-// Close stops everything, the last started first.
+// Close stops everything, in the reverse order of starting.
 func (s *System) Close() error {
 	var errs []error
 	for i := len(s.close) - 1; i >= 0; i-- {
@@ -235,17 +261,23 @@ func (s *System) Close() error {
 
 var _ gateway.Streamer = invoker{}
 
-// invoker is what the gateway sees of the Lambda service.
+// invoker adapts the Lambda service to the gateway.
 type invoker struct {
 	service *lambda.Service
 	log     func(lambda.Line)
 }
 
-// logThrottled says in the log what the gateway's 500 does not.
+// logThrottled logs that a function was throttled, which the gateway's 500 does not say.
 func (i invoker) logThrottled(function string) {
-	i.log(lambda.Line{Time: time.Now(), Function: function, Platform: true, Text: fmt.Sprintf(
-		`{"level":"WARN","msg":"throttled","function":%q,"detail":"all %d processes were busy for %.0f s: ask with fewer clients at once, or end the hang that keeps them busy"}`,
-		function, maxProcesses, busyWait.Seconds())})
+	text := fmt.Sprintf(`{"level":"WARN","msg":"throttled","function":%q,"detail":"all %d processes were busy for %.0f s: `+
+		`ask with fewer clients at once, or end the hang that keeps them busy"}`,
+		function, maxProcesses, busyWait.Seconds())
+	i.log(lambda.Line{
+		Time:     time.Now(),
+		Function: function,
+		Text:     text,
+		Platform: true,
+	})
 }
 
 func (i invoker) Invoke(ctx context.Context, function string, payload []byte, traceID string) ([]byte, error) {
@@ -253,7 +285,9 @@ func (i invoker) Invoke(ctx context.Context, function string, payload []byte, tr
 	return r.Payload, i.gatewayError(function, err)
 }
 
-func (i invoker) InvokeStream(ctx context.Context, function string, payload []byte, traceID string) (io.ReadCloser, error) {
+func (i invoker) InvokeStream(
+	ctx context.Context, function string, payload []byte, traceID string,
+) (io.ReadCloser, error) {
 	r, err := i.service.InvokeStream(ctx, function, lambda.Invocation{Payload: payload, TraceID: traceID})
 	if err != nil {
 		return nil, i.gatewayError(function, err)
@@ -261,7 +295,7 @@ func (i invoker) InvokeStream(ctx context.Context, function string, payload []by
 	return r, nil
 }
 
-// gatewayError gives an error of the Lambda service the gateway's meaning.
+// gatewayError turns an error of the Lambda service into one of the gateway's.
 func (i invoker) gatewayError(function string, err error) error {
 	if errors.Is(err, lambda.ErrThrottled) {
 		i.logThrottled(function)

@@ -23,7 +23,7 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// The test binary is also a function's program: see deaf and echoes.
+// The test binary is also the program of two functions: see runDeafFunction and runEchoFunction.
 func TestMain(m *testing.M) {
 	if os.Getenv("TEST_STREAMS") != "" {
 		runEchoFunction()
@@ -81,7 +81,7 @@ func retrieve(t *testing.T, base, query string, k int) (out passages) {
 	return out
 }
 
-// Every file in events/ goes through the real function, in the samples' order.
+// The real functions answer every file in events/, in the samples' order.
 func TestEvents(t *testing.T) {
 	root := systemtest.Build(t)
 	s := systemtest.Start(t, system.Options{Root: root})
@@ -105,8 +105,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// The stand-in must be useful for retrieval without a key: of the 40 questions
-// at least 36 find the document that answers them among the first 3 passages.
+// The stand-in makes retrieval useful without a key: of the 40 questions at least 36
+// find the document that answers them among the first 3 passages.
 func TestSamplesAreFound(t *testing.T) {
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
 	for _, d := range samples.Documents() {
@@ -131,7 +131,7 @@ func TestSamplesAreFound(t *testing.T) {
 	}
 }
 
-// writeCounter counts the requests that write, and calls back before and after each.
+// writeCounter counts the writes to the table, and calls before and after at each.
 type writeCounter struct {
 	next   http.Handler
 	mu     sync.Mutex
@@ -152,9 +152,9 @@ func (w *writeCounter) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return // the client went away
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	w.mu.Lock() // one write after the other: "between any two" then has a meaning
+	w.mu.Lock() // writes go one after the other, so that there is a point between any two
 	defer w.mu.Unlock()
-	if w.seen[string(body)] { // another attempt at a slow one
+	if w.seen[string(body)] { // another attempt
 		w.next.ServeHTTP(rw, r)
 		return
 	}
@@ -165,7 +165,7 @@ func (w *writeCounter) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	w.after(w.n)
 }
 
-// versionedText makes a document of n paragraphs, each a chunk or so, that name the version.
+// versionedText returns a text of n paragraphs, each about a chunk, that name the version.
 func versionedText(version string, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -200,10 +200,14 @@ func TestKillBetweenAnyTwoWrites(t *testing.T) {
 	reset := func(before, after func(int)) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.n, w.seen, w.before, w.after = 0, map[string]bool{}, before, after
+		w.n = 0
+		w.seen = map[string]bool{}
+		w.before = before
+		w.after = after
 	}
 
-	// whole checks that all chunks found are of one version, and as many as it has.
+	// whole checks that a search finds all chunks of one version and no others. It
+	// returns the version.
 	whole := func(t *testing.T) string {
 		t.Helper()
 		var d struct{ Chunks int }
@@ -310,7 +314,7 @@ func TestTenantsAreApart(t *testing.T) {
 	}
 }
 
-// A machine without the built functions is told what to do, and nothing is left running.
+// Without the built functions, Start fails with the reason, and leaves nothing running.
 func TestMissingFunctions(t *testing.T) {
 	root := t.TempDir()
 	template, err := os.ReadFile("../../template.yaml")

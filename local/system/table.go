@@ -11,40 +11,62 @@ import (
 	"ragtime/local/gateway"
 )
 
-// createTable makes the template's table, unless it is there.
+// createTable creates the template's table, unless it exists.
 func createTable(ctx context.Context, client dynamodb.HTTPClient, t gateway.Table) error {
-	endpoint := "http://dynamodb" // the client knows where that is
-	db := dynamodb.New(dynamodb.Options{Region: region, BaseEndpoint: &endpoint, HTTPClient: client,
+	endpoint := "http://dynamodb" // client does not resolve it
+	db := dynamodb.New(dynamodb.Options{
+		Region:       region,
+		BaseEndpoint: &endpoint,
+		HTTPClient:   client,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
-		})})
+		}),
+	})
 	in := &dynamodb.CreateTableInput{TableName: &t.Name, BillingMode: types.BillingModePayPerRequest}
 	for _, a := range t.Attributes {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, types.AttributeDefinition{
-			AttributeName: &a.Name, AttributeType: types.ScalarAttributeType(a.Type)})
+			AttributeName: &a.Name,
+			AttributeType: types.ScalarAttributeType(a.Type),
+		})
 	}
 	for _, k := range t.Key {
-		in.KeySchema = append(in.KeySchema, types.KeySchemaElement{AttributeName: &k.Attribute, KeyType: types.KeyType(k.Type)})
+		in.KeySchema = append(in.KeySchema, types.KeySchemaElement{
+			AttributeName: &k.Attribute,
+			KeyType:       types.KeyType(k.Type),
+		})
 	}
 	for _, v := range t.VectorIndexes {
-		index := types.VectorIndex{IndexName: &v.Name, Dimensions: aws.Int64(int64(v.Dimensions)),
+		index := types.VectorIndex{
+			IndexName:        &v.Name,
+			Dimensions:       aws.Int64(int64(v.Dimensions)),
 			DistanceFunction: types.VectorDistanceFunction(v.Distance),
 			VectorAttribute:  &types.VectorAttributeDefinition{AttributeName: &v.Attribute},
-			Projection:       &types.Projection{ProjectionType: types.ProjectionType(v.ProjectionType), NonKeyAttributes: v.NonKeyAttributes}}
+			Projection: &types.Projection{
+				ProjectionType:   types.ProjectionType(v.ProjectionType),
+				NonKeyAttributes: v.NonKeyAttributes,
+			},
+		}
 		for _, e := range v.SearchSchema {
 			index.SearchSchema = append(index.SearchSchema, types.SearchSchemaElement{
-				AttributeName: &e.Attribute, SearchSchemaElementType: types.SearchSchemaElementType(e.Type)})
+				AttributeName:           &e.Attribute,
+				SearchSchemaElementType: types.SearchSchemaElementType(e.Type),
+			})
 		}
 		in.VectorIndexes = append(in.VectorIndexes, index)
 	}
 	_, err := db.CreateTable(ctx, in)
-	if _, there := errors.AsType[*types.ResourceInUseException](err); there {
+	if _, exists := errors.AsType[*types.ResourceInUseException](err); exists {
 		return nil
 	}
 	if err != nil || t.TTLAttribute == "" {
 		return err
 	}
-	_, err = db.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{TableName: &t.Name,
-		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: &t.TTLAttribute, Enabled: aws.Bool(true)}})
+	_, err = db.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
+		TableName: &t.Name,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{
+			AttributeName: &t.TTLAttribute,
+			Enabled:       aws.Bool(true),
+		},
+	})
 	return err
 }

@@ -19,7 +19,7 @@ import (
 	"ragtime/shared/provider"
 )
 
-// What the template's dashboard and alarms show is what the functions report.
+// The template's dashboard and alarms show exactly the metrics that the functions report.
 func TestTemplateShowsWhatIsReported(t *testing.T) {
 	reported := map[string]bool{}
 	var mu sync.Mutex
@@ -60,7 +60,7 @@ func TestTemplateShowsWhatIsReported(t *testing.T) {
 	if err := s.Network.Host("chat").Set(network.Fault{Name: "wait-silent"}); err != nil {
 		t.Fatal(err)
 	}
-	ask() // less of one
+	ask() // a degraded answer
 	if err := s.Network.Host("openai").Set(network.Fault{Name: "wait-silent"}); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestTemplateShowsWhatIsReported(t *testing.T) {
 
 	mu.Lock()
 	defer mu.Unlock()
-	// A hang of a client that does not hurry takes half a minute. It has the same
+	// A timeout without Prefer: wait would take half a minute. It has the same
 	// dimensions, which shared/operation tests.
 	if reported["Ragtime wish_timeouts function,step,phase"] {
 		reported["Ragtime timeouts function,step,phase"] = true
@@ -98,8 +98,8 @@ var (
 	search       = regexp.MustCompile(`SEARCH\('\{Ragtime,([a-z,]+)\} MetricName=(?:"([a-z_]+)"|\(([^)]*)\))`)
 )
 
-// templateMetrics are the metrics of ours that dashboard and alarms name, each
-// with namespace, name and dimensions.
+// templateMetrics returns the metrics in the namespace Ragtime that dashboard and alarms
+// name, each as namespace, name and dimensions.
 func templateMetrics(t *testing.T) map[string]bool {
 	t.Helper()
 	data, err := os.ReadFile("../../template.yaml")
@@ -124,7 +124,7 @@ func templateMetrics(t *testing.T) map[string]bool {
 		switch r.Type {
 		case "AWS::CloudWatch::Alarm":
 			alarms++
-			if r.Properties.Metrics.IsZero() { // of one metric, which is AWS's own
+			if r.Properties.Metrics.IsZero() { // the alarm is on a metric of AWS
 				continue
 			}
 			var metrics []struct {
@@ -179,7 +179,7 @@ func templateMetrics(t *testing.T) map[string]bool {
 	return shown
 }
 
-// Every provider that is known can be chosen, and no other.
+// The template allows exactly the known providers.
 func TestTemplateHasTheProviders(t *testing.T) {
 	raw, err := os.ReadFile("../../template.yaml")
 	if err != nil {

@@ -5,17 +5,17 @@ import (
 	"strings"
 )
 
-// ServicesPath is where the API's URL has the services for people's own tools,
-// such as aws and boto3: ServicesPath and the service's name. The functions reach
-// the same services over the network that can fail; requests here meet no fault.
+// ServicesPath is the path, below the API's URL, of the services for people's own
+// tools, such as aws and boto3. A service's name follows it. The functions reach the
+// same services over the network that can fail; requests here meet no fault.
 const ServicesPath = "/_ragtime/services/"
 
-// Service is one that people's tools can ask.
+// Service is a service that people's tools can use.
 type Service struct{ Name, URL string }
 
 type toolService struct {
 	name    string
-	base    string // what a client's base URL has after the service's path
+	base    string // the end of a client's base URL, after the service's path
 	handler http.Handler
 }
 
@@ -23,8 +23,8 @@ func (s *System) addTool(name, base string, h http.Handler) {
 	s.toolServices = append(s.toolServices, toolService{name, base, h})
 }
 
-// Services are those that tools can ask: dynamodb, secretsmanager and lambda, and
-// openai where it is the stand-in.
+// Services returns the services that tools can use: dynamodb, secretsmanager and
+// lambda, and openai if it is the stand-in.
 func (s *System) Services() []Service {
 	var all []Service
 	for _, o := range s.toolServices {
@@ -33,7 +33,7 @@ func (s *System) Services() []Service {
 	return all
 }
 
-// toolHandler serves the services at their paths.
+// toolHandler returns a handler that serves the services at their paths.
 func (s *System) toolHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, ServicesPath), "/")
@@ -42,8 +42,10 @@ func (s *System) toolHandler() http.Handler {
 				continue
 			}
 			prefix := ServicesPath + name
-			if r.URL.Path == prefix { // a client whose endpoint is the whole path
-				prefix, r.URL.Path, r.URL.RawPath = "", "/", ""
+			if r.URL.Path == prefix { // the client adds no path to its endpoint
+				prefix = ""
+				r.URL.Path = "/"
+				r.URL.RawPath = ""
 			}
 			http.StripPrefix(prefix, o.handler).ServeHTTP(w, r)
 			return

@@ -12,8 +12,8 @@ import (
 	"ragtime/local/system/systemtest"
 )
 
-// toolsScript asks the services as a person would, with the client that AWS's own
-// command line is built on. It prints what it found as JSON.
+// toolsScript uses the services with boto3, the library below AWS's own command line. It
+// prints what it found as JSON.
 const toolsScript = `
 import base64, json, sys
 import boto3
@@ -92,8 +92,8 @@ func TestToolsReachTheServices(t *testing.T) {
 	}
 }
 
-// The services are for this machine's programs, not for what a page of another
-// site makes a browser send.
+// The services are for this machine's programs. They refuse requests that a page of
+// another site makes a browser send.
 func TestToolsAreGuarded(t *testing.T) {
 	s := systemtest.Start(t, system.Options{Root: systemtest.Build(t)})
 	for _, tt := range []struct {

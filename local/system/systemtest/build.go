@@ -1,4 +1,4 @@
-// Package systemtest builds what a test of the whole system needs.
+// Package systemtest builds and starts the whole system for tests.
 package systemtest
 
 import (
@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -13,22 +14,22 @@ import (
 	"ragtime/local/system"
 )
 
-// Build gives a folder with template.yaml and the functions and the command line
-// beside it, built as `make build` does. The folder is gone after the test. The
-// programs are built once a process: its TestMain ends with Clean.
+// Build returns a folder with template.yaml, the functions and the command line, as
+// `make build` leaves them. The test's end removes the folder. The programs are built
+// once a process, so TestMain must end with Clean.
 func Build(t testing.TB) string {
 	t.Helper()
 	return newRoot(t, &plain)
 }
 
-// BuildRace does so with the race detector in the functions: what it finds it
-// writes to their log, as "DATA RACE". It needs a C compiler.
+// BuildRace is Build with the race detector in the programs, which writes "DATA RACE" to
+// their log for each race. It needs a C compiler.
 func BuildRace(t testing.TB) string {
 	t.Helper()
 	return newRoot(t, &race)
 }
 
-// Clean removes what Build and BuildRace have built, and exits.
+// Clean removes what Build and BuildRace have built, and exits the process.
 func Clean(exitCode int) {
 	os.RemoveAll(plain.folder)
 	os.RemoveAll(race.folder)
@@ -41,7 +42,7 @@ type programs struct {
 
 	once    sync.Once
 	project string // the folder of go.mod
-	folder  string // that they are in, each by its name
+	folder  string // where they are, each under its name
 	err     error
 }
 
@@ -50,7 +51,7 @@ var (
 	race  = programs{flags: []string{"-race"}}
 )
 
-// targets are the programs, and where they are wanted.
+// targets maps programs to their places below the root.
 var targets = map[string]string{
 	"embed":    "build/embed/bootstrap",
 	"retrieve": "build/retrieve/bootstrap",
@@ -69,13 +70,18 @@ func (p *programs) build() {
 	if p.folder, p.err = os.MkdirTemp("", "ragtime-test-"); p.err != nil {
 		return
 	}
-	c := exec.Command("go", append(append([]string{"build"}, p.flags...), "-o", p.folder+string(filepath.Separator), "./functions/...", "./cmd/ragtime")...)
-	c.Dir, c.Env = p.project, append(os.Environ(), p.env...)
+	args := slices.Concat(
+		[]string{"build"}, p.flags,
+		[]string{"-o", p.folder + string(filepath.Separator), "./functions/...", "./cmd/ragtime"})
+	c := exec.Command("go", args...)
+	c.Dir = p.project
+	c.Env = append(os.Environ(), p.env...)
 	if out, err := c.CombinedOutput(); err != nil {
 		p.err = fmt.Errorf("build: %w\n%s", err, out)
 	}
 }
 
+// newRoot returns a folder with links to the programs.
 func newRoot(t testing.TB, p *programs) string {
 	t.Helper()
 	if p.once.Do(p.build); p.err != nil {
@@ -101,7 +107,7 @@ func newRoot(t testing.TB, p *programs) string {
 	return root
 }
 
-// Start starts the system in memory with what Build built. It stops with the test.
+// Start starts a system. It stops with the test.
 func Start(t testing.TB, o system.Options) *system.System {
 	t.Helper()
 	s, err := system.Start(o)
