@@ -136,7 +136,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// A worker that is never told to go ends, and a mistake is not taken for a result.
+// A worker that never gets "go" ends, and a mistake is no result.
 func TestMistakes(t *testing.T) {
 	b := bench{deadline: time.Second}
 	c, err := b.runCell(t.Context(), row{faults: always("nonsense"), unit: requests}, "Ragtime")

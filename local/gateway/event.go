@@ -147,9 +147,11 @@ func eventHeaders(r *http.Request, route Route, sourceIP string, meta meta) map[
 		// Important notes: dropped "if AWS_IAM authorization is used".
 		h.Del("Authorization")
 	}
-	proto, port := "http", "80"
+	proto := "http"
+	port := "80"
 	if r.TLS != nil {
-		proto, port = "https", "443"
+		proto = "https"
+		port = "443"
 	}
 	if _, p, err := net.SplitHostPort(r.Host); err == nil {
 		port = p

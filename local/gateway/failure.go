@@ -76,6 +76,6 @@ func (f *failure) write(w http.ResponseWriter) {
 		h["x-amzn-ErrorType"] = []string{f.errorType}
 	}
 	w.WriteHeader(f.status)
-	// A client that went away misses its answer; there is nobody else to tell.
+	// An error means that the client has left. There is nobody to report it to.
 	_, _ = w.Write([]byte(f.body))
 }

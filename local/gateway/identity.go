@@ -24,7 +24,7 @@ type caller struct {
 // is let in, so that plain curl works.
 var unsignedCaller = caller{accountID: localAccount, accessKey: "local"}
 
-// identify tells who signed a request, as the AWS_IAM authorizer does, with two
+// identify returns who signed a request, as the AWS_IAM authorizer does, with two
 // differences: an unsigned request comes from [unsignedCaller], and the signature is not
 // verified, because this machine knows no secret keys to verify it with.
 // Any access key id is good and is an account of its own, so
@@ -86,7 +86,7 @@ func parseCredential(credential string) (caller, *failure) {
 	return caller{accountID: accountOf(scope[0]), accessKey: scope[0]}, nil
 }
 
-// accountOf gives an access key id its account: the same 12 digits every time,
+// accountOf derives an account from an access key id: the same 12 digits every time,
 // never [localAccount].
 func accountOf(accessKey string) string {
 	sum := sha256.Sum256([]byte(accessKey))
@@ -94,8 +94,8 @@ func accountOf(accessKey string) string {
 	return fmt.Sprintf("%012d", 1+binary.BigEndian.Uint64(sum[:])%(accounts-1))
 }
 
-// uniqueID gives an access key id the unique id of an IAM user, AIDA and 16 letters
-// and digits, the same every time.
+// uniqueID derives the unique id of an IAM user from an access key id: AIDA and 16
+// letters and digits, the same every time.
 func uniqueID(accessKey string) string {
 	sum := sha256.Sum256([]byte("user " + accessKey))
 	return "AIDA" + base32.StdEncoding.EncodeToString(sum[:10])

@@ -156,7 +156,7 @@ func (r *reply) write(w http.ResponseWriter) {
 		h.Set("Content-Type", "application/json")
 	}
 	w.WriteHeader(r.status)
-	// A client that went away misses its answer; there is nobody else to tell.
+	// An error means that the client has left. There is nobody to report it to.
 	_, _ = w.Write(r.body)
 }
 

@@ -62,7 +62,7 @@ func (g *Gateway) stream(log *slog.Logger, w http.ResponseWriter, r *http.Reques
 	defer source.Close()
 	reply.write(w)
 	if err := g.forward(ctx, cancel, w, source); err != nil {
-		cancel(nil) // a no-op if something else cancelled; the function is told before the client
+		cancel(nil) // so that the function learns of it before the client; does nothing after another cancel
 		if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 			err = cause
 		}

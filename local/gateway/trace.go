@@ -41,25 +41,26 @@ var (
 	traceParent = regexp.MustCompile(`^[0-9a-f]{16}$`)
 )
 
-// traceHeader returns the trace header that goes to the function and back to
-// the client: the client's root, parent and sampling decision where its header
-// has a valid root, else fresh. Without a decision the request is sampled: one
-// person's requests are few, and an unsampled one leaves no trace to look at.
+// traceHeader returns the trace header for the function and for the response. It
+// takes root, parent and sampling decision from the client's header if the root is
+// valid; else fresh is the root. Without a decision the request is sampled, since
+// one person's requests are few, and an unsampled one leaves no trace.
 func traceHeader(client, fresh string) string {
 	fields := map[string]string{}
 	for field := range strings.SplitSeq(client, ";") {
 		name, value, _ := strings.Cut(strings.TrimSpace(field), "=")
 		fields[name] = value
 	}
-	root, parent, sampled := fields["Root"], fields["Parent"], "1"
+	root := fields["Root"]
 	if !traceRoot.MatchString(root) {
 		return "Root=" + fresh + ";Sampled=1"
 	}
+	header := "Root=" + root
+	if parent := fields["Parent"]; traceParent.MatchString(parent) {
+		header += ";Parent=" + parent
+	}
 	if fields["Sampled"] == "0" {
-		sampled = "0"
+		return header + ";Sampled=0"
 	}
-	if traceParent.MatchString(parent) {
-		return "Root=" + root + ";Parent=" + parent + ";Sampled=" + sampled
-	}
-	return "Root=" + root + ";Sampled=" + sampled
+	return header + ";Sampled=1"
 }

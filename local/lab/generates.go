@@ -17,29 +17,26 @@ const answerWish = 6 * time.Second
 // scenario comes twice: whole and streamed.
 func generateScenarios() (out []Scenario) {
 	for _, s := range slices.Concat(hangScenarios("answer", "chat"), failureScenarios("answer", "chat"), chatScenarios()) {
-		s.wait = answerWish
 		s.Want.Status = http.StatusOK
-		out = append(out, s)
-		s.Name += ", streamed"
-		s.stream = true
-		out = append(out, s)
+		out = append(out, wholeAndStreamed(s)...)
 	}
-	// The index answers, and what tells which of its chunks count does not.
-	for _, stream := range []bool{false, true} {
-		s := Scenario{
-			Name:     "answer dynamodb read-silent",
-			Function: "answer",
-			Service:  "dynamodb",
-			Faults:   always("read-silent"),
-			Want:     Want{Status: http.StatusOK, Problem: "timeout", Step: fault.StepSearch, Phases: []fault.Phase{fault.PhaseWait}},
-			wait:     answerWish,
-		}
-		if s.stream = stream; stream {
-			s.Name += ", streamed"
-		}
-		out = append(out, s)
-	}
-	return out
+	// The search succeeds, but not the read that says which of its chunks are current.
+	unreadable := newScenario("answer", "dynamodb", "read-silent", always("read-silent"), Want{
+		Status:  http.StatusOK,
+		Problem: "timeout",
+		Step:    fault.StepSearch,
+		Phases:  []fault.Phase{fault.PhaseWait},
+	})
+	return append(out, wholeAndStreamed(unreadable)...)
+}
+
+// wholeAndStreamed returns a scenario of a question twice: whole and streamed.
+func wholeAndStreamed(s Scenario) []Scenario {
+	s.wait = answerWish
+	streamed := s
+	streamed.Name += ", streamed"
+	streamed.stream = true
+	return []Scenario{s, streamed}
 }
 
 // chatScenarios are faults of what a model says, and faults of the network that are

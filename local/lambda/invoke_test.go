@@ -64,13 +64,49 @@ func TestFunctionErrors(t *testing.T) {
 		payload bool   // the error is the function's own, so the payload may hold more
 		dies    bool
 	}{
-		{"returned", event{Do: "error", Text: "no luck"}, "errorString", "no luck", true, false},
-		{"panic", event{Do: "panic"}, "string", "at the disco", true, true},
-		{"exit", event{Do: "exit", N: 1}, "Runtime.ExitError", "RequestId: <id> Error: Runtime exited with error: exit status 1", false, true},
-		{"exit 0", event{Do: "exit"}, "Runtime.ExitError", "RequestId: <id> Error: Runtime exited without providing a reason", false, true},
-		{"response over 6 MB", event{Do: "big", N: maxResponse + 1}, "Function.ResponseSizeTooLarge",
-			"Response payload size exceeded maximum allowed payload size (6291556 bytes).", false, true},
-		{"response broken off", event{Do: "break off"}, "errorString", "the source broke off", true, false},
+		{
+			name:    "returned",
+			event:   event{Do: "error", Text: "no luck"},
+			kind:    "errorString",
+			message: "no luck",
+			payload: true,
+		},
+		{
+			name:    "panic",
+			event:   event{Do: "panic"},
+			kind:    "string",
+			message: "at the disco",
+			payload: true,
+			dies:    true,
+		},
+		{
+			name:    "exit",
+			event:   event{Do: "exit", N: 1},
+			kind:    "Runtime.ExitError",
+			message: "RequestId: <id> Error: Runtime exited with error: exit status 1",
+			dies:    true,
+		},
+		{
+			name:    "exit 0",
+			event:   event{Do: "exit"},
+			kind:    "Runtime.ExitError",
+			message: "RequestId: <id> Error: Runtime exited without providing a reason",
+			dies:    true,
+		},
+		{
+			name:    "response over 6 MB",
+			event:   event{Do: "big", N: maxResponse + 1},
+			kind:    "Function.ResponseSizeTooLarge",
+			message: "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+			dies:    true,
+		},
+		{
+			name:    "response broken off",
+			event:   event{Do: "break off"},
+			kind:    "errorString",
+			message: "the source broke off",
+			payload: true,
+		},
 	}
 	s := start(t, Function{}, Options{})
 	for _, tt := range tests {

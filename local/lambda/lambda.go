@@ -31,7 +31,7 @@ type Function struct {
 	Binary      string            // path of the bootstrap program; its folder becomes the working directory
 	Env         map[string]string // the configured environment; names that Lambda reserves are refused by New
 	Timeout     time.Duration     // longest invocation, init not included; 3 s
-	MemoryMB    int               // told to the function and reported, not enforced; 128
+	MemoryMB    int               // set in the function's environment and reported, not enforced; 128
 	Concurrency int               // most processes at once; 10
 
 	// Wait is how long a call waits for a process while all are busy. Lambda would start more instead, up to the
@@ -43,13 +43,13 @@ type Function struct {
 	// on Lambda Managed Instances.
 	PerProcess int
 
-	JSONLogs bool // LogFormat JSON: platform lines are JSON, and the function is told so
+	JSONLogs bool // LogFormat JSON, for the platform's lines and in the function's environment
 }
 
 // Options tune a Service. The zero value is useful.
 type Options struct {
 	Region      string        // us-east-1
-	XRayDaemon  string        // host:port told to functions as AWS_XRAY_DAEMON_ADDRESS; empty leaves it unset
+	XRayDaemon  string        // host:port for AWS_XRAY_DAEMON_ADDRESS of the functions; empty leaves it unset
 	IdleTimeout time.Duration // a frozen process is killed after this time without an invocation; 5 minutes
 	InitTimeout time.Duration // longest time from process start to its first request for an invocation; 10 s
 

@@ -67,7 +67,8 @@ func (s *starter) start(binary string, env []string, emit func(string)) (*proces
 		return nil, err
 	}
 	defer stderrEnd.Close()
-	cmd.Stdout, cmd.Stderr = stdoutEnd, stderrEnd
+	cmd.Stdout = stdoutEnd
+	cmd.Stderr = stderrEnd
 
 	started := make(chan error)
 	s.tasks <- func() { started <- cmd.Start() }

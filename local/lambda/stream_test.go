@@ -127,7 +127,7 @@ func TestStreamEndIsLast(t *testing.T) {
 	}
 }
 
-// A reader that leaves is told to the function, whose process lives on.
+// The function learns that its reader has left, and its process lives on.
 func TestStreamLeft(t *testing.T) {
 	for name, perProcess := range modes {
 		for _, by := range []string{"close", "context"} {

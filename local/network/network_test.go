@@ -155,7 +155,7 @@ func TestErrors(t *testing.T) {
 		}},
 		{"reset", false, func(err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
 		{"reset", true, func(err error) bool {
-			// The kernel tells once: if the client's writer hears of it, its reader sees an end.
+			// The kernel reports a reset once. If the client's writer gets it, its reader sees an end.
 			return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.ErrUnexpectedEOF)
 		}},
 		{"goaway", false, func(err error) bool { return errors.Is(err, io.EOF) }},

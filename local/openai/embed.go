@@ -88,7 +88,8 @@ func (f features) add(text string) {
 		if before != 0 {
 			f.count(mix(before)+h, pairWeight*math.Sqrt(weight*beforeWeight))
 		}
-		before, beforeWeight = h, weight
+		before = h
+		beforeWeight = weight
 		f.addGrams(run.Text, weight)
 	}
 }

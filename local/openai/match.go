@@ -51,7 +51,8 @@ func bestStatements(question string, all []statement) (out []int) {
 				s *= repeatFactor
 			}
 			if s > least {
-				next, least = i, s
+				next = i
+				least = s
 			}
 		}
 		if next < 0 {

@@ -56,7 +56,8 @@ func contentWords(text string) (out []string) {
 	}) {
 		w = strings.Trim(w, "'’-")
 		n := 0
-		upper, wide := true, false
+		upper := true
+		wide := false
 		for _, r := range w {
 			n++
 			upper = upper && (unicode.IsUpper(r) || unicode.IsNumber(r))

@@ -30,13 +30,9 @@ func putSamples(t *testing.T, s *system.System) {
 	t.Helper()
 	for _, d := range samples.Documents() {
 		body, _ := json.Marshal(map[string]string{"text": d.Text, "title": d.Title})
-		r, _ := http.NewRequest("PUT", s.URL+"/documents/"+d.ID, bytes.NewReader(body))
-		r.Header.Set("Content-Type", "application/json")
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil || resp.StatusCode != 200 {
-			t.Fatalf("put %s: %v, %v", d.ID, resp, err)
+		if status := call(t, "PUT", s.URL+"/documents/"+d.ID, string(body), nil); status != 200 {
+			t.Fatalf("put %s answered %d", d.ID, status)
 		}
-		resp.Body.Close()
 	}
 }
 

@@ -2,7 +2,6 @@ package system_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"runtime"
 	"strings"
 	"testing"
@@ -22,16 +21,7 @@ func callDiagnose(t *testing.T, url string) (ok bool, targets map[string][]diagn
 		Targets     []diagnose.Target `json:"targets"`
 		OperationID string            `json:"operation_id"`
 	}
-	req, err := http.NewRequestWithContext(t.Context(), "POST", url+"/diagnose", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Prefer", "wait=2") // so that a hang takes no longer
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
+	resp := do(t, "POST", url+"/diagnose", "", "Prefer", "wait=2") // so that a hang takes no longer
 	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil || resp.StatusCode != 200 || out.OperationID == "" {
 		t.Fatalf("diagnose answered %d %+v, %v", resp.StatusCode, out, err)
 	}

@@ -2,8 +2,6 @@ package system_test
 
 import (
 	"encoding/json"
-	"net/http"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -35,15 +33,8 @@ func TestHangIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	const wish = 3 * time.Second // half of it is for step embed, during which the log has "operation waiting", after 1 s
-	req, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/retrieve", strings.NewReader(`{"query":"x"}`))
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Prefer", "wait=3")
 	start := time.Now()
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
+	resp := do(t, "POST", s.URL+"/retrieve", `{"query":"x"}`, "Prefer", "wait=3")
 	if elapsed := time.Since(start); elapsed > wish+5*time.Second {
 		t.Errorf("answered after %v, want about %v", elapsed, wish)
 	}

@@ -1,7 +1,6 @@
 package system_test
 
 import (
-	"net/http"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -34,25 +33,17 @@ func TestTenantRules(t *testing.T) {
 		from, key, _ := strings.Cut(tt.rule, ":")
 		s := systemtest.Start(t, system.Options{Root: root, Parameters: map[string]string{"TenantFrom": from, "TenantKey": key}})
 		send := func(method string, from who) int {
-			r, err := http.NewRequestWithContext(t.Context(), method, s.URL+"/documents/note", strings.NewReader("The front desk opens at half past seven."))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Content-Type", "text/plain")
+			headers := []string{"Content-Type", "text/plain"}
 			if from.key != "" {
-				r.Header.Set("X-Amz-Date", "20261124T093000Z")
-				r.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+from.key+
-					"/20261124/local/execute-api/aws4_request, SignedHeaders=host, Signature=00")
+				headers = append(headers,
+					"X-Amz-Date", "20261124T093000Z",
+					"Authorization", "AWS4-HMAC-SHA256 Credential="+from.key+
+						"/20261124/local/execute-api/aws4_request, SignedHeaders=host, Signature=00")
 			}
 			if from.tenant != "" {
-				r.Header.Set("Ragtime-Tenant", from.tenant)
+				headers = append(headers, "Ragtime-Tenant", from.tenant)
 			}
-			resp, err := http.DefaultClient.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			return resp.StatusCode
+			return do(t, method, s.URL+"/documents/note", "The front desk opens at half past seven.", headers...).StatusCode
 		}
 		want := func(method string, from who, status int) {
 			t.Helper()

@@ -2,7 +2,6 @@ package system_test
 
 import (
 	"encoding/json"
-	"net/http"
 	"os"
 	"regexp"
 	"strings"
@@ -64,14 +63,7 @@ func TestTemplateShowsWhatIsReported(t *testing.T) {
 	if err := s.Network.Host("openai").Set(network.Fault{Name: "wait-silent"}); err != nil {
 		t.Fatal(err)
 	}
-	req, _ := http.NewRequestWithContext(t.Context(), "POST", s.URL+"/retrieve", strings.NewReader(`{"query":"x"}`))
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Prefer", "wait=1")
-	resp, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
+	do(t, "POST", s.URL+"/retrieve", `{"query":"x"}`, "Prefer", "wait=1")
 
 	mu.Lock()
 	defer mu.Unlock()
