@@ -113,10 +113,7 @@ func (h handler) answer(ctx context.Context, r *apigw.Request) (apigw.Response, 
 	if err != nil {
 		return apigw.Response{}, err
 	}
-	progress := rag.Progress{
-		Passages: func([]rag.Passage) error { return nil },
-		Text:     func(string) error { return nil },
-	}
+	var progress rag.Progress
 	if events != nil {
 		progress = streamProgress(events)
 	}

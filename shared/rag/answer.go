@@ -86,11 +86,25 @@ type AnswerResult struct {
 	Incomplete      bool // see Found
 }
 
-// Progress has functions, both required, that are called while an answer is made. If one
+// Progress has functions that are called while an answer is made; a nil one is not. If one
 // returns an error, Answer ends with it.
 type Progress struct {
 	Passages func([]Passage) error
 	Text     func(piece string) error
+}
+
+func (p Progress) passages(found []Passage) error {
+	if p.Passages == nil {
+		return nil
+	}
+	return p.Passages(found)
+}
+
+func (p Progress) text(piece string) error {
+	if p.Text == nil {
+		return nil
+	}
+	return p.Text(piece)
 }
 
 // unknownAnswer is the answer if no relevant passage was found.
@@ -132,7 +146,7 @@ func Answer(
 		return out, renameQueryField(err)
 	}
 	out.Passages = relevant(found.Passages, o.LeastScore)
-	if err := p.Passages(out.Passages); err != nil {
+	if err := p.passages(out.Passages); err != nil {
 		return out, err
 	}
 	if err != nil { // the model must not quote text that may have been deleted
@@ -142,7 +156,7 @@ func Answer(
 	if len(out.Passages) == 0 {
 		out.Text = unknownAnswer
 		out.Finish = FinishNoPassages
-		return out, p.Text(unknownAnswer)
+		return out, p.text(unknownAnswer)
 	}
 	if err := out.generate(ctx, q, o, g, p); err != nil {
 		f := fault.From(err)
@@ -201,7 +215,7 @@ func (out *AnswerResult) generate(
 			return nil
 		}
 		text.WriteString(piece)
-		return progress.Text(piece)
+		return progress.text(piece)
 	}
 	generated, err := out.ask(ctx, g, request, keepForReply, func(piece string) error { return show(c.write(piece)) })
 	if err == nil {
