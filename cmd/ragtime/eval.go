@@ -6,12 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"ragtime/local/evaluation"
 	"ragtime/local/lambda"
@@ -62,15 +59,12 @@ func (c *eval) Run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := c.fill(ctx, set); err != nil {
-			return fmt.Errorf("%s: put the documents: %w", path, err)
+		results, err := evaluation.Measure(ctx, set, c.call, evaluation.Options{Ranks: c.Rank, TopK: c.TopK, Parallel: c.Parallel, Late: c.Late})
+		if err != nil {
+			return fmt.Errorf("%s: %w", path, err)
 		}
-		for _, rank := range c.Rank {
-			answers, err := c.ask(ctx, set, rank)
-			if err != nil {
-				return err
-			}
-			rows = append(rows, evaluation.Score(set, rank, answers, c.Late))
+		for _, r := range results {
+			rows = append(rows, r.Scores)
 		}
 	}
 	if err := c.print(os.Stdout, rows); err != nil {
@@ -104,63 +98,6 @@ func (c *eval) verdict(rows, before []evaluation.Scores) error {
 		return errors.New(strings.Join(wrong, "\n"))
 	}
 	return nil
-}
-
-func collection(s evaluation.Set) string {
-	if len(s.Documents) == 0 {
-		return ""
-	}
-	return "eval-" + s.Name
-}
-
-// fill puts the set's documents; those that are there already cost nothing. The IDs
-// get the collection's name before them, so that sets do not replace each other's.
-func (c *eval) fill(ctx context.Context, s evaluation.Set) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(max(1, c.Parallel))
-	for _, d := range s.Documents {
-		g.Go(func() error {
-			_, err := c.put(ctx, documentID(s.Name+"."+d.ID), document{Text: d.Text, Title: d.Title, Collection: collection(s)})
-			if err != nil {
-				return fmt.Errorf("%s: %w", d.ID, err)
-			}
-			return nil
-		})
-	}
-	return g.Wait()
-}
-
-// ask asks every question; a failure is an answer, unless this program is ending.
-func (c *eval) ask(ctx context.Context, s evaluation.Set, rank string) ([]evaluation.Answer, error) {
-	answers := make([]evaluation.Answer, len(s.Questions))
-	var g errgroup.Group
-	g.SetLimit(max(1, c.Parallel))
-	for i, q := range s.Questions {
-		g.Go(func() error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
-			}
-			in := query{Query: q.Text, TopK: c.TopK, Rank: rank}
-			if name := collection(s); name != "" {
-				in.Filter = &filter{Collection: name}
-			}
-			var found passages
-			a := &answers[i]
-			start := time.Now()
-			a.Err = c.call(ctx, http.MethodPost, "/retrieve", in, &found)
-			a.Elapsed = time.Since(start)
-			a.Tokens = found.Usage.EmbeddingTokens
-			for _, p := range found.Passages {
-				id := p.DocumentID
-				if in.Filter != nil {
-					id = strings.TrimPrefix(id, s.Name+".")
-				}
-				a.Documents = append(a.Documents, id)
-			}
-			return nil
-		})
-	}
-	return answers, g.Wait()
 }
 
 // start starts a system whose data goes with it, and points the command at it.

@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/alecthomas/kong"
+	"github.com/google/go-cmp/cmp"
+
 	"ragtime/local/evaluation"
 	"ragtime/local/system/systemtest"
 )
@@ -81,5 +84,21 @@ func TestEvalLanguages(t *testing.T) {
 		if got := rows["xquad."+language+" fused"]; got.Recall1 < want[0] || got.Recall5 < want[1] {
 			t.Errorf("%s: got %.3f first, %.3f among five, want %.3f and %.3f", language, got.Recall1, got.Recall5, want[0], want[1])
 		}
+	}
+}
+
+// The page measures as the command does without flags.
+func TestEvalIsAsThePage(t *testing.T) {
+	var c eval
+	p, err := kong.New(&c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Parse([]string{"eval_test.go"}); err != nil {
+		t.Fatal(err)
+	}
+	got := evaluation.Options{Ranks: c.Rank, TopK: c.TopK, Parallel: c.Parallel, Late: c.Late}
+	if diff := cmp.Diff(evaluation.Usual(), got); diff != "" {
+		t.Errorf("(-page +command):\n%s", diff)
 	}
 }

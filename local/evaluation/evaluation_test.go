@@ -2,8 +2,10 @@ package evaluation
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -116,5 +118,37 @@ func TestWrite(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(b.String()), "\n")
 	if len(lines) != 3 || strings.Count(lines[0], "|") != strings.Count(lines[2], "|") || !strings.HasPrefix(lines[2], "| s | fused | 2 | 0.500 |") {
 		t.Errorf("got\n%s", b.String())
+	}
+}
+
+func TestMisses(t *testing.T) {
+	s := Set{Questions: []Question{
+		{"first", map[string]int{"a": 1}},
+		{"third, after one twice", map[string]int{"a": 1, "b": 2}},
+		{"not found", map[string]int{"a": 1}},
+		{"failed", map[string]int{"a": 1}},
+	}}
+	answers := []Answer{{Documents: []string{"a"}}, {Documents: []string{"x", "x", "y", "a"}}, {Documents: []string{"x"}}, {Err: errors.New("no")}}
+	want := []Miss{
+		{Question: "third, after one twice", Wanted: []string{"b", "a"}, Found: "x", Place: 3},
+		{Question: "not found", Wanted: []string{"a"}, Found: "x"},
+		{Question: "failed", Wanted: []string{"a"}, Problem: "no"},
+	}
+	if diff := cmp.Diff(want, Misses(s, answers)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// A put that fails ends a measurement, since the questions would find nothing.
+func TestMeasureEndsWithAFailedPut(t *testing.T) {
+	s := Set{Name: "s", Documents: []Document{{ID: "a", Text: "text"}}, Questions: []Question{{"q?", map[string]int{"a": 1}}}}
+	_, err := Measure(t.Context(), s, func(_ context.Context, method, _ string, _, _ any) error {
+		if method != http.MethodPut {
+			t.Errorf("%s was asked after a put failed", method)
+		}
+		return errors.New("the store is away")
+	}, Usual())
+	if err == nil || !strings.Contains(err.Error(), "put the documents: a: the store is away") {
+		t.Errorf("got error %v", err)
 	}
 }

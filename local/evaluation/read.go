@@ -40,27 +40,36 @@ type Question struct {
 //   - SQuAD's JSON: each paragraph becomes a document, paragraph-0 and on;
 //   - a folder as BEIR has them: corpus.jsonl, queries.jsonl, qrels/test.tsv.
 func Read(path string) (Set, error) {
-	name := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".json"), ".jsonl")
 	info, err := os.Stat(path)
 	if err != nil {
 		return Set{}, err
 	}
-	var s Set
-	if info.IsDir() {
-		s, err = readBEIR(os.DirFS(path))
-	} else {
-		var raw []byte
-		if raw, err = os.ReadFile(path); err == nil {
-			s, err = readFile(raw)
+	if !info.IsDir() {
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			return Set{}, err
 		}
+		return Parse(path, raw)
 	}
-	s.Name = name
+	s, err := readBEIR(os.DirFS(path))
+	return s.checked(path, err)
+}
+
+// Parse reads a file's content.
+func Parse(path string, raw []byte) (Set, error) {
+	s, err := readFile(raw)
+	return s.checked(path, err)
+}
+
+// checked returns the set with its name, or what is wrong with it.
+func (s Set) checked(path string, err error) (Set, error) {
 	if err == nil && len(s.Questions) == 0 {
 		err = errors.New("no question")
 	}
 	if err != nil {
 		return Set{}, fmt.Errorf("%s: %w", path, err)
 	}
+	s.Name = strings.TrimSuffix(strings.TrimSuffix(filepath.Base(path), ".json"), ".jsonl")
 	return s, nil
 }
 

@@ -1,8 +1,11 @@
 package evaluation
 
 import (
+	"cmp"
+	"maps"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -68,6 +71,37 @@ func Score(s Set, rank string, answers []Answer, late time.Duration) Scores {
 	return out
 }
 
+// Miss is a question whose first document does not answer it.
+type Miss struct {
+	Question string   `json:"question"`
+	Wanted   []string `json:"wanted"`          // the documents that answer it, the best first
+	Found    string   `json:"found,omitempty"` // the first document; empty if there was none
+	Place    int      `json:"place,omitempty"` // of the first document that answers it, from 1; 0 if none was found
+	Problem  string   `json:"problem,omitempty"`
+}
+
+// Misses returns the questions whose first document does not answer them.
+func Misses(s Set, answers []Answer) []Miss {
+	out := []Miss{}
+	for i, a := range answers {
+		q := s.Questions[i]
+		got := once(a.Documents)
+		m := Miss{Question: q.Text, Wanted: best(q.Answers)}
+		m.Place = 1 + slices.IndexFunc(got, func(id string) bool { return q.Answers[id] > 0 })
+		if m.Place == 1 {
+			continue
+		}
+		if len(got) > 0 {
+			m.Found = got[0]
+		}
+		if a.Err != nil {
+			m.Problem = a.Err.Error()
+		}
+		out = append(out, m)
+	}
+	return out
+}
+
 // depth is how many documents MRR and nDCG look at.
 const depth = 10
 
@@ -99,13 +133,13 @@ func gain(got []string, want map[string]int) (sum float64) {
 	return sum
 }
 
-func ideal(want map[string]int) float64 {
-	var ids []string
-	for id := range want {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b string) int { return want[b] - want[a] })
-	return gain(ids, want)
+func ideal(want map[string]int) float64 { return gain(best(want), want) }
+
+// best are the documents that answer a question, the best first.
+func best(want map[string]int) []string {
+	return slices.SortedFunc(maps.Keys(want), func(a, b string) int {
+		return cmp.Or(want[b]-want[a], strings.Compare(a, b))
+	})
 }
 
 func quantile(sorted []time.Duration, q float64) time.Duration {

@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -58,11 +59,11 @@ func (p *Page) putFile(r *http.Request) (out putFile, err error) {
 	out.DocumentID, out.Title = textfile.ID(name), textfile.Title(string(text), path.Base(name))
 	at := "/documents/" + url.PathEscape(out.DocumentID)
 	var before struct{ Metadata metadata.Map }
-	if status, err := p.call(r, http.MethodGet, at, nil, &before); err != nil && status != http.StatusNotFound {
+	if status, err := p.call(r.Context(), http.MethodGet, at, nil, &before); err != nil && status != http.StatusNotFound {
 		return out, err
 	}
 	document := map[string]any{"text": string(text), "title": out.Title, "metadata": map[string]string{"source": name}}
-	if _, err := p.call(r, http.MethodPut, at, document, &out); err != nil {
+	if _, err := p.call(r.Context(), http.MethodPut, at, document, &out); err != nil {
 		return out, err
 	}
 	if from := before.Metadata["source"].Text(); from != name {
@@ -71,16 +72,16 @@ func (p *Page) putFile(r *http.Request) (out putFile, err error) {
 	return out, nil
 }
 
-// call sends a request to the API, for as long as the page's own request lasts,
-// and reads the answer. An answer that is no success is an error with its detail.
-func (p *Page) call(r *http.Request, method, at string, in, out any) (status int, err error) {
+// call sends a request to the API and decodes the answer into out; nil leaves it. An
+// answer that is no success is an error with its detail.
+func (p *Page) call(ctx context.Context, method, at string, in, out any) (status int, err error) {
 	var body []byte
 	if in != nil {
 		if body, err = json.Marshal(in); err != nil {
 			return 0, err
 		}
 	}
-	req, err := http.NewRequestWithContext(r.Context(), method, "http://localhost"+at, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(ctx, method, "http://localhost"+at, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
@@ -93,6 +94,9 @@ func (p *Page) call(r *http.Request, method, at string, in, out any) (status int
 		var problem struct{ Title, Detail, Message string }
 		_ = json.Unmarshal(answer, &problem) // what is no JSON has no detail
 		return status, fmt.Errorf("%s", cmp.Or(problem.Detail, problem.Message, fmt.Sprint(status, " ", http.StatusText(status))))
+	}
+	if out == nil {
+		return status, nil
 	}
 	return status, json.Unmarshal(answer, out)
 }

@@ -46,8 +46,14 @@ func library(t *testing.T) *system.System {
 // drop drops files as a person would, where the drop zone is.
 func drop(t *testing.T, ctx context.Context, files ...string) {
 	t.Helper()
-	run(t, ctx, "see the drop zone", chromedp.ScrollIntoView(chromedp.CSS("#drop")))
-	at := evaluate[[]float64](t, ctx, `(() => { const r = document.querySelector("#drop").getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`)
+	dropAt(t, ctx, "#drop", files...)
+}
+
+// dropAt drops files on an element.
+func dropAt(t *testing.T, ctx context.Context, selector string, files ...string) {
+	t.Helper()
+	run(t, ctx, "see "+selector, chromedp.ScrollIntoView(chromedp.CSS(selector)))
+	at := evaluate[[]float64](t, ctx, `(() => { const r = document.querySelector("`+selector+`").getBoundingClientRect(); return [r.left + r.width / 2, r.top + r.height / 2]; })()`)
 	for _, kind := range []input.DispatchDragEventType{input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop} {
 		run(t, ctx, string(kind), chromedp.Func(func(ctx context.Context, _ *chromedp.Target) error {
 			_, err := chromedp.Call(ctx, input.DispatchDragEvent, input.DispatchDragEventParams{Type: kind, X: at[0], Y: at[1],

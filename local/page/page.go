@@ -4,7 +4,8 @@
 // waterfall of its trace, and its log lines; it has a panel to switch faults on
 // and off and to send requests, in the background, so that a hang can be watched.
 // Above that it has a question box, which shows the passages that were found and
-// why, and the library of documents, where files can be dropped.
+// why, the library of documents, where files can be dropped, and what `ragtime eval`
+// measures.
 //
 // Hangs and operations are made on the server and work without a script; page.js
 // keeps what is shown as the server has it. Questions and the library are asked of
@@ -61,6 +62,8 @@ type Page struct {
 	mu     sync.Mutex // guards tasks.Go against Close, and sent
 	tasks  sync.WaitGroup
 	sent   []*sent // oldest first
+
+	measurement measurement
 }
 
 // New makes the page of an API, the traces and the log of its functions, and the
@@ -81,6 +84,9 @@ func New(api http.Handler, traces *xray.Daemon, log *Log, fresh func(), hosts ..
 	mux.HandleFunc("POST /_ragtime/put", p.put)
 	mux.HandleFunc("POST /_ragtime/files", p.files)
 	mux.HandleFunc("GET /_ragtime/status/{trace}", p.status)
+	mux.HandleFunc("GET /_ragtime/measurement", p.showMeasurement)
+	mux.HandleFunc("POST /_ragtime/measurement", p.startMeasurement)
+	mux.HandleFunc("DELETE /_ragtime/measurement", p.cancelMeasurement)
 	mux.HandleFunc("GET /_ragtime/static/page.css", style)
 	mux.HandleFunc("GET /_ragtime/static/{name}", script)
 	p.serve = Guard(mux)
@@ -125,7 +131,7 @@ func Guard(h http.Handler) http.Handler {
 // style serves all style sheets as one, with that of the waterfalls.
 func style(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/css; charset=utf-8")
-	for _, name := range []string{"page", "ask", "library", "operations"} { // the general before what it is for
+	for _, name := range []string{"page", "ask", "library", "measure", "operations"} { // the general before what it is for
 		body, _ := files.ReadFile("static/" + name + ".css") // embedded
 		w.Write(body)
 	}

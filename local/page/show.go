@@ -62,10 +62,12 @@ func (p *Page) index(w http.ResponseWriter, r *http.Request, status int, wrong e
 		Operations []Operation
 		Examples   []samples.Question
 		Endings    string
+
+		SampleQuestions int
 	}
 	v := view{frame: frame{Title: "Ask", On: p.on(), Home: true, Hangs: p.hangs(false), Poll: true}, Wrong: wrong,
 		Examples: examples, Endings: strings.Join(textfile.Endings, ","), Form: map[string]string{},
-		Survivable: p.hangs(true), Groups: p.groups(), Operations: p.log.Recent(listed)}
+		SampleQuestions: len(samples.Questions()), Survivable: p.hangs(true), Groups: p.groups(), Operations: p.log.Recent(listed)}
 	for _, h := range p.hosts {
 		v.Services = append(v.Services, h.Name())
 	}

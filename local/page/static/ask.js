@@ -23,6 +23,14 @@ byID("examples").addEventListener("click", (event) => {
   ask();
 });
 
+// askFor asks a question under a ranking, as if a person had typed it.
+export function askFor(question, rank) {
+  form.elements.query.value = question;
+  form.elements.rank.value = rank;
+  form.elements.query.focus();
+  ask();
+}
+
 async function ask() {
   asking?.abort();
   const mine = (asking = new AbortController());

@@ -14,15 +14,15 @@ const parallel = 4;
 for (const name of ["dragenter", "dragover"]) {
   addEventListener(name, (event) => {
     if (!event.dataTransfer?.types.includes("Files")) return;
+    zone.classList.toggle("over", !event.defaultPrevented); // what has prevented it takes the file
     event.preventDefault(); // else a browser leaves the page and shows the file
     event.dataTransfer.dropEffect = "copy";
-    zone.classList.add("over");
   });
 }
 addEventListener("dragleave", (event) => event.relatedTarget || zone.classList.remove("over"));
 addEventListener("drop", async (event) => {
   zone.classList.remove("over");
-  if (!event.dataTransfer?.types.includes("Files")) return;
+  if (event.defaultPrevented || !event.dataTransfer?.types.includes("Files")) return;
   event.preventDefault();
   putAll(await dropped(event.dataTransfer));
 });

@@ -77,7 +77,7 @@ function why(p) {
 }
 
 // ordinal writes a rank: 1st, 2nd, 11th.
-function ordinal(n) {
+export function ordinal(n) {
   const suffix = n % 100 >= 11 && n % 100 <= 13 ? "th" : { 1: "st", 2: "nd", 3: "rd" }[n % 10] ?? "th";
   return `${n}${suffix}`;
 }
