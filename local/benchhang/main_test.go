@@ -98,7 +98,13 @@ func TestFar(t *testing.T) {
 	t.Parallel()
 	const trip = 400 * time.Millisecond
 	b := bench{deadline: 10 * time.Second}
-	rested := row{unit: requests, warm: 2, rest: 2500 * time.Millisecond, roundTrip: trip}
+	rested := row{
+		truth:     "wait",
+		unit:      requests,
+		warm:      2,
+		rest:      2500 * time.Millisecond,
+		roundTrip: trip,
+	}
 	first := rested
 	first.warm = 0
 	first.rest = 0
