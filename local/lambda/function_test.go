@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -318,6 +319,18 @@ func (j *logRecorder) add(l Line) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.lines = append(j.lines, l)
+}
+
+// waitForReport waits for the last line of an invocation. Invoke may return before it, when the process works on for
+// longer than settleDelay after its answer.
+func (j *logRecorder) waitForReport(t *testing.T, requestID string) {
+	t.Helper()
+	eventually(t, "the invocation's report", func() bool {
+		return slices.ContainsFunc(j.texts(), func(text string) bool {
+			report := strings.HasPrefix(text, "REPORT ") || strings.Contains(text, `"platform.report"`)
+			return report && strings.Contains(text, requestID)
+		})
+	})
 }
 
 func (j *logRecorder) texts() []string {

@@ -17,6 +17,7 @@ func TestLogText(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	log.waitForReport(t, r.RequestID)
 	var got []Line
 	for _, l := range log.lines {
 		if l.Time.IsZero() || l.Function != "f" || l.LogStream != r.LogStream {
@@ -61,6 +62,7 @@ func TestLogJSON(t *testing.T) {
 			log := new(logRecorder)
 			s := start(t, Function{JSONLogs: true}, Options{Log: log.add})
 			r, _ := invoke(t, s, tt.event)
+			log.waitForReport(t, r.RequestID)
 			var types []string
 			for _, l := range log.lines {
 				if !l.Platform {
@@ -99,7 +101,8 @@ func TestLogJSON(t *testing.T) {
 func TestLogOfACrash(t *testing.T) {
 	log := new(logRecorder)
 	s := start(t, Function{}, Options{Log: log.add})
-	invoke(t, s, event{Do: "panic"})
+	r, _ := invoke(t, s, event{Do: "panic"})
+	log.waitForReport(t, r.RequestID)
 	texts := log.texts()
 	last := slices.IndexFunc(texts, func(s string) bool { return strings.HasSuffix(s, "\nRuntime.ExitError") })
 	if last != len(texts)-3 { // END and REPORT follow
