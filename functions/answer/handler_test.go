@@ -100,6 +100,16 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
+// null for an optional field is as if it were absent.
+func TestAnswerNulls(t *testing.T) {
+	f := &fakes{passages: found, pieces: []string{"It is so [1]."}, finish: rag.FinishStop}
+	absent := send(t, f, request(`{"question":"q"}`), false)
+	nulls := send(t, f, request(`{"question":"q","messages":null,"top_k":null,"filter":null,"min_score":null,"rank":null,"merge":null}`), false)
+	if absent.StatusCode != 200 || nulls.StatusCode != 200 || absent.Body != nulls.Body {
+		t.Errorf("got %d %s\nand with nulls %d %s", absent.StatusCode, absent.Body, nulls.StatusCode, nulls.Body)
+	}
+}
+
 // Where the model hangs, the answer has its passages and no text. A client that
 // prefers strict handling gets the failure instead.
 func TestAnswerDegraded(t *testing.T) {

@@ -83,6 +83,17 @@ func TestPutKeepsWhatWasSent(t *testing.T) {
 	}
 }
 
+// null for an optional field is as if it were absent: the second put changes nothing.
+func TestPutNulls(t *testing.T) {
+	f := &fakes{}
+	for i, body := range []string{`{"text":"` + marker + `"}`, `{"text":"` + marker + `","title":null,"collection":null,"metadata":null}`} {
+		r := send(t, f, request("PUT", "a", "application/json", body))
+		if unchanged := strings.Contains(r.Body, `"unchanged":true`); r.StatusCode != 200 || unchanged != (i == 1) {
+			t.Errorf("put %d: got %d %s", i, r.StatusCode, r.Body)
+		}
+	}
+}
+
 func TestPutRefused(t *testing.T) {
 	field := func(s string) string { return `{"text":"` + marker + `",` + s + `}` }
 	long := func(n int) string { return strings.Repeat("é", n) }

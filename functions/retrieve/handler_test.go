@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,9 +56,10 @@ func TestRetrieve(t *testing.T) {
 		{"empty filter", `{"query":"q","filter":{}}`, search{K: 100}, 2},
 		{"top_k of fewer", `{"query":"q","top_k":1}`, search{K: 100}, 1},
 		{"nulls", `{"query":"q","top_k":null,"min_score":null,"rank":null,"merge":null,"filter":{"document_id":null,"collection":null,"metadata":null}}`, search{K: 100}, 2},
+		{"no filter", `{"query":"q","filter":null}`, search{K: 100}, 2},
+		{"nulls within a filter", `{"query":"q","filter":{"and":null,"or":null,"not":null}}`, search{K: 100}, 2},
 		{"by similarity", `{"query":"other","rank":"similarity"}`, search{K: 100}, 2},
 		{"fused", `{"query":"q","rank":"fused"}`, search{K: 100}, 2},
-		{"merged", `{"query":"q","merge":true}`, search{K: 100}, 2},
 		{"min_score", `{"query":"q","min_score":0.6}`, search{K: 100}, 1},
 		{"min_score of the best", `{"query":"q","min_score":0.9}`, search{K: 100}, 1},
 		{"min_score over all", `{"query":"q","min_score":1}`, search{K: 100}, 0},
@@ -86,6 +88,43 @@ func TestRetrieve(t *testing.T) {
 				t.Errorf("searches (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// Passages of one text are given once, adjacent ones are joined on request, and
+// rounding takes no score out of its bounds.
+func TestRetrieveDistinctAndMerged(t *testing.T) {
+	found := []rag.Passage{
+		{DocumentID: "a", Chunk: 3, Text: "The second.", Score: 1.0000001},
+		{DocumentID: "copy", Chunk: 0, Text: "The second.", Score: 0.9},
+		{DocumentID: "b", Chunk: 0, Text: "Cafe\u0301.", Score: 0.5},
+		{DocumentID: "a", Chunk: 2, Text: "The first.", Score: -1.0000001},
+	}
+	for _, test := range []struct{ name, body, want string }{
+		{"apart", `{"query":"q"}`, "a 2 0 -1 The first., a 3 0 1 The second., b 0 0 0.5 Cafe\u0301."},
+		{"merged", `{"query":"q","merge":true}`, "a 2 2 1 The first.\n\nThe second., b 0 1 0.5 Cafe\u0301."},
+		{"merge null", `{"query":"q","merge":null}`, "a 2 0 -1 The first., a 3 0 1 The second., b 0 0 0.5 Cafe\u0301."},
+	} {
+		r := send(t, &fakes{passages: found}, request("POST", "/retrieve", test.body))
+		var got retrieveAnswer
+		if err := json.Unmarshal([]byte(r.Body), &got); r.StatusCode != 200 || err != nil {
+			t.Fatalf("%s: got %d %s", test.name, r.StatusCode, r.Body)
+		}
+		var lines []string
+		for _, p := range got.Passages {
+			lines = append(lines, fmt.Sprint(p.DocumentID, " ", p.Chunk, " ", p.Chunks, " ", p.Score, " ", p.Text))
+		}
+		slices.Sort(lines)
+		if d := cmp.Diff(test.want, strings.Join(lines, ", ")); d != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, d)
+		}
+	}
+	// A query matches a text however the characters of both are composed.
+	for _, word := range []string{"caf\u00e9", "cafe\u0301", "CAFE"} {
+		r := send(t, &fakes{passages: found}, request("POST", "/retrieve", `{"query":"`+word+`","top_k":1}`))
+		if !strings.Contains(r.Body, `"document_id":"b"`) || !strings.Contains(r.Body, `"words":["cafe"]`) {
+			t.Errorf("%+q: got %s", word, r.Body)
+		}
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	sdk "github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
 	"go.uber.org/goleak"
+	"golang.org/x/text/unicode/norm"
 
 	"ragtime/local/network"
 	"ragtime/shared/chunk"
@@ -163,6 +164,9 @@ func TestEmbed(t *testing.T) {
 		if got := similarity(text, text); math.Abs(got-1) > 1e-5 {
 			t.Errorf("%.20q has length %v, want 1", text, got)
 		}
+	}
+	if got := similarity("Ångström café ﬁnance", norm.NFKD.String("Ångström café ﬁnance")); math.Abs(got-1) > 1e-5 {
+		t.Errorf("a text composed in another way has similarity %v, want 1", got)
 	}
 	near := similarity("two deductibles", "the deductible")
 	far := similarity("two deductibles", "a parking place")
