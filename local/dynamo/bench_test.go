@@ -27,7 +27,7 @@ func BenchmarkSearch20k(b *testing.B) {
 	}
 	query := randomVector()
 	for b.Loop() {
-		if found, _ := x.nearest(query, mark{}, nil, 10); len(found) != 10 {
+		if found, _ := x.nearest(query, "", nil, 10); len(found) != 10 {
 			b.Fatal("too few found")
 		}
 	}

@@ -69,7 +69,7 @@ func (t *table) copies(name string) bool {
 
 // indexBytes is what a write costs in the vector index: the larger of the
 // entries before and after, nothing if they are equal or there is none.
-func (t *table) indexBytes(b *before, after *row) (float64, error) {
+func (t *table) indexBytes(b before, after *row) (float64, error) {
 	if t.index == nil {
 		return 0, nil
 	}
@@ -78,20 +78,15 @@ func (t *table) indexBytes(b *before, after *row) (float64, error) {
 	if after != nil && after.entry.vector != nil {
 		now, n = after.it, after.entry.bytes
 	}
-	if b.text != nil {
-		old, err := t.decode(b.storedItem, false)
+	if b.vector != nil {
+		old, err := b.table.decode(b.storedItem, false)
 		if err != nil {
 			return 0, err
 		}
-		_, indexed := old[t.vectorName()]
-		indexed = indexed || len(b.vector) > 0
-		if hash := t.index.hash(); indexed && hash != "" {
-			_, indexed = old[hash]
-		}
-		if indexed && now != nil && t.sameEntry(old, now) && bytes.Equal(b.vector, after.vector) {
-			return 0, nil
-		}
-		if indexed {
+		if _, indexed := old[t.index.hash()]; indexed {
+			if now != nil && t.sameEntry(old, now) && bytes.Equal(b.vector, after.vector) {
+				return 0, nil
+			}
 			n = max(n, t.entryBytes(old))
 		}
 	}
@@ -101,15 +96,11 @@ func (t *table) indexBytes(b *before, after *row) (float64, error) {
 	return float64(max(n, minVectorBytes)), nil
 }
 
-// sameEntry compares what the index holds of two items. A vector that only one
-// of them has is packed in the other, and left to the caller.
+// sameEntry compares what the index holds of two items beside the vector.
 func (t *table) sameEntry(a, b item) bool {
 	for _, it := range []item{a, b} {
 		for name := range it {
-			v, inA := a[name]
-			w, inB := b[name]
-			packed := name == t.vectorName() && inA != inB
-			if t.copies(name) && !packed && !v.equal(w) {
+			if name != t.vectorName() && t.copies(name) && !a[name].equal(b[name]) {
 				return false
 			}
 		}
@@ -127,8 +118,8 @@ type consumption struct {
 // consumed is ReturnConsumedCapacity: "" or NONE, TOTAL, INDEXES.
 type consumed string
 
-func (c consumed) check() error {
-	return oneOf("returnConsumedCapacity", string(c), "INDEXES", "TOTAL", "NONE")
+func (r *reader) consumed() consumed {
+	return consumed(r.oneOf("ReturnConsumedCapacity", "NONE", "TOTAL", "INDEXES"))
 }
 
 func (c consumed) none() bool { return c == "" || c == "NONE" }
@@ -141,24 +132,9 @@ func (c consumed) add(answer []byte, n consumption) []byte {
 	return addMember(answer, "ConsumedCapacity", c.append(nil, n))
 }
 
-// addAll adds it to the answer of a batch.
-func (c consumed) addAll(answer []byte, all []consumption) []byte {
-	if c.none() {
-		return answer
-	}
-	list := []byte{'['}
-	for i, n := range all {
-		if i > 0 {
-			list = append(list, ',')
-		}
-		list = c.append(list, n)
-	}
-	return addMember(answer, "ConsumedCapacity", append(list, ']'))
-}
-
 func (c consumed) append(b []byte, n consumption) []byte {
 	b = appendString(append(b, `{"TableName":`...), n.table.TableName)
-	b = appendUnits(b, "CapacityUnits", n.units)
+	b = appendFloat(append(b, `,"CapacityUnits":`...), n.units)
 	if c == "INDEXES" {
 		b = append(b, `,"Table":{"CapacityUnits":`...)
 		b = append(appendFloat(b, n.units), '}')
@@ -169,11 +145,6 @@ func (c consumed) append(b []byte, n consumption) []byte {
 		}
 	}
 	return append(b, '}')
-}
-
-func appendUnits(b []byte, name string, n float64) []byte {
-	b = append(append(append(b, `,"`...), name...), `":`...)
-	return appendFloat(b, n)
 }
 
 func appendFloat(b []byte, n float64) []byte { return strconv.AppendFloat(b, n, 'f', -1, 64) }

@@ -2,7 +2,7 @@ package dynamo
 
 import (
 	"errors"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -17,8 +17,7 @@ func TestConditions(t *testing.T) {
 		"l": lst(num("1"), str("two")), "m": obj(attrs{"k": str("v"), "l": lst(num("7"))}),
 	})
 	values := attrs{
-		":9": num("9"), ":10": num("10.0"), ":11": num("11"), ":hello": str("hello"), ":he": str("he"), ":ell": str("ell"),
-		":x": str("x"), ":v": str("v"),
+		":10": num("10.0"), ":hello": str("hello"), ":he": str("he"), ":ell": str("ell"), ":x": str("x"), ":v": str("v"),
 		":map": obj(attrs{"l": lst(num("7.0")), "k": str("v")}),
 	}
 	tests := []struct {
@@ -26,43 +25,35 @@ func TestConditions(t *testing.T) {
 		want      bool
 	}{
 		{"n = :10", true},
-		{"n <> :10", false},
-		{"n <> :9", true},
-		{"n > :9", true},
-		{"n >= :10", true},
-		{"n < :9", false},
-		{"n <= :9", false},
-		{":9 < n", true},
-		{"n = :hello", false},
+		{"s = :10", false},
+		{"m = :map", true},
+		{"absent = :x", false},
+		{"s > :he", true},
+		{"s >= :hello", true},
+		{"s < :hello", false},
+		{"s <= :hello", true},
 		{"n < :hello", false},
-		{"absent = :9", false},
-		{"absent <> :9", true},
-		{"absent < :9", false},
-		{"n BETWEEN :9 AND :11", true},
-		{"n between :11 and :11", false},
+		{"absent < :x", false},
+		{"s BETWEEN :he AND :x", true},
+		{"s between :x and :x", false},
 		{"attribute_exists(n)", true},
 		{"attribute_not_exists(absent)", true},
+		{"attribute_not_exists(n)", false},
 		{"begins_with(s, :he)", true},
 		{"begins_with(s, :ell)", false},
 		{"begins_with(n, :he)", false},
-		{"m = :map", true},
-		{"NOT n = :10", false},
-		{"NOT (n = :9)", true},
 		{"n = :10 AND s = :hello", true},
-		{"n = :9 OR s = :hello", true},
-		{"n = :9 AND s = :he OR s = :hello", true},
-		{"n = :9 AND (s = :he OR s = :hello)", false},
-		{"((n = :10) AND (NOT attribute_exists(absent)))", true},
+		{"n = :x OR s = :hello", true},
+		{"n = :x AND s = :he OR s = :hello", true},
+		{"n = :x AND (s = :he OR s = :hello)", false},
+		{"((n = :10) AND (attribute_not_exists(absent)))", true},
 	}
 	for _, test := range tests {
 		t.Run(test.condition, func(t *testing.T) {
 			used := attrs{}
 			for name, v := range values {
-				tokens, _ := lex(test.condition)
-				for _, token := range tokens {
-					if token.text == name {
-						used[name] = v
-					}
+				if slices.Contains(lex(test.condition), name) {
+					used[name] = v
 				}
 			}
 			if len(used) == 0 {
@@ -93,43 +84,33 @@ func TestExpressionErrors(t *testing.T) {
 		want      string
 	}{
 		{"", nil, nil, bad + "The expression can not be empty;"},
-		{"a = = :v", nil, attrs{":v": num("1")}, bad + `Syntax error; token: "=", near: "= = :v"`},
-		{"a =", nil, nil, bad + `Syntax error; token: "<EOF>", near: "="`},
-		{"a = :v)", nil, attrs{":v": num("1")}, bad + `Syntax error; token: ")", near: ":v)"`},
-		{"a ! :v", nil, attrs{":v": num("1")}, bad + `Syntax error; token: "!", near: "a ! :"`},
-		{"name = :v", nil, attrs{":v": num("1")}, bad + "Attribute name is a reserved keyword; reserved keyword: name"},
+		{"a = = :v", nil, attrs{":v": num("1")}, bad + `Syntax error; token: "="`},
+		{"a =", nil, nil, bad + `Syntax error; token: "<EOF>"`},
+		{"a = :v)", nil, attrs{":v": num("1")}, bad + `Syntax error; token: ")"`},
+		{"a ! :v", nil, attrs{":v": num("1")}, bad + `Syntax error; token: "!"`},
+		{"a <> :v", nil, attrs{":v": num("1")}, bad + `Syntax error; token: "<>"`},
+		{"NOT a = :v", nil, attrs{":v": num("1")}, bad + `Syntax error; token: "a"`},
+		{":v = a", nil, attrs{":v": num("1")}, bad + `Syntax error; token: ":v"`},
+		{"a.b = :v", nil, attrs{":v": num("1")}, bad + `Syntax error; token: "."`},
+		{"a < :v", nil, attrs{":v": num("1")}, bad + "this endpoint knows the order of strings only: a <"},
+		{"begins_with(a, :v)", nil, attrs{":v": num("1")}, bad + "this endpoint knows the order of strings only: a begins_with"},
 		{"#a = :v", nil, attrs{":v": num("1")}, bad + "An expression attribute name used in the document path is not defined; attribute name: #a"},
 		{"a = :w", nil, attrs{":v": num("1")}, bad + "An expression attribute value used in expression is not defined; attribute value: :w"},
 		{"a = :v", map[string]string{"#b": "b"}, attrs{":v": num("1")}, "Value provided in ExpressionAttributeNames unused in expressions: keys: {#b}"},
 		{"a = :v", nil, attrs{":v": num("1"), ":w": num("2")}, "Value provided in ExpressionAttributeValues unused in expressions: keys: {:w}"},
 		{"contains(a, :v)", nil, attrs{":v": num("1")}, bad + "Invalid function name; function: contains"},
-		{"a.b = :v", nil, attrs{":v": num("1")}, bad + `Syntax error; token: ".", near: "a.b"`},
-		{"size(a) = :v", nil, attrs{":v": num("1")}, bad + "Invalid function name; function: size"},
-		{"nope(a)", nil, nil, bad + "Invalid function name; function: nope"},
-		{"attribute_exists(a, b)", nil, nil, bad + "Incorrect number of operands for operator or function; operator or function: attribute_exists, number of operands: 2"},
-		{"attribute_exists(:v)", nil, attrs{":v": num("1")}, bad + "Operator or function requires a document path; operator or function: attribute_exists"},
-		{"begins_with(a, :v)", nil, attrs{":v": num("1")}, bad + "Incorrect operand type for operator or function; operator or function: begins_with, operand type: N"},
-		{"a = :v" + strings.Repeat(" ", 4096), nil, attrs{":v": num("1")}, bad + "Expression size has exceeded the maximum allowed size; expression size: 4102"},
+		{"attribute_exists(a, b)", nil, nil, bad + `Syntax error; token: ","`},
+		{"attribute_exists(:v)", nil, attrs{":v": num("1")}, bad + `Syntax error; token: ":v"`},
 	}
 	for _, test := range tests {
 		t.Run(test.condition, func(t *testing.T) {
-			_, err := c.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
+			_, err := c.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 				TableName: ptr("items"), Key: attrs{"pk": str("a"), "sk": str("b")}, ConditionExpression: &test.condition,
 				ExpressionAttributeNames: test.names, ExpressionAttributeValues: test.values,
 			})
 			wantError(t, err, "ValidationException: "+test.want)
 		})
 	}
-	t.Run("no expression", func(t *testing.T) {
-		in := dynamodb.DeleteItemInput{TableName: ptr("items"), Key: attrs{"pk": str("a"), "sk": str("b")}}
-		named, valued := in, in
-		named.ExpressionAttributeNames = map[string]string{"#a": "a"}
-		_, err := c.DeleteItem(t.Context(), &named)
-		wantError(t, err, "ValidationException: ExpressionAttributeNames can only be specified when using expressions")
-		valued.ExpressionAttributeValues = attrs{":v": num("1")}
-		_, err = c.DeleteItem(t.Context(), &valued)
-		wantError(t, err, "ValidationException: ExpressionAttributeValues can only be specified when using expressions: ConditionExpression is null")
-	})
 }
 
 func TestConditionFailureGivesTheOldItem(t *testing.T) {
@@ -153,28 +134,28 @@ func TestConditionFailureGivesTheOldItem(t *testing.T) {
 // FuzzExpressions: no text panics the parsers, and what parses evaluates.
 func FuzzExpressions(f *testing.F) {
 	for _, s := range []string{
-		"a = :v", "NOT (a = :v AND #n > :n) OR begins_with(a, :v)", "a BETWEEN :n AND :n",
-		"SET a = if_not_exists(a, :n), b = :l REMOVE c", "a, b, #n", "((((", "a[", "#", ":", "\xff",
+		"a = :v", "(a = :v AND #n > :v) OR begins_with(a, :v)", "a BETWEEN :v AND :v",
+		"SET a = if_not_exists(a, :n), b = :l REMOVE c", "a, b, #n", "((((", "a[", "#", ":", "\xff", "(", "a(",
 	} {
 		f.Add(s)
 	}
 	names := map[string]string{"#n": "n"}
 	values := item{
-		":v": {kind: kindS, text: "x"}, ":n": numberValue(1), ":l": {kind: kindL},
+		":v": {kind: kindS, text: "x"}, ":n": {kind: kindN, text: "1"}, ":l": {kind: kindL},
 	}
-	it := item{"a": {kind: kindM, attr: item{"b": {kind: kindL, list: []value{numberValue(1)}}}}, "n": numberValue(2)}
+	it := item{"a": {kind: kindM, attr: item{"b": {kind: kindL, list: []value{{kind: kindN, text: "1"}}}}}, "n": {kind: kindS, text: "y"}}
 	f.Fuzz(func(t *testing.T, s string) {
-		p := newParser(names, values)
-		if c := p.condition("ConditionExpression", s); p.err == nil {
-			c.test(it)
-		}
-		p = newParser(names, values)
-		if u := p.update(s); p.err == nil {
-			u.apply(it)
-		}
-		p = newParser(names, values)
-		if names := p.projection(s); p.err == nil {
-			names.apply(it)
+		for label, evaluate := range map[string]func(*parser){
+			"ConditionExpression":  func(p *parser) { c := p.condition(); c.test(it) },
+			"UpdateExpression":     func(p *parser) { p.update().apply(it) },
+			"ProjectionExpression": func(p *parser) { p.projection().apply(it) },
+		} {
+			p := newParser(names, values)
+			p.read(label, s, func() {
+				if evaluate(p); p.err != nil && len(p.tokens) > 0 {
+					t.Errorf("%s: it stands at %q after %v", label, p.tokens, p.err)
+				}
+			})
 		}
 	})
 }

@@ -190,8 +190,7 @@ func TestStoreCrash(t *testing.T) {
 	}
 }
 
-// The writes of the replacement in crash when none fails: the entry of what is
-// due, the mark, two batches of puts, the switch, two batches of deletes.
+// The writes of the replacement in crash when none fails: TestMovesOfAPut.
 const (
 	toSwitch = 5
 	sound    = 7
@@ -235,9 +234,6 @@ func crash(t *testing.T, n int, done bool, fail func(http.ResponseWriter)) {
 	}
 	if want := n < toSwitch; (err != nil) != want {
 		t.Errorf("got error %v of a replacement whose writes fail from %d on; a failure was expected: %t", err, n+1, want)
-	}
-	if got := writes.Load(); n >= sound && got != sound {
-		t.Errorf("got %d writes where none failed, want %d: the test does not try them all", got, sound)
 	}
 	if current.Version == before.Version {
 		before.wantCurrent(t, s)

@@ -9,9 +9,7 @@
 // It differs from DynamoDB where a single machine can do better: every read is
 // consistent, tables are active at once, and a vector index shows a write as
 // soon as that is acknowledged. Nothing is throttled unless a limit is switched
-// on, see Limits. An expired item stays visible until it is deleted, as in
-// DynamoDB; that happens when the database is opened, and with a write at most
-// once a minute.
+// on, see Limits. Nothing expires, and no table is deleted.
 package dynamo
 
 import (
@@ -20,7 +18,6 @@ import (
 	"fmt"
 	"os"
 	"sync"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -29,44 +26,31 @@ import (
 type DB struct {
 	file      *bolt.DB
 	temporary bool
-	writes    chan *write
-	stopped   chan struct{} // closed when the last write is committed
-
-	swept time.Time // when expired items were last deleted; only writes see it
+	writing   sync.Mutex // one at a time, until what is in memory is changed too
 
 	mu     sync.RWMutex
 	tables map[string]*table // changed only by writes
 }
 
-// table is a table's definition with what follows from it. It never changes:
-// a new time to live makes a new table, which shares the index.
+// table is a table's definition, which never changes, and its index.
 type table struct {
 	definition
-	id    uint64
 	index *vectorIndex // nil without one
-
-	expires map[itemKey]int64 // Unix seconds; only writes see it
 }
 
-func newTable(id uint64, d definition) *table {
-	t := &table{definition: d, id: id, expires: map[itemKey]int64{}}
+func newTable(d definition) *table {
+	t := &table{definition: d}
 	if len(d.VectorIndexes) > 0 {
 		t.index = newVectorIndex(&t.VectorIndexes[0])
 	}
 	return t
 }
 
-// remember keeps in memory what is known of the item that is now at key: its
-// entry of the vector index, the zero entry for none, and when it expires, 0
-// for never.
-func (t *table) remember(key itemKey, e entry, expires int64) {
+// remember keeps in memory what the vector index has of the item that is now at key:
+// the zero entry for nothing.
+func (t *table) remember(key itemKey, e entry) {
 	if t.index != nil {
 		t.index.put(key, e)
-	}
-	if expires == 0 {
-		delete(t.expires, key)
-	} else {
-		t.expires[key.clone()] = expires
 	}
 }
 
@@ -78,7 +62,7 @@ func (t *table) remember(key itemKey, e entry, expires int64) {
 // An acknowledged write is on the disk: it survives the end of the process,
 // however that ends, and a loss of power.
 func Open(dir string) (*DB, error) {
-	db := &DB{temporary: dir == "", tables: map[string]*table{}, writes: make(chan *write), stopped: make(chan struct{})}
+	db := &DB{temporary: dir == "", tables: map[string]*table{}}
 	var err error
 	if db.file, err = openFile(dir); err != nil {
 		return nil, fmt.Errorf("open DynamoDB data in %q: %w", dir, err)
@@ -86,14 +70,13 @@ func Open(dir string) (*DB, error) {
 	if err := db.load(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open DynamoDB data in %q: %w", dir, err), db.file.Close())
 	}
-	go db.commitWrites()
 	return db, nil
 }
 
 // load makes the buckets of a new file, or reads the tables, and of their items
 // what is kept in memory.
 func (db *DB) load() error {
-	err := db.file.Update(func(in *bolt.Tx) error {
+	return db.file.Update(func(in *bolt.Tx) error {
 		definitions, err := in.CreateBucketIfNotExists(tablesBucket)
 		if err != nil {
 			return err
@@ -106,15 +89,11 @@ func (db *DB) load() error {
 			if err := json.Unmarshal(text, &d); err != nil {
 				return fmt.Errorf("definition of table %s: %w", name, err)
 			}
-			t := newTable(d.ID, d)
+			t := newTable(d)
 			db.tables[d.TableName] = t
 			return t.load(in)
 		})
 	})
-	if err != nil {
-		return err
-	}
-	return db.transaction(func(*tx) error { return nil }) // deletes what expired
 }
 
 // load reads what is kept in memory of the table's items.
@@ -125,19 +104,13 @@ func (t *table) load(in *bolt.Tx) error {
 		if err != nil {
 			return err
 		}
-		vector := s.floats()
-		if list, ok := it[t.vectorName()]; ok {
-			vector, _ = floats(list.list)
-		}
-		t.remember(parseKey(key), t.entryOf(it, vector), t.expiry(it))
+		t.remember(parseKey(key), t.entryOf(it, s.floats()))
 		return nil
 	})
 }
 
 // Close ends the use of the database. Requests must have ended before.
 func (db *DB) Close() error {
-	close(db.writes)
-	<-db.stopped
 	path := db.file.Path()
 	err := db.file.Close()
 	if db.temporary {
@@ -148,36 +121,10 @@ func (db *DB) Close() error {
 
 // table finds a table for an operation on items.
 func (db *DB) table(name string) (*table, error) {
-	if err := checkTableName(name); err != nil {
-		return nil, err
-	}
 	db.mu.RLock()
 	defer db.mu.RUnlock()
 	if t := db.tables[name]; t != nil {
 		return t, nil
 	}
-	return nil, badRequest("ResourceNotFoundException", "Requested resource not found")
-}
-
-// setTable puts t in the place of the table name; nil takes it away.
-func (db *DB) setTable(name string, t *table) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if t == nil {
-		delete(db.tables, name)
-	} else {
-		db.tables[name] = t
-	}
-}
-
-// get reads one item, nil if there is none, and its size; with its vector only
-// if asked.
-func (db *DB) get(t *table, key itemKey, vector bool) (it item, size int, err error) {
-	err = db.file.View(func(in *bolt.Tx) error {
-		s := t.stored(in, key)
-		size = s.size
-		it, err = t.decode(s, vector)
-		return err
-	})
-	return it, size, err
+	return nil, badRequest("ResourceNotFoundException", "Requested resource not found: Table: %s not found", name)
 }

@@ -30,8 +30,7 @@ func TestReopen(t *testing.T) {
 		}()
 		c := clientOf(server.URL)
 		create(t, c, vectorTable("items", 2, allProjected))
-		// Its numbers are no float32's, so it is stored as they are.
-		put(t, c, "items", attrs{"pk": str("a"), "sk": str("35"), "embedding": lst(num("3.00000000000001"), num("1")), "doc": str("d")})
+		put(t, c, "items", attrs{"pk": str("a"), "sk": str("35"), "embedding": vec(3, 1), "doc": str("d")})
 		for sk, v := range map[string][]float32{"30": {3, 0}, "40": {1, 1}, "50": {0, 2}} {
 			put(t, c, "items", attrs{"pk": str("a"), "sk": str(sk), "embedding": vec(v...), "doc": str("d")})
 		}
@@ -75,21 +74,21 @@ func TestHTTP(t *testing.T) {
 	}{
 		{"success", "DynamoDB_20120810.ListTables", `{}`, 200, `{"TableNames":[]}`},
 		{"operation", "DynamoDB_20120810.ExportTableToPointInTime", `{}`, 400,
-			`{"__type":"com.amazon.coral.service#UnknownOperationException","message":"this endpoint does not know POST \"DynamoDB_20120810.ExportTableToPointInTime\" in X-Amz-Target"}`},
+			`{"__type":"com.amazonaws.dynamodb.v20120810#UnknownOperationException","message":"this endpoint does not know POST \"DynamoDB_20120810.ExportTableToPointInTime\" in X-Amz-Target"}`},
 		{"no target", "", `{}`, 400,
-			`{"__type":"com.amazon.coral.service#UnknownOperationException","message":"this endpoint does not know POST \"\" in X-Amz-Target"}`},
+			`{"__type":"com.amazonaws.dynamodb.v20120810#UnknownOperationException","message":"this endpoint does not know POST \"\" in X-Amz-Target"}`},
 		{"validation", "DynamoDB_20120810.GetItem", `{"TableName":"ab"}`, 400,
-			`{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException","message":"TableName must be at least 3 characters long and at most 255 characters long"}`},
+			`{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found: Table: ab not found"}`},
 		{"not JSON", "DynamoDB_20120810.GetItem", `{"TableName"`, 400,
-			`{"__type":"com.amazon.coral.service#SerializationException","message":"the request is not the expected JSON: want : at byte 12"}`},
+			`{"__type":"com.amazonaws.dynamodb.v20120810#SerializationException","message":"the request is not the expected JSON: want : at byte 12"}`},
 		{"wrong type", "DynamoDB_20120810.GetItem", `{"TableName":7}`, 400,
-			`{"__type":"com.amazon.coral.service#SerializationException","message":"the request is not the expected JSON: want a string at byte 13"}`},
-		{"nesting", "DynamoDB_20120810.GetItem", `{"x":` + strings.Repeat("[", 1000) + `}`, 400,
-			`{"__type":"com.amazon.coral.service#SerializationException","message":"the request is nested deeper than 200 levels"}`},
+			`{"__type":"com.amazonaws.dynamodb.v20120810#SerializationException","message":"the request is not the expected JSON: want a string at byte 13"}`},
+		{"nesting", "DynamoDB_20120810.GetItem", `{"Item":{"x":` + strings.Repeat(`{"M":{"x":`, 1000) + `}`, 400,
+			`{"__type":"com.amazonaws.dynamodb.v20120810#ValidationException","message":"Nesting Levels have exceeded supported limits"}`},
 		{"wrong type of a table's", "DynamoDB_20120810.DescribeTable", `{"TableName":7}`, 400,
-			`{"__type":"com.amazon.coral.service#SerializationException","message":"number in TableName is not a string"}`},
+			`{"__type":"com.amazonaws.dynamodb.v20120810#SerializationException","message":"this endpoint cannot read the request: json: cannot unmarshal number into Go struct field .TableName of type string"}`},
 		{"too large", "DynamoDB_20120810.PutItem", strings.Repeat(" ", 16<<20+1), 413,
-			`{"__type":"com.amazon.coral.service#RequestEntityTooLargeException","message":"a request can have at most 16777216 bytes"}`},
+			`{"__type":"com.amazonaws.dynamodb.v20120810#RequestEntityTooLargeException","message":"a request can have at most 16777216 bytes"}`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -112,17 +111,12 @@ func TestHTTP(t *testing.T) {
 			}
 		})
 	}
-	w := httptest.NewRecorder()
-	db.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
-	if !strings.HasPrefix(w.Body.String(), "healthy: ") {
-		t.Errorf("got %q to a GET", w.Body)
-	}
 }
 
 func TestNumbers(t *testing.T) {
 	for in, want := range map[string]string{
-		"0": "0", "-0": "0", "0.0": "0", "000": "0", "+1": "1", "007": "7", "1.50": "1.5", ".5": "0.5", "5.": "5", "-.5e1": "-5",
-		"1e3": "1000", "1E-3": "0.001", "-12.5e-1": "-1.25", "1e125": "1" + strings.Repeat("0", 125), "0e999999999999999999999": "0",
+		"0": "0", "-0": "0", "0.0": "0", "000": "0", "007": "7", "1.50": "1.5", "-0.5e1": "-5", "-1.25e-7": "-0.000000125", "1.5e30": "15" + strings.Repeat("0", 29),
+		"1e3": "1000", "1E-3": "0.001", "-12.5e-1": "-1.25", "1e125": "1" + strings.Repeat("0", 125), "0e9": "0",
 		"1e-130": "0." + strings.Repeat("0", 129) + "1", strings.Repeat("9", 38): strings.Repeat("9", 38),
 	} {
 		if got, err := canonicalNumber(in); got != want || err != nil {
@@ -134,23 +128,13 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("canonicalNumber(%q): got %q, want an error", in, got)
 		}
 	}
-	tiny, _ := canonicalNumber("1e-130")
-	huge, _ := canonicalNumber("9.9e125")
-	sorted := []string{"-" + huge, "-100", "-99.5", "-12", "-1.5", "-1.25", "-0.12", "-0.1", "-" + tiny, "0", tiny, "0.05", "0.1", "0.12", "1", "9", "10", "10.5", "100", huge}
-	for i, a := range sorted {
-		for j, b := range sorted {
-			want := min(1, max(-1, i-j))
-			if got := compareNumbers(a, b); got != want {
-				t.Errorf("compareNumbers(%s, %s): got %d, want %d", a, b, got, want)
-			}
-		}
-	}
 }
 
 func TestItemSize(t *testing.T) {
+	number := func(s string) value { return value{kind: kindN, text: s} }
 	for want, v := range map[int]value{
-		0: {kind: kindS}, 5: {kind: kindS, text: "漢ab"}, 1: {kind: kindBool}, 2: numberValue(100), 4: numberValue(-1234),
-		3: {kind: kindL}, 7: {kind: kindM, attr: item{"a": {kind: kindBool}, "": {kind: kindS}}}, 6: {kind: kindL, list: []value{numberValue(1)}},
+		0: {kind: kindS}, 5: {kind: kindS, text: "漢ab"}, 1: {kind: kindBool}, 2: number("100"), 4: number("-1234"),
+		3: {kind: kindL}, 7: {kind: kindM, attr: item{"a": {kind: kindBool}, "": {kind: kindS}}}, 6: {kind: kindL, list: []value{number("1")}},
 	} {
 		if got := v.size(); got != want {
 			t.Errorf("size of %v: got %d, want %d", fmt.Sprint(v), got, want)

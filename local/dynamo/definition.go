@@ -3,7 +3,6 @@ package dynamo
 import (
 	"regexp"
 	"slices"
-	"strings"
 )
 
 // definition is what CreateTable fixed of a table, in the protocol's shape and
@@ -13,20 +12,14 @@ type definition struct {
 	TableName            string
 	KeySchema            []keyElement
 	AttributeDefinitions []attributeDefinition
-	BillingMode          string                       `json:",omitempty"`
-	VectorIndexes        []vectorDefinition           `json:",omitempty"`
-	TimeToLive           timeToLive                   `json:",omitzero"`
-	Created              float64                      `json:",omitempty"` // Unix seconds
-	GlobalIndexes        []struct{ IndexName string } `json:"GlobalSecondaryIndexes,omitempty"`
-	LocalIndexes         []struct{ IndexName string } `json:"LocalSecondaryIndexes,omitempty"`
+	BillingMode          string
+	VectorIndexes        []vectorDefinition `json:",omitempty"`
+	Created              float64            `json:",omitempty"` // Unix seconds, no parameter
 }
 
 type keyElement struct{ AttributeName, KeyType string }
 
-type attributeDefinition struct {
-	AttributeName string
-	AttributeType kind
-}
+type attributeDefinition struct{ AttributeName, AttributeType string }
 
 type vectorDefinition struct {
 	IndexName        string
@@ -34,15 +27,13 @@ type vectorDefinition struct {
 	Dimensions       int
 	DistanceFunction string
 	SearchSchema     []searchElement `json:",omitempty"`
-	Projection       projected
+	Projection       struct {
+		ProjectionType   string
+		NonKeyAttributes []string `json:",omitempty"`
+	}
 }
 
 type searchElement struct{ AttributeName, SearchSchemaElementType string }
-
-type projected struct {
-	ProjectionType   string
-	NonKeyAttributes []string `json:",omitempty"`
-}
 
 // DynamoDB's limits to vector indexes.
 const (
@@ -51,113 +42,90 @@ const (
 	maxTopK          = 100
 )
 
-var validName = regexp.MustCompile(`^[a-zA-Z0-9_.-]+$`)
-
-func checkTableName(name string) error {
-	switch {
-	case name == "":
-		return invalid("The parameter 'TableName' is required but was not present in the request")
-	case len(name) < 3 || len(name) > 255:
-		return invalid("TableName must be at least 3 characters long and at most 255 characters long")
-	case !validName.MatchString(name):
-		return constraint("'"+name+"'", "tableName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
-	}
-	return nil
-}
-
-// attributeType is the declared type of an attribute, "" if it has none.
-func (d *definition) attributeType(name string) kind {
-	for _, a := range d.AttributeDefinitions {
-		if a.AttributeName == name {
-			return a.AttributeType
-		}
-	}
-	return ""
-}
+var validName = regexp.MustCompile(`^[a-zA-Z0-9_.-]{3,255}$`)
 
 func (d *definition) hashKey() string { return d.KeySchema[0].AttributeName }
 
-// sortKey is "" in a table without one.
-func (d *definition) sortKey() string {
-	if len(d.KeySchema) < 2 {
-		return ""
-	}
-	return d.KeySchema[1].AttributeName
-}
+func (d *definition) sortKey() string { return d.KeySchema[1].AttributeName }
 
-func (d *definition) isKey(name string) bool {
-	return slices.ContainsFunc(d.KeySchema, func(k keyElement) bool { return k.AttributeName == name })
-}
+func (d *definition) isKey(name string) bool { return name == d.hashKey() || name == d.sortKey() }
 
-// check refuses what this endpoint cannot do, and what DynamoDB refuses that a
-// template may have wrong.
+// check refuses what this endpoint does not do, and of what DynamoDB refuses that
+// which a template is likely to have wrong: others' tables, and linters, look for the rest.
 func (d *definition) check() error {
-	if err := checkTableName(d.TableName); err != nil {
-		return err
-	}
-	switch {
-	case len(d.GlobalIndexes) > 0 || len(d.LocalIndexes) > 0:
-		return invalidParameter("this endpoint does not support global or local secondary indexes; it supports vector indexes")
+	switch k := d.KeySchema; {
+	case !validName.MatchString(d.TableName):
+		return constraint("tableName", "Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+")
 	case d.BillingMode != "PAY_PER_REQUEST":
-		return invalidParameter("this endpoint supports the BillingMode PAY_PER_REQUEST only, not %q", d.BillingMode)
+		return unsupported("the BillingMode " + d.BillingMode)
+	case len(k) != 2 || k[0].KeyType != "HASH" || k[1].KeyType != "RANGE" || k[0].AttributeName == k[1].AttributeName:
+		return unsupported("a KeySchema that is not of a HASH and a RANGE")
+	case len(d.VectorIndexes) > 1:
+		return unsupported("two vector indexes")
 	}
-	for _, check := range []func() error{d.checkKeys, d.checkVectors, d.checkUse} {
-		if err := check(); err != nil {
+	used := map[string]bool{d.hashKey(): true, d.sortKey(): true}
+	for i := range d.VectorIndexes {
+		if err := d.checkVector(&d.VectorIndexes[i]); err != nil {
 			return err
 		}
-	}
-	return nil
-}
-
-func (d *definition) checkKeys() error {
-	switch n := len(d.KeySchema); {
-	case n == 0 || n > 2:
-		return invalidParameter("a KeySchema has one element or two, not %d", n)
-	case d.KeySchema[0].KeyType != "HASH":
-		return invalid("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
-	case n == 2 && d.KeySchema[1].KeyType != "RANGE":
-		return invalid("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
-	case n == 2 && d.KeySchema[0].AttributeName == d.KeySchema[1].AttributeName:
-		return invalid("Both the Hash Key and the Range Key element in the KeySchema have the same name")
-	}
-	var keys []string
-	for _, k := range d.KeySchema {
-		keys = append(keys, k.AttributeName)
-	}
-	for _, name := range keys {
-		switch d.attributeType(name) {
-		case kindS:
-		case "":
-			return invalidParameter("Some index key attributes are not defined in AttributeDefinitions. Keys: [%s], AttributeDefinitions: [%s]",
-				strings.Join(keys, ", "), d.attributeNames())
-		default:
-			return invalidParameter("this endpoint supports keys of type S only: %s", name)
+		for _, e := range d.VectorIndexes[i].SearchSchema {
+			used[e.AttributeName] = true
 		}
 	}
+	for _, a := range d.AttributeDefinitions {
+		if a.AttributeType != "S" {
+			return unsupported("a key or filter of type " + a.AttributeType)
+		}
+		if !used[a.AttributeName] {
+			return invalidParameter("Some AttributeDefinitions are not used: %s", a.AttributeName)
+		}
+		delete(used, a.AttributeName)
+	}
+	for name := range used {
+		return invalidParameter("Some index key attributes are not defined in AttributeDefinitions: %s", name)
+	}
 	return nil
 }
 
-func (d *definition) attributeNames() string {
-	var names []string
-	for _, a := range d.AttributeDefinitions {
-		names = append(names, a.AttributeName)
+func (d *definition) checkVector(v *vectorDefinition) error {
+	hashes, filters := len(v.named("HASH")), len(v.named("INLINE_FILTER"))
+	include := v.Projection.ProjectionType == "INCLUDE"
+	switch attribute := v.VectorAttribute.AttributeName; {
+	case !validName.MatchString(v.IndexName):
+		return invalidParameter("IndexName must be 3 to 255 characters of a-z, A-Z, 0-9, _, . and -: %q", v.IndexName)
+	case attribute == "" || d.isKey(attribute) || v.searches(attribute):
+		return invalidParameter("The vector attribute %q can not be empty, a key or in the SearchSchema. IndexName: %s", attribute, v.IndexName)
+	case v.Dimensions < 1 || v.Dimensions > maxDimensions:
+		return invalidParameter("Dimensions must be between 1 and %d, not %d. IndexName: %s", maxDimensions, v.Dimensions, v.IndexName)
+	case v.DistanceFunction != "COSINE":
+		return unsupported("the DistanceFunction " + v.DistanceFunction)
+	case hashes != 1 || filters > maxInlineFilters || hashes+filters != len(v.SearchSchema):
+		return unsupported("a SearchSchema that is not of one HASH and at most 18 INLINE_FILTER elements")
+	case !include && v.Projection.ProjectionType != "ALL" || include == (len(v.Projection.NonKeyAttributes) == 0):
+		return unsupported("a Projection that is neither ALL nor an INCLUDE of attributes")
 	}
-	return strings.Join(names, ", ")
+	return nil
 }
 
-// checkUse refuses a declared attribute that no key and no index uses.
-func (d *definition) checkUse() error {
-	for _, a := range d.AttributeDefinitions {
-		used := d.isKey(a.AttributeName) || slices.ContainsFunc(d.VectorIndexes, func(v vectorDefinition) bool {
-			return v.searches(a.AttributeName)
-		})
-		switch {
-		case used:
-		case len(d.VectorIndexes) == 0:
-			return invalidParameter("Number of attributes in KeySchema does not exactly match number of attributes defined in AttributeDefinitions")
-		default:
-			return invalidParameter("Some AttributeDefinitions are not used. AttributeDefinitions: [%s], unused: %s", d.attributeNames(), a.AttributeName)
+// named are the attributes of the search schema that are of that type.
+func (v *vectorDefinition) named(elementType string) (names []string) {
+	for _, e := range v.SearchSchema {
+		if e.SearchSchemaElementType == elementType {
+			names = append(names, e.AttributeName)
 		}
 	}
-	return nil
+	return names
+}
+
+func (v *vectorDefinition) hash() string { return v.named("HASH")[0] }
+
+// searches reports whether name is in the search schema.
+func (v *vectorDefinition) searches(name string) bool {
+	return slices.ContainsFunc(v.SearchSchema, func(e searchElement) bool { return e.AttributeName == name })
+}
+
+// projects reports whether a search of an index of d can return the attribute.
+func (v *vectorDefinition) projects(d *definition, name string) bool {
+	return v.Projection.ProjectionType == "ALL" || d.isKey(name) || v.searches(name) ||
+		slices.Contains(v.Projection.NonKeyAttributes, name)
 }

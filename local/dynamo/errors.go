@@ -18,20 +18,6 @@ type apiError struct {
 
 func (e *apiError) Error() string { return e.kind + ": " + e.message }
 
-const (
-	servicePrefix = "com.amazonaws.dynamodb.v20120810#"
-	coralPrefix   = "com.amazon.coral.service#"
-)
-
-// typeName is the error's name as it stands in the answer's __type.
-func (e *apiError) typeName() string {
-	switch e.kind {
-	case "SerializationException", "UnknownOperationException", "RequestEntityTooLargeException":
-		return coralPrefix + e.kind
-	}
-	return servicePrefix + e.kind
-}
-
 func badRequest(kind, format string, args ...any) *apiError {
 	return &apiError{status: http.StatusBadRequest, kind: kind, message: fmt.Sprintf(format, args...)}
 }
@@ -45,6 +31,14 @@ func invalid(format string, args ...any) *apiError {
 func invalidParameter(format string, args ...any) *apiError {
 	return invalid("One or more parameter values were invalid: "+format, args...)
 }
+
+// constraint is the error for a parameter that DynamoDB's model forbids.
+func constraint(parameter, rule string) *apiError {
+	return invalid("1 validation error detected: Value at '%s' failed to satisfy constraint: %s", parameter, rule)
+}
+
+// unsupported refuses what DynamoDB knows and this endpoint does not.
+func unsupported(what string) *apiError { return invalid("this endpoint does not support %s", what) }
 
 func malformed(format string, args ...any) *apiError {
 	return badRequest("SerializationException", format, args...)

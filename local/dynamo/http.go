@@ -20,20 +20,17 @@ const targetPrefix = "DynamoDB_20120810."
 // operations are what the endpoint can do. Each takes the request's body and
 // gives the answer's.
 var operations = map[string]func(*DB, context.Context, string) ([]byte, error){
-	"BatchGetItem":     (*DB).batchGetItem,
-	"BatchWriteItem":   (*DB).batchWriteItem,
-	"CreateTable":      (*DB).createTable,
-	"DeleteItem":       onItems((*DB).deleteItem),
-	"DeleteTable":      (*DB).deleteTable,
-	"DescribeTable":    (*DB).describeTable,
-	"GetItem":          onItems((*DB).getItem),
-	"ListTables":       (*DB).listTables,
-	"PutItem":          onItems((*DB).putItem),
-	"Query":            onItems((*DB).query),
-	"Scan":             onItems((*DB).scan),
-	"SearchVectors":    onItems((*DB).searchVectors),
-	"UpdateItem":       onItems((*DB).updateItem),
-	"UpdateTimeToLive": (*DB).updateTimeToLive,
+	"BatchGetItem":   (*DB).batchGetItem,
+	"BatchWriteItem": (*DB).batchWriteItem,
+	"CreateTable":    (*DB).createTable,
+	"DescribeTable":  (*DB).describeTable,
+	"GetItem":        onItems((*DB).getItem),
+	"ListTables":     (*DB).listTables,
+	"PutItem":        onItems((*DB).putItem),
+	"Query":          onItems((*DB).query),
+	"Scan":           onItems((*DB).scan),
+	"SearchVectors":  onItems((*DB).searchVectors),
+	"UpdateItem":     onItems((*DB).updateItem),
 }
 
 // onItems makes an operation of a function on the items of one table.
@@ -51,13 +48,8 @@ func onItems(f func(*DB, context.Context, *table, *request) ([]byte, error)) fun
 	}
 }
 
-// ServeHTTP serves DynamoDB's JSON protocol at every path. A GET answers that
-// the endpoint is up.
+// ServeHTTP serves DynamoDB's JSON protocol at every path.
 func (db *DB) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet {
-		io.WriteString(w, "healthy: "+r.Host+"\n")
-		return
-	}
 	body, err := db.serve(w, r)
 	status := http.StatusOK
 	if err != nil {
@@ -109,7 +101,7 @@ func errorBody(err error) (status int, body []byte) {
 		Item    json.RawMessage    `json:",omitempty"`
 		Reasons []throttlingReason `json:"ThrottlingReasons,omitempty"`
 		Others  []throttlingReason `json:"throttlingReasons,omitempty"` // as ThrottlingException spells it
-	}{Type: e.typeName(), Message: e.message}
+	}{Type: "com.amazonaws.dynamodb.v20120810#" + e.kind, Message: e.message}
 	if e.old != nil {
 		answer.Item = appendItem(nil, e.old)
 	}

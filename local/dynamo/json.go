@@ -7,10 +7,6 @@ import (
 	"unicode/utf8"
 )
 
-// maxNesting bounds the depth of a request, so that a hostile body cannot
-// exhaust the stack.
-const maxNesting = 200
-
 // reader takes JSON apart in one pass. A batch of 25 embeddings is 1.5 MB of
 // small objects: encoding/json would walk it three times, once to validate,
 // once to find each value's end, once to decode.
@@ -19,10 +15,9 @@ const maxNesting = 200
 // then return zero values, so callers check err once. Strings that it returns
 // share memory with the text.
 type reader struct {
-	text  string
-	at    int
-	depth int
-	err   error
+	text string
+	at   int
+	err  error
 }
 
 func (r *reader) fail(err error) {
@@ -76,7 +71,8 @@ func (r *reader) word(w string) bool {
 // object calls field with each member's name; field must consume the value.
 // Members that are null count as absent, as they do in DynamoDB.
 func (r *reader) object(field func(name string)) {
-	if !r.enter('{', "an object") {
+	if !r.take('{') {
+		r.malformed("an object")
 		return
 	}
 	for first := true; !r.take('}'); first = false {
@@ -93,12 +89,12 @@ func (r *reader) object(field func(name string)) {
 			field(name)
 		}
 	}
-	r.depth--
 }
 
 // array calls element before each element; element must consume it.
 func (r *reader) array(element func()) {
-	if !r.enter('[', "a list") {
+	if !r.take('[') {
+		r.malformed("a list")
 		return
 	}
 	for first := true; !r.take(']'); first = false {
@@ -108,19 +104,6 @@ func (r *reader) array(element func()) {
 		}
 		element()
 	}
-	r.depth--
-}
-
-func (r *reader) enter(open byte, want string) bool {
-	if !r.take(open) {
-		r.malformed(want)
-		return false
-	}
-	if r.depth++; r.depth > maxNesting {
-		r.fail(malformed("the request is nested deeper than %d levels", maxNesting))
-		return false
-	}
-	return true
 }
 
 func (r *reader) str() string {
@@ -197,23 +180,6 @@ func (r *reader) number() string {
 		r.at++
 	}
 	return r.text[start:r.at]
-}
-
-// skip passes over one value of any kind.
-func (r *reader) skip() {
-	switch c := r.peek(); {
-	case c == '{':
-		r.object(func(string) { r.skip() })
-	case c == '[':
-		r.array(func() { r.skip() })
-	case c == '"':
-		r.str()
-	case r.word("true"), r.word("false"), r.word("null"):
-	default:
-		if r.number() == "" {
-			r.malformed("a value")
-		}
-	}
 }
 
 // end checks that nothing follows.

@@ -109,9 +109,6 @@ func (a *account) index(bytes float64) {
 	a.meter.add(func(u *Usage) { u.Indexed += bytes })
 }
 
-// maxBuckets is how many buckets are kept before the full ones are dropped.
-const maxBuckets = 10_000
-
 // take takes units out of a bucket; unless forced, only if there are any in it.
 func (l *limiter) take(key bucketKey, units float64, forced bool) bool {
 	rate := l.Read
@@ -124,7 +121,6 @@ func (l *limiter) take(key bucketKey, units float64, forced bool) bool {
 	defer l.mu.Unlock()
 	b := l.buckets[key]
 	if b == nil {
-		l.dropFull(now)
 		b = &bucket{full, now}
 		l.buckets[key] = b
 	}
@@ -135,18 +131,6 @@ func (l *limiter) take(key bucketKey, units float64, forced bool) bool {
 	}
 	b.level -= units
 	return true
-}
-
-// dropFull makes room: a bucket that had the time to fill up says nothing.
-func (l *limiter) dropFull(now time.Time) {
-	if len(l.buckets) < maxBuckets {
-		return
-	}
-	for key, b := range l.buckets {
-		if b.level >= 0 && now.Sub(b.at) > l.Burst {
-			delete(l.buckets, key)
-		}
-	}
 }
 
 // throttled is the refusal of a whole call. A table on demand refuses a write

@@ -27,10 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // The names that the tests write in.
-type (
-	attrs = map[string]types.AttributeValue
-	list  []types.AttributeValue
-)
+type attrs = map[string]types.AttributeValue
 
 func str(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
 func num(s string) types.AttributeValue { return &types.AttributeValueMemberN{Value: s} }
@@ -108,7 +105,7 @@ func vectorTable(name string, dimensions int64, projection types.Projection) *dy
 	in := plainTable(name)
 	in.AttributeDefinitions = append(in.AttributeDefinitions,
 		types.AttributeDefinition{AttributeName: aws.String("doc"), AttributeType: types.ScalarAttributeTypeS},
-		types.AttributeDefinition{AttributeName: aws.String("group"), AttributeType: types.ScalarAttributeTypeN})
+		types.AttributeDefinition{AttributeName: aws.String("group"), AttributeType: types.ScalarAttributeTypeS})
 	in.VectorIndexes = []types.VectorIndex{{
 		IndexName:        aws.String("near"),
 		Dimensions:       &dimensions,

@@ -26,11 +26,11 @@ type candidate struct {
 const serialWork = 1 << 18
 
 // nearest finds the k vectors nearest to query, nearest first, among those of
-// hash whose filters are the wanted ones; a zero mark in wanted lets any value
+// hash whose filters are the wanted ones; "" in wanted lets any value
 // pass. Equal scores come in the order of their keys; which of several that tie
 // for the last place is found is arbitrary. Examined are the bytes of all of
 // the partition: DynamoDB, whose index is approximate, examines less of a large one.
-func (x *vectorIndex) nearest(query []float32, hash mark, wanted []mark, k int) (found []hit, examined int) {
+func (x *vectorIndex) nearest(query []float32, hash string, wanted []string, k int) (found []hit, examined int) {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	p := x.partitions[hash]
@@ -52,7 +52,7 @@ type scan struct {
 	*partition
 	query  []float32
 	norm   float32
-	wanted []mark
+	wanted []string
 	k      int
 }
 
@@ -72,19 +72,20 @@ func (s scan) run() []candidate {
 }
 
 func (s scan) rows(from, to int) []candidate {
-	top := make([]candidate, 0, s.k)
+	var found []candidate
 	for row := from; row < to; row++ {
 		if s.pass(row) {
-			top = keepNearest(top, s.k, candidate{row, s.rank(row)})
+			found = append(found, candidate{row, s.rank(row)})
 		}
 	}
-	return top
+	slices.SortFunc(found, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.row, b.row)) })
+	return found[:min(s.k, len(found))]
 }
 
 func (s scan) pass(row int) bool {
 	filters := s.filtersAt(row)
 	for i, w := range s.wanted {
-		if w != (mark{}) && w != filters[i] {
+		if w != "" && w != filters[i] {
 			return false
 		}
 	}
@@ -97,37 +98,4 @@ func (s scan) rank(row int) float32 {
 		return 0 // as distance 1
 	}
 	return -dot(s.query, s.vector(row)) / lengths
-}
-
-// keepNearest adds c to heap, whose first element is its farthest, and keeps
-// at most k.
-func keepNearest(heap []candidate, k int, c candidate) []candidate {
-	if len(heap) < k {
-		heap = append(heap, c)
-		for i := len(heap) - 1; i > 0 && heap[(i-1)/2].nearer(heap[i]); i = (i - 1) / 2 {
-			heap[i], heap[(i-1)/2] = heap[(i-1)/2], heap[i]
-		}
-		return heap
-	}
-	if !c.nearer(heap[0]) {
-		return heap
-	}
-	heap[0] = c
-	for i := 0; ; {
-		far := i
-		for child := 2*i + 1; child <= 2*i+2 && child < k; child++ {
-			if heap[far].nearer(heap[child]) {
-				far = child
-			}
-		}
-		if far == i {
-			return heap
-		}
-		heap[i], heap[far] = heap[far], heap[i]
-		i = far
-	}
-}
-
-func (a candidate) nearer(b candidate) bool {
-	return a.rank < b.rank || a.rank == b.rank && a.row < b.row
 }

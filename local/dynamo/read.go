@@ -1,19 +1,24 @@
 package dynamo
 
-import "context"
+import (
+	"bytes"
+	"context"
+	"strconv"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// maxPage is how many bytes of items one Query or Scan reads.
+const maxPage = 1 << 20
 
 // wantsVector reports whether the items read need their vectors: to leave them
 // packed saves most of the work.
-func (t *table) wantsVector(e *expressions) bool { return e.projection == nil || t.namesVector(e) }
-
-// namesVector reports whether an expression names the vector attribute.
-func (t *table) namesVector(e *expressions) bool { return t.index != nil && e.heads[t.vectorName()] }
+func (t *table) wantsVector(e *expressions) bool {
+	return e.projection == nil || t.index != nil && e.heads[t.vectorName()]
+}
 
 func (db *DB) getItem(ctx context.Context, t *table, q *request) ([]byte, error) {
-	if err := q.consumed.check(); err != nil {
-		return nil, err
-	}
-	e, err := q.parse(nil, "ProjectionExpression")
+	e, err := q.parse("ProjectionExpression")
 	if err != nil {
 		return nil, err
 	}
@@ -30,168 +35,128 @@ func (db *DB) getItem(ctx context.Context, t *table, q *request) ([]byte, error)
 		return nil, err
 	}
 	a.spend(key, readUnits(size, q.consistent))
-	return q.consumed.add(answerItem("Item", e.projection.apply(it), it != nil), a.consumption), nil
-}
-
-// answerItem is an object with one member, an item; empty unless found.
-func answerItem(member string, it item, found bool) []byte {
-	if !found {
-		return []byte("{}")
+	answer := []byte("{}")
+	if it != nil {
+		answer = addMember(answer, "Item", appendItem(nil, e.projection.apply(it)))
 	}
-	return addMember([]byte("{}"), member, appendItem(nil, it))
+	return q.consumed.add(answer, a.consumption), nil
 }
 
-// maxBatchGet is how many keys one BatchGetItem can have, and maxAnswer how
-// many bytes of items it gives.
-const (
-	maxBatchGet = 100
-	maxAnswer   = 16 << 20
-)
-
-// batchGet is one table's part of a BatchGetItem.
-type batchGet struct {
-	*request
-	*account
-	parsed *expressions
-	ids    []itemKey
-	left   []item // keys that are throttled, or beyond maxAnswer
+// get reads one item, nil if there is none, and its size; with its vector only
+// if asked.
+func (db *DB) get(t *table, key itemKey, vector bool) (it item, size int, err error) {
+	err = db.file.View(func(in *bolt.Tx) error {
+		s := t.stored(in, key)
+		size = s.size
+		it, err = t.decode(s, vector)
+		return err
+	})
+	return it, size, err
 }
 
-func (db *DB) batchGetItem(ctx context.Context, body string) ([]byte, error) {
-	parts, want, err := db.parseBatchGet(ctx, body)
+func (db *DB) query(ctx context.Context, t *table, q *request) ([]byte, error) {
+	e, err := q.parse("FilterExpression", "KeyConditionExpression", "ProjectionExpression")
 	if err != nil {
 		return nil, err
 	}
-	answer := []byte(`{"Responses":{`)
-	left := []byte(`},"UnprocessedKeys":{`)
-	var all []consumption
-	room, done, throttled := maxAnswer, 0, 0
-	for i, part := range parts {
-		if i > 0 {
-			answer = append(answer, ',')
-		}
-		answer = append(appendString(answer, part.account.table.TableName), ':', '[')
-		for j, id := range part.ids {
-			if room <= 0 {
-				part.left = append(part.left, part.keys[j])
-				continue
-			}
-			if !part.admit(id, 0) {
-				part.left = append(part.left, part.keys[j])
-				throttled++
-				continue
-			}
-			it, size, err := db.get(part.account.table, id, part.account.table.wantsVector(part.parsed))
-			if err != nil {
-				return nil, err
-			}
-			done++
-			part.spend(id, readUnits(size, part.consistent))
-			if it == nil {
-				continue
-			}
-			room -= size
-			if answer[len(answer)-1] != '[' {
-				answer = append(answer, ',')
-			}
-			answer = appendItem(answer, part.parsed.projection.apply(it))
-		}
-		answer = append(answer, ']')
-		left = part.appendLeft(left)
-		all = append(all, part.consumption)
+	if e.keys == nil {
+		return nil, invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
 	}
-	if done == 0 && throttled > 0 {
-		return nil, parts[0].throttled()
+	hash, sorts, err := t.keyCondition(e.keys)
+	if err != nil {
+		return nil, err
 	}
-	return want.addAll(append(append(answer, left...), "}}"...), all), nil
+	if q.start != nil {
+		start, err := t.keyOf(q.start)
+		if err != nil || start.hash != hash {
+			return nil, invalid("The provided starting key is outside query boundaries based on provided conditions")
+		}
+		sorts.from = max(sorts.from, start.sort+"\x00")
+	}
+	from, to := itemKey{hash, sorts.from}.bytes(), itemKey{hash, sorts.to}.bytes()
+	if !sorts.ends {
+		to = []byte(escapeZero.Replace(hash) + afterHash)
+	}
+	a := t.account(ctx, false)
+	if !a.admit(itemKey{hash: hash}, 0) {
+		return nil, a.throttled()
+	}
+	answer, size, err := db.readPage(t, q, e, from, to)
+	if err != nil {
+		return nil, err
+	}
+	a.spend(itemKey{hash: hash}, readUnits(size, q.consistent))
+	return q.consumed.add(answer, a.consumption), nil
 }
 
-// appendLeft writes the keys that are left, with all that a client needs to ask
-// for them again.
-func (p *batchGet) appendLeft(b []byte) []byte {
-	if len(p.left) == 0 {
-		return b
+// scan reads a table from one end to the other, for people: it is not throttled.
+func (db *DB) scan(ctx context.Context, t *table, q *request) ([]byte, error) {
+	e, err := q.parse("FilterExpression", "ProjectionExpression")
+	if err != nil {
+		return nil, err
 	}
-	if b[len(b)-1] != '{' {
-		b = append(b, ',')
-	}
-	b = append(appendString(b, p.account.table.TableName), `:{"Keys":[`...)
-	for i, key := range p.left {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = appendItem(b, key)
-	}
-	b = append(b, ']')
-	if p.consistent {
-		b = append(b, `,"ConsistentRead":true`...)
-	}
-	if text, ok := p.expressions["ProjectionExpression"]; ok {
-		b = appendString(append(b, `,"ProjectionExpression":`...), text)
-	}
-	if p.names != nil {
-		b = append(b, `,"ExpressionAttributeNames":`...)
-		names, _ := encode(p.names) // strings always encode
-		b = append(b, names...)
-	}
-	return append(b, '}')
-}
-
-func (db *DB) parseBatchGet(ctx context.Context, body string) (parts []*batchGet, want consumed, err error) {
-	r := &reader{text: body}
-	r.object(func(name string) {
-		switch name {
-		case "RequestItems":
-			r.object(func(name string) {
-				q := r.request()
-				q.table = tableName(name)
-				parts = append(parts, &batchGet{request: q})
-			})
-		case "ReturnConsumedCapacity":
-			want = consumed(r.str())
-		default:
-			r.skip()
-		}
-	})
-	if r.end(); r.err != nil {
-		return nil, "", r.err
-	}
-	if err := want.check(); err != nil {
-		return nil, "", err
-	}
-	if len(parts) == 0 {
-		return nil, "", constraint("'{}'", "requestItems", "Member must have length greater than or equal to 1")
-	}
-	total := 0
-	for _, part := range parts {
-		t, err := db.table(part.request.table)
+	var from []byte
+	if q.start != nil {
+		start, err := t.keyOf(q.start)
 		if err != nil {
-			return nil, "", err
+			return nil, err
 		}
-		part.account = t.account(ctx, false)
-		if part.parsed, err = part.parse(nil, "ProjectionExpression"); err != nil {
-			return nil, "", err
-		}
-		n := len(part.keys)
-		if total += n; n == 0 || n > maxBatchGet {
-			return nil, "", constraint("'[...]'", "requestItems."+part.request.table+".member.keys",
-				"Member must have length less than or equal to 100, Member must have length greater than or equal to 1")
-		}
-		seen := map[itemKey]bool{}
-		for _, key := range part.keys {
-			id, err := t.keyOf(key)
+		from = append(start.bytes(), 0)
+	}
+	answer, size, err := db.readPage(t, q, e, from, nil)
+	if err != nil {
+		return nil, err
+	}
+	a := t.account(ctx, false)
+	a.count(readUnits(size, q.consistent))
+	return q.consumed.add(answer, a.consumption), nil
+}
+
+// readPage reads items in order, from the one stored key to before the other, nil
+// for the end, until the limit or a megabyte is reached. It answers with those that
+// pass the filter, the number it read, and the key of the last one it read if there
+// may be more; size is of all that it read.
+func (db *DB) readPage(t *table, q *request, e *expressions, from, to []byte) (answer []byte, size int, err error) {
+	if q.index != "" {
+		return nil, 0, invalid("A vector index can only be searched with SearchVectors: %s", q.index)
+	}
+	items := []byte{'['}
+	count, scanned := 0, 0
+	var last item
+	err = db.file.View(func(in *bolt.Tx) error {
+		var previous item
+		c := t.items(in).Cursor()
+		for k, b := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, b = c.Next() {
+			s := decodeStored(b)
+			if size+s.size > maxPage && scanned > 0 {
+				last = t.keyAttributes(previous)
+				return nil
+			}
+			it, err := t.decode(s, t.wantsVector(e))
 			if err != nil {
-				return nil, "", err
+				return err
 			}
-			if seen[id] {
-				return nil, "", invalid("Provided list of item keys contains duplicates")
+			scanned++
+			size += s.size
+			if e.filter == nil || e.filter.test(it) {
+				count++
+				items = appendItem(separated(items), e.projection.apply(it))
 			}
-			seen[id] = true
-			part.ids = append(part.ids, id)
+			if scanned == q.limit {
+				last = t.keyAttributes(it)
+				return nil
+			}
+			previous = it
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, err
 	}
-	if total > maxBatchGet {
-		return nil, "", invalid("Too many items requested for the BatchGetItem call")
+	answer = []byte(`{"Count":` + strconv.Itoa(count) + `,"ScannedCount":` + strconv.Itoa(scanned) + `}`)
+	answer = addMember(answer, "Items", append(items, ']'))
+	if last != nil {
+		answer = addMember(answer, "LastEvaluatedKey", appendItem(nil, last))
 	}
-	return parts, want, nil
+	return answer, size, nil
 }

@@ -1,10 +1,6 @@
 package dynamo
 
-import (
-	"maps"
-	"slices"
-	"strings"
-)
+import "slices"
 
 // request is what a call on items asks: the union of the parameters of all of
 // them, since no two give one name different meanings.
@@ -15,20 +11,14 @@ type request struct {
 	names        map[string]string
 	values       map[string]value
 	expressions  map[string]string // by parameter name; absent if not given
-	limit, topK  *int
+	limit, topK  int               // 0 if not given
 	vector       []value
-	backward     bool
-	selects      string
 	returns      string // ReturnValues
 	onFailure    string // ReturnValuesOnConditionCheckFailure
-	keys         []item // BatchGetItem, one table's
+	keys         []item // BatchGetItem
 	consistent   bool
 	consumed     consumed
 }
-
-// legacy are parameters that expressions replaced in 2014. To ignore one, a
-// condition for instance, would be worse than to refuse it.
-var legacy = []string{"AttributesToGet", "AttributeUpdates", "ConditionalOperator", "Expected", "KeyConditions", "QueryFilter", "ScanFilter"}
 
 func parseRequest(body string) (*request, error) {
 	r := &reader{text: body}
@@ -37,12 +27,14 @@ func parseRequest(body string) (*request, error) {
 	return q, r.err
 }
 
+// request reads the parameters. One that is not known here is refused: to ignore it,
+// a condition for instance, would be worse.
 func (r *reader) request() *request {
 	q := &request{expressions: map[string]string{}}
 	r.object(func(name string) {
 		switch name {
 		case "TableName":
-			q.table = tableName(r.str())
+			q.table = r.str()
 		case "IndexName":
 			q.index = r.str()
 		case "Item":
@@ -62,60 +54,37 @@ func (r *reader) request() *request {
 			"ProjectionExpression", "SearchConditionExpression", "UpdateExpression":
 			q.expressions[name] = r.str()
 		case "Limit":
-			n := r.integer()
-			q.limit = &n
+			if q.limit = r.integer(); q.limit < 1 {
+				r.fail(constraint("limit", "Member must have value greater than or equal to 1"))
+			}
 		case "TopK":
-			n := r.integer()
-			q.topK = &n
+			if q.topK = r.integer(); q.topK < 1 || q.topK > maxTopK {
+				r.fail(invalid("Provided TopK value '%d' is out of valid range. The value must be between 1 and %d inclusive", q.topK, maxTopK))
+			}
 		case "SearchVector":
-			q.vector = []value{}
 			r.array(func() { q.vector = append(q.vector, r.value()) })
-		case "ScanIndexForward":
-			q.backward = !r.boolean()
 		case "ConsistentRead":
 			q.consistent = r.boolean()
 		case "ReturnConsumedCapacity":
-			q.consumed = consumed(r.str())
-		case "Select":
-			q.selects = r.str()
+			q.consumed = r.consumed()
 		case "ReturnValues":
-			q.returns = r.str()
+			q.returns = r.oneOf(name, "NONE", "ALL_NEW")
 		case "ReturnValuesOnConditionCheckFailure":
-			q.onFailure = r.str()
+			q.onFailure = r.oneOf(name, "NONE", "ALL_OLD")
 		default:
-			if slices.Contains(legacy, name) {
-				r.fail(invalid("%s is a legacy parameter, which this endpoint does not support: use expressions", name))
-			}
-			r.skip()
+			r.fail(unsupported("the parameter " + name))
 		}
 	})
 	return q
 }
 
-// tableName takes the name out of a table's ARN; DynamoDB accepts both.
-func tableName(s string) string {
-	if strings.HasPrefix(s, "arn:") {
-		if _, name, ok := strings.Cut(s, ":table/"); ok {
-			return name
-		}
+// oneOf reads a parameter that names one of a few values.
+func (r *reader) oneOf(parameter string, values ...string) string {
+	got := r.str()
+	if !slices.Contains(values, got) {
+		r.fail(unsupported(parameter + " " + got))
 	}
-	return s
-}
-
-// projection names the attributes that a reader wants to see; nil is all of them.
-type projection []attribute
-
-func (p projection) apply(it item) item {
-	if p == nil {
-		return it
-	}
-	out := item{}
-	for _, name := range p {
-		if v, ok := name.in(it); ok {
-			out[string(name)] = v
-		}
-	}
-	return out
+	return got
 }
 
 // expressions are a request's, parsed.
@@ -123,77 +92,37 @@ type expressions struct {
 	condition, filter, keys, search condition // nil if not given
 	update                          *update   // nil if not given
 	projection                      projection
-	filtered                        map[string]bool // those that the filter names
-	heads                           map[string]bool // those that any of them names
+	heads                           map[string]bool // the attributes that any of them names
 }
 
-// parse parses the expressions that the operation knows; with a :value in
-// those of valued. It refuses placeholders that none of them uses.
-func (q *request) parse(valued []string, others ...string) (*expressions, error) {
-	if err := q.checkPlaceholders(valued, others); err != nil {
-		return nil, err
-	}
+// parse parses the expressions, of which the operation knows some. It refuses
+// placeholders that none of them uses.
+func (q *request) parse(known ...string) (*expressions, error) {
 	p := newParser(q.names, q.values)
-	e := &expressions{}
-	for _, parameter := range slices.Concat(valued, others) {
-		text, given := q.expressions[parameter]
-		if !given {
-			continue
+	e := &expressions{heads: p.heads}
+	for label, text := range q.expressions {
+		if !slices.Contains(known, label) {
+			return nil, unsupported("the parameter " + label + " here")
 		}
-		switch parameter {
-		case "ConditionExpression":
-			e.condition = p.condition(parameter, text)
-		case "FilterExpression":
-			e.filter = p.condition(parameter, text)
-			e.filtered = maps.Clone(p.heads) // the filter is parsed first
-		case "KeyConditionExpression":
-			e.keys = p.condition(parameter, text)
-		case "SearchConditionExpression":
-			e.search = p.condition(parameter, text)
-		case "UpdateExpression":
-			e.update = p.update(text)
-		case "ProjectionExpression":
-			e.projection = p.projection(text)
-		}
+		p.read(label, text, func() {
+			switch label {
+			case "ConditionExpression":
+				e.condition = p.condition()
+			case "FilterExpression":
+				e.filter = p.condition()
+			case "KeyConditionExpression":
+				e.keys = p.condition()
+			case "SearchConditionExpression":
+				e.search = p.condition()
+			case "UpdateExpression":
+				e.update = p.update()
+			case "ProjectionExpression":
+				e.projection = p.projection()
+			}
+		})
 		if p.err != nil {
 			return nil, p.err
 		}
 	}
-	e.heads = p.heads
 	return e, p.unused()
-}
-
-// checkPlaceholders refuses names and values that come without an expression.
-func (q *request) checkPlaceholders(valued, others []string) error {
-	given := func(parameters []string) bool {
-		return slices.ContainsFunc(parameters, func(s string) bool { _, ok := q.expressions[s]; return ok })
-	}
-	switch {
-	case q.names != nil && !given(valued) && !given(others):
-		return invalid("ExpressionAttributeNames can only be specified when using expressions")
-	case q.names != nil && len(q.names) == 0:
-		return invalid("ExpressionAttributeNames must not be empty")
-	case q.values != nil && !given(valued):
-		verb := "is"
-		if len(valued) > 1 {
-			verb = "are"
-		}
-		return invalid("ExpressionAttributeValues can only be specified when using expressions: %s %s null", strings.Join(valued, " and "), verb)
-	case q.values != nil && len(q.values) == 0:
-		return invalid("ExpressionAttributeValues must not be empty")
-	}
-	return nil
-}
-
-// oneOf checks a parameter that names one of a few values; absent is right.
-func oneOf(parameter, got string, values ...string) error {
-	if got == "" || slices.Contains(values, got) {
-		return nil
-	}
-	return constraint("'"+got+"'", parameter, "Member must satisfy enum value set: ["+strings.Join(values, ", ")+"]")
-}
-
-// constraint is the error for a parameter that DynamoDB's model forbids.
-func constraint(got, parameter, rule string) error {
-	return invalid("1 validation error detected: Value %s at '%s' failed to satisfy constraint: %s", got, parameter, rule)
 }

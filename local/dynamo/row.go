@@ -2,9 +2,9 @@ package dynamo
 
 import (
 	"encoding/binary"
+	"maps"
 	"math"
 	"strconv"
-	"strings"
 )
 
 // maxItem is DynamoDB's limit to an item's size in bytes.
@@ -12,25 +12,23 @@ const maxItem = 400 << 10
 
 // row is an item that is to be stored.
 type row struct {
-	key     itemKey
-	it      item
-	size    int    // as it is billed
-	text    []byte // the item as JSON, less the vector if that is packed
-	vector  []byte // packed
-	entry   entry  // of the table's vector index
-	expires int64  // Unix seconds, 0 for never
+	key    itemKey
+	it     item
+	size   int    // as it is billed
+	text   []byte // the item as JSON, less the vector
+	vector []byte // packed
+	entry  entry  // of the table's vector index
 }
 
-// row checks an item and prepares it for storage. tooLarge is the message for
-// an item over 400 KB.
-func (t *table) row(it item, tooLarge string) (*row, error) {
+// row checks an item and prepares it for storage.
+func (t *table) row(it item) (*row, error) {
 	key, err := t.keyIn(it)
 	if err != nil {
 		return nil, err
 	}
 	size, billed := t.sizes(it)
 	if size > maxItem {
-		return nil, invalid("%s", tooLarge)
+		return nil, invalid("Item size has exceeded the maximum allowed size")
 	}
 	vector, err := t.vectorOf(it)
 	if err != nil {
@@ -39,11 +37,11 @@ func (t *table) row(it item, tooLarge string) (*row, error) {
 	if err := t.checkSearchSchema(it); err != nil {
 		return nil, err
 	}
-	r := &row{key: key, it: it, size: billed, entry: t.entryOf(it, vector), expires: t.expiry(it)}
-	name := t.vectorName()
-	if vector != nil && exact(it[name].list, vector) {
+	r := &row{key: key, it: it, size: billed, entry: t.entryOf(it, vector)}
+	if vector != nil {
 		r.vector = packFloats(vector)
-		it = it.without(name)
+		it = maps.Clone(it)
+		delete(it, t.vectorName())
 	}
 	r.text = appendItem(nil, it)
 	return r, nil
@@ -60,26 +58,16 @@ func (t *table) checkSearchSchema(it item) error {
 		if !ok {
 			continue
 		}
-		if want := t.attributeType(e.AttributeName); got.kind != want {
-			return invalid("One or more parameter values were invalid. Attribute '%s' type mismatch. Expected: %s, Actual: %s. IndexName: %s",
-				e.AttributeName, want, got.kind, t.index.IndexName)
+		if got.kind != kindS {
+			return invalid("One or more parameter values were invalid. Attribute '%s' type mismatch. Expected: S, Actual: %s. IndexName: %s",
+				e.AttributeName, got.kind, t.index.IndexName)
 		}
-		if got.kind == kindS && got.text == "" && e.SearchSchemaElementType == "HASH" {
+		if got.text == "" && e.SearchSchemaElementType == "HASH" {
 			return invalid("One or more parameter values are not valid. A value specified for a secondary index key is not supported. "+
 				"The AttributeValue for a key attribute cannot contain an empty string value. IndexName: %s, IndexKey: %s", t.index.IndexName, e.AttributeName)
 		}
 	}
 	return nil
-}
-
-func (it item) without(name string) item {
-	out := make(item, len(it))
-	for n, v := range it {
-		if n != name {
-			out[n] = v
-		}
-	}
-	return out
 }
 
 // vectorName is the attribute that the vector index holds, "" without one.
@@ -125,20 +113,8 @@ func floats(list []value) (vector []float32, bad int) {
 	return vector, -1
 }
 
-// exact reports whether the shortest decimals of vector are those of list.
-func exact(list []value, vector []float32) bool {
-	var buf [64]byte
-	for i, v := range list {
-		if string(strconv.AppendFloat(buf[:0], float64(vector[i]), 'f', -1, 32)) != v.text {
-			return false
-		}
-	}
-	return true
-}
-
-// Embeddings are most of the data. One whose decimal numbers can be had back
-// from float32 exactly is stored as little-endian float32; any other stays in
-// the item's text.
+// Embeddings are most of the data. They are stored as little-endian float32: what a
+// number has beside that is lost.
 func packFloats(vector []float32) []byte {
 	b := make([]byte, 0, 4*len(vector))
 	for _, f := range vector {
@@ -200,18 +176,8 @@ func (t *table) decode(s storedItem, vector bool) (item, error) {
 
 func listOf(vector []float32) value {
 	v := value{kind: kindL, list: make([]value, len(vector))}
-	var all strings.Builder // one allocation for all the numbers
-	all.Grow(12 * len(vector))
-	ends := make([]int, len(vector))
-	var buf [64]byte
 	for i, f := range vector {
-		all.Write(strconv.AppendFloat(buf[:0], float64(f), 'f', -1, 32))
-		ends[i] = all.Len()
-	}
-	start := 0
-	for i, end := range ends {
-		v.list[i] = value{kind: kindN, text: all.String()[start:end]}
-		start = end
+		v.list[i] = value{kind: kindN, text: strconv.FormatFloat(float64(f), 'f', -1, 32)}
 	}
 	return v
 }

@@ -297,6 +297,34 @@ func (b bench) settled() {
 	settleAll(b.T, b.db, b.sound, "t")
 }
 
+// The moves of a put that replaces another, where nothing goes wrong. A test that
+// makes each of its writes fail (TestStoreCrash) has to know them.
+func TestMovesOfAPut(t *testing.T) {
+	onBench(t, func(t *testing.T, b bench) {
+		old := b.made("", 50)
+		var sent record
+		err := b.put(b.process(func(r call) (*http.Response, error) {
+			sent.add(r)
+			return r.arrive()
+		}), version(t, old.Version, 49))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var moves []string
+		writes := 0
+		for _, c := range sent.calls {
+			moves = append(moves, c.move)
+			if isWrite(c.raw) {
+				writes++
+			}
+		}
+		want := "enter, mark, write, write, switch, read chunks, read chunks, sweep, sweep, read what is due"
+		if got := strings.Join(moves, ", "); got != want || writes != sound || moves[toSwitch-1] != "switch" {
+			t.Errorf("got %d writes and the moves\n\t%s\nwant %d and\n\t%s", writes, got, sound, want)
+		}
+	})
+}
+
 // What nothing goes wrong with leaves nothing to settle.
 func TestNothingIsDue(t *testing.T) {
 	onBench(t, func(t *testing.T, b bench) {
@@ -728,7 +756,8 @@ func TestItemExpiresFirst(t *testing.T) {
 			onBench(t, func(t *testing.T, b bench) {
 				tt.leave(b)
 				time.Sleep(48 * time.Hour)
-				if _, err := operations["DeleteItem"](b.db, t.Context(), `{"TableName":"ragtime","Key":{"pk":{"S":"doc#t"},"sk":{"S":"a"}}}`); err != nil {
+				if _, err := operations["BatchWriteItem"](b.db, t.Context(),
+					`{"RequestItems":{"ragtime":[{"DeleteRequest":{"Key":{"pk":{"S":"doc#t"},"sk":{"S":"a"}}}}]}}`); err != nil {
 					t.Fatal(err)
 				}
 				b.settled()

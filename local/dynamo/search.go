@@ -14,36 +14,30 @@ func (db *DB) searchVectors(ctx context.Context, t *table, q *request) ([]byte, 
 	if x == nil || x.IndexName != q.index {
 		return nil, invalid("The table does not have the specified index: %s", q.index)
 	}
-	if err := q.consumed.check(); err != nil {
-		return nil, err
-	}
-	e, err := q.parse([]string{"SearchConditionExpression"}, "ProjectionExpression")
+	e, err := q.parse("SearchConditionExpression", "ProjectionExpression")
 	if err != nil {
 		return nil, err
 	}
-	query, k, err := x.checkSearch(q)
+	query, err := x.checkSearch(q)
 	if err != nil {
 		return nil, err
 	}
-	hash, wanted, err := x.searchCondition(&t.definition, e.search)
+	hash, wanted, err := x.searchCondition(e.search)
 	if err != nil {
 		return nil, err
 	}
 	found := []byte{'['}
-	hits, examined := x.nearest(query, hash, wanted, k)
+	hits, examined := x.nearest(query, hash, wanted, q.topK)
 	for _, h := range hits {
-		it, _, err := db.get(t, h.key, slices.Contains(e.projection, attribute(t.vectorName())))
+		it, _, err := db.get(t, h.key, slices.Contains(e.projection, t.vectorName()))
 		if err != nil {
 			return nil, err
 		}
 		if it == nil {
 			continue
 		}
-		if len(found) > 1 {
-			found = append(found, ',')
-		}
 		one := addMember([]byte("{}"), "Item", appendItem(nil, e.projection.apply(x.project(t, it, e))))
-		found = append(found, addMember(one, "Score", strconv.AppendFloat(nil, h.score, 'g', -1, 64))...)
+		found = append(separated(found), addMember(one, "Score", strconv.AppendFloat(nil, h.score, 'g', -1, 64))...)
 	}
 	answer := addMember([]byte("{}"), "SearchResults", append(found, ']'))
 	bytes := float64(max(examined, minVectorBytes))
@@ -56,81 +50,56 @@ func (db *DB) searchVectors(ctx context.Context, t *table, q *request) ([]byte, 
 }
 
 // checkSearch checks the parameters that concern the vector.
-func (x *vectorIndex) checkSearch(q *request) (query []float32, k int, err error) {
+func (x *vectorIndex) checkSearch(q *request) ([]float32, error) {
 	switch {
-	case q.vector == nil:
-		return nil, 0, constraint("null", "searchVector", "Member must not be null")
-	case q.topK == nil:
-		return nil, 0, constraint("null", "topK", "Member must not be null")
-	case *q.topK < 1 || *q.topK > maxTopK:
-		return nil, 0, invalid("Provided TopK value '%d' is out of valid range. The value must be between 1 and %d inclusive", *q.topK, maxTopK)
+	case q.topK == 0:
+		return nil, constraint("topK", "Member must not be null")
 	case len(q.vector) != x.Dimensions:
-		return nil, 0, invalid("Input search vector dimension %d does not match vector index dimension %d", len(q.vector), x.Dimensions)
+		return nil, invalid("Input search vector dimension %d does not match vector index dimension %d", len(q.vector), x.Dimensions)
 	}
 	query, bad := floats(q.vector)
 	if bad >= 0 {
-		return nil, 0, invalidParameter("SearchVector[%d] is not a 32-bit floating point N: %s", bad, describe(q.vector[bad]))
+		return nil, invalidParameter("SearchVector[%d] is not a 32-bit floating point N: %s", bad, describe(q.vector[bad]))
 	}
-	return query, *q.topK, nil
+	return query, nil
 }
 
 const searchLabel = "SearchConditionExpression"
 
-// searchCondition takes a SearchConditionExpression apart, nil if none was
-// given: the HASH value, and the values that the inline filters must have, in
-// their order, zero for any.
-func (x *vectorIndex) searchCondition(d *definition, c condition) (hash mark, wanted []mark, err error) {
-	hashName := x.hash()
+// searchCondition takes a SearchConditionExpression apart: the HASH value, and the
+// values that the inline filters must have, in their order, "" for any.
+func (x *vectorIndex) searchCondition(c condition) (hash string, wanted []string, err error) {
 	if c == nil {
-		if hashName != "" {
-			return mark{}, nil, invalid("%s must be provided when SearchSchema has a HASH key", searchLabel)
-		}
-		return mark{}, nil, nil
+		return "", nil, invalid("%s must be provided when SearchSchema has a HASH key", searchLabel)
 	}
-	terms, err := conjuncts(searchLabel, c)
+	all, err := terms(searchLabel, c)
 	if err != nil {
-		return mark{}, nil, err
+		return "", nil, err
 	}
-	wanted = make([]mark, len(x.filterNames))
+	wanted = make([]string, len(x.filterNames))
 	seen := map[string]bool{}
-	for _, c := range terms {
-		name, v, err := equality(c)
-		if err != nil {
-			return mark{}, nil, err
+	for _, c := range all {
+		switch {
+		case c.op != "=":
+			return "", nil, invalid("Invalid %s: Invalid comparator used in %s", searchLabel, searchLabel)
+		case !x.searches(c.name):
+			return "", nil, invalid("Invalid %s: Attribute is not in the SearchSchema of index %s: %s", searchLabel, x.IndexName, c.name)
+		case seen[c.name]:
+			return "", nil, invalid("Invalid %s: Only one condition per attribute is allowed: %s", searchLabel, c.name)
+		case c.values[0].kind != kindS || c.values[0].text == "":
+			return "", nil, invalidParameter("Condition parameter type does not match schema type")
 		}
-		switch want := d.attributeType(name); {
-		case !x.searches(name):
-			return mark{}, nil, invalid("Invalid %s: Attribute is not in the SearchSchema of index %s: %s", searchLabel, x.IndexName, name)
-		case seen[name]:
-			return mark{}, nil, invalid("Invalid %s: Only one condition per attribute is allowed: %s", searchLabel, name)
-		case v.kind != want:
-			return mark{}, nil, invalidParameter("Condition parameter type does not match schema type")
-		}
-		seen[name] = true
-		if name == hashName {
-			hash = markOf(v, true)
+		seen[c.name] = true
+		if c.name == x.hash() {
+			hash = c.values[0].text
 		} else {
-			wanted[slices.Index(x.filterNames, name)] = markOf(v, true)
+			wanted[slices.Index(x.filterNames, c.name)] = c.values[0].text
 		}
 	}
-	if hashName != "" && !seen[hashName] {
-		return mark{}, nil, invalid("Invalid %s: Missing condition on the HASH attribute of the SearchSchema: %s", searchLabel, hashName)
+	if !seen[x.hash()] {
+		return "", nil, invalid("Invalid %s: Missing condition on the HASH attribute of the SearchSchema: %s", searchLabel, x.hash())
 	}
 	return hash, wanted, nil
-}
-
-// equality takes attribute = :value apart.
-func equality(c condition) (name string, v value, err error) {
-	e, ok := c.(comparison)
-	if !ok || e.op != "=" {
-		return "", value{}, invalid("Invalid %s: Invalid comparator used in %s", searchLabel, searchLabel)
-	}
-	a, isAttribute := e.left.(attribute)
-	v, isValue := e.right.(value)
-	if !isAttribute || !isValue {
-		return "", value{}, invalid("Invalid %s: A condition must be an attribute, =, and a value", searchLabel)
-	}
-	return string(a), v, nil
 }
 
 // project is what the index holds of an item: projected attributes, and of
@@ -138,7 +107,7 @@ func equality(c condition) (name string, v value, err error) {
 func (x *vectorIndex) project(t *table, it item, e *expressions) item {
 	out := item{}
 	for name, v := range it {
-		named := slices.Contains(e.projection, attribute(name))
+		named := slices.Contains(e.projection, name)
 		if x.projects(&t.definition, name) && (named || name != x.VectorAttribute.AttributeName) {
 			out[name] = v
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -59,96 +58,24 @@ func openTemporary() (*bolt.DB, error) {
 	})
 }
 
-// write waits for its turn. do returns an *apiError only before it has written.
-type write struct {
-	tables []*table // those that do writes items to: each must still be there
-	do     func(*tx) error
-	done   chan error
-}
-
 // tx is the one write transaction of its time.
 type tx struct {
 	*bolt.Tx
-	written   bool
 	committed []func() // to do once it is committed, in order
 }
 
-// update runs do in a transaction that is committed if do returns nil. A write
-// that has begun is not given up when its client is.
-func (db *DB) update(tables []*table, do func(*tx) error) error {
-	w := &write{tables: tables, do: do, done: make(chan error, 1)}
-	db.writes <- w
-	return <-w.done
-}
-
-// maxGroup bounds what waits for one commit.
-const maxGroup = 64
-
-// commitWrites commits the writes that wait until Close: those that came
-// during a commit share the next one, and so its flush to the disk.
-func (db *DB) commitWrites() {
-	defer close(db.stopped)
-	for w := range db.writes {
-		group := []*write{w}
-		for more := true; more && len(group) < maxGroup; {
-			select {
-			case w, more = <-db.writes:
-				if more {
-					group = append(group, w)
-				}
-			default:
-				more = false
-			}
-		}
-		db.commit(group)
-	}
-}
-
-// commit answers each of the group. A refusal is of one write, any other error
-// of all.
-func (db *DB) commit(group []*write) {
-	answers := make([]error, len(group))
-	err := db.transaction(func(w *tx) error {
-		for i, one := range group {
-			err := db.run(w, one)
-			if _, refused := errors.AsType[*apiError](err); err != nil && !refused {
-				return err
-			}
-			answers[i] = err
-		}
-		return nil
+// update runs do in a transaction, which is on the disk when update returns nil. A
+// write that has begun is not given up when its client is. What is kept in memory
+// changes in the order of the commits.
+func (db *DB) update(do func(*tx) error) error {
+	db.writing.Lock()
+	defer db.writing.Unlock()
+	var w *tx
+	err := db.file.Update(func(in *bolt.Tx) error {
+		w = &tx{Tx: in}
+		return do(w)
 	})
-	for i, one := range group {
-		if err != nil {
-			answers[i] = fmt.Errorf("write: %w", err)
-		}
-		one.done <- answers[i]
-	}
-}
-
-func (db *DB) run(w *tx, one *write) error {
-	for _, t := range one.tables {
-		if now, err := db.table(t.TableName); err != nil || now.id != t.id {
-			return badRequest("ResourceNotFoundException", "Requested resource not found")
-		}
-	}
-	return one.do(w)
-}
-
-func (db *DB) transaction(do func(*tx) error) error {
-	begun, err := db.file.Begin(true)
 	if err != nil {
-		return err
-	}
-	defer begun.Rollback() // does nothing once it is committed
-	w := &tx{Tx: begun}
-	if err := db.sweep(w, time.Now()); err != nil {
-		return err
-	}
-	if err := do(w); err != nil || !w.written {
-		return err
-	}
-	if err := w.Commit(); err != nil {
 		return err
 	}
 	for _, then := range w.committed {
@@ -157,40 +84,24 @@ func (db *DB) transaction(do func(*tx) error) error {
 	return nil
 }
 
-func (t *table) bucketName() []byte { return binary.BigEndian.AppendUint64(nil, t.id) }
+func (t *table) bucketName() []byte { return binary.BigEndian.AppendUint64(nil, t.ID) }
 
-// items is the table's bucket; nil once the table is deleted.
+// items is the table's bucket.
 func (t *table) items(in *bolt.Tx) *bolt.Bucket { return in.Bucket(itemsBucket).Bucket(t.bucketName()) }
 
 func (w *tx) put(t *table, r *row) error {
-	w.written = true
-	w.committed = append(w.committed, func() { t.remember(r.key, r.entry, r.expires) })
+	w.committed = append(w.committed, func() { t.remember(r.key, r.entry) })
 	return t.items(w.Tx).Put(r.key.bytes(), r.encode())
 }
 
 func (w *tx) delete(t *table, key itemKey) error {
-	w.written = true
-	w.committed = append(w.committed, func() { t.remember(key, entry{}, 0) })
+	w.committed = append(w.committed, func() { t.remember(key, entry{}) })
 	return t.items(w.Tx).Delete(key.bytes())
-}
-
-// saveDefinition stores t's definition, of a new table or anew.
-func (w *tx) saveDefinition(t *table) error {
-	w.written = true
-	text, err := encode(&t.definition)
-	if err != nil {
-		return err
-	}
-	return w.Bucket(tablesBucket).Put([]byte(t.TableName), text)
 }
 
 // stored reads one item; the zero storedItem if there is none.
 func (t *table) stored(in *bolt.Tx, key itemKey) storedItem {
-	items := t.items(in)
-	if items == nil {
-		return storedItem{}
-	}
-	return decodeStored(items.Get(key.bytes()))
+	return decodeStored(t.items(in).Get(key.bytes()))
 }
 
 // The partition key's end in a stored key, and what stands for a zero byte in it.

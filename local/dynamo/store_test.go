@@ -7,54 +7,28 @@ import (
 	"testing"
 )
 
-// TestGroup: of writes that share a commit, a refused one does not touch the
-// others; one that fails otherwise takes all of them with it.
-func TestGroup(t *testing.T) {
+// TestRefusedWrite: a write that is refused, or fails, leaves nothing in the file or
+// the index, and those after it go on.
+func TestRefusedWrite(t *testing.T) {
 	db := open(t, "")
 	c := serve(t, db)
-	create(t, c, plainTable("items"))
+	create(t, c, vectorTable("items", 2, allProjected))
 	items, err := db.table("items")
 	if err != nil {
 		t.Fatal(err)
 	}
-	putting := func(sk string) *write {
-		r, err := items.row(item{"pk": {kind: kindS, text: "a"}, "sk": {kind: kindS, text: sk}}, itemTooLarge)
+	for sk, failure := range map[string]error{"1": nil, "2": invalid("no"), "3": errors.New("the disk is full"), "4": nil} {
+		r, err := items.row(item{"pk": {kind: kindS, text: "a"}, "sk": {kind: kindS, text: sk}, "embedding": listOf([]float32{1, 2})})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return &write{tables: []*table{items}, do: func(w *tx) error { return w.put(items, r) }, done: make(chan error, 1)}
-	}
-	failing := func(err error) *write {
-		return &write{do: func(*tx) error { return err }, done: make(chan error, 1)}
-	}
-	// Nothing else is written meanwhile.
-	commit := func(group ...*write) (errs []error) {
-		db.commit(group)
-		for _, w := range group {
-			errs = append(errs, <-w.done)
-		}
-		return errs
-	}
-	refusal, failure := invalid("no"), errors.New("the disk is full")
-	if got := commit(putting("1"), failing(refusal), putting("2")); got[0] != nil || !errors.Is(got[1], refusal) || got[2] != nil {
-		t.Errorf("got %v, want the second refused and the others done", got)
-	}
-	got := commit(putting("3"), failing(failure), putting("4"))
-	for i, err := range got {
-		if !errors.Is(err, failure) {
-			t.Errorf("got %v of write %d beside a failure, want it failed too", err, i)
+		err = db.update(func(w *tx) error { return errors.Join(w.put(items, r), failure) })
+		if there := get(t, c, "items", "a", sk) != nil; errors.Is(err, failure) == false || there != (failure == nil) {
+			t.Errorf("item %s: got there %t and error %v, want %v", sk, there, err, failure)
 		}
 	}
-	for sk, want := range map[string]bool{"1": true, "2": true, "3": false, "4": false} {
-		if got := get(t, c, "items", "a", sk) != nil; got != want {
-			t.Errorf("item %s: got there %t, want %t", sk, got, want)
-		}
-	}
-	gone := &table{definition: items.definition, id: items.id + 1}
-	w := putting("5")
-	w.tables = []*table{gone}
-	if got := commit(w, putting("6")); got[0] == nil || got[1] != nil {
-		t.Errorf("got %v of a write to a table that is gone and one to another, want the first refused", got)
+	if n, _ := items.index.count(); n != 2 {
+		t.Errorf("%d items are in the index, want 2", n)
 	}
 }
 

@@ -3,23 +3,21 @@ package dynamo
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 )
 
-// decode reads the parameters of an operation on tables.
+// decode reads the parameters of an operation on tables, of which none may be unknown here.
 func decode(body string, q any) error {
-	err := json.Unmarshal([]byte(body), q)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return malformed("%s in %s is not a %s", wrong.Value, wrong.Field, wrong.Type)
-	}
-	if err != nil {
-		return malformed("the request is not JSON: %v", err)
+	d := json.NewDecoder(strings.NewReader(body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(q); err != nil {
+		return malformed("this endpoint cannot read the request: %v", err)
 	}
 	return nil
 }
@@ -31,41 +29,40 @@ func (db *DB) createTable(_ context.Context, body string) ([]byte, error) {
 	if err := decode(body, &d); err != nil {
 		return nil, err
 	}
-	d.ID, d.TimeToLive = 0, timeToLive{} // no parameters of CreateTable
 	if err := d.check(); err != nil {
 		return nil, err
 	}
 	d.Created = float64(time.Now().UnixMilli()) / 1000
 	var t *table
-	err := db.update(nil, func(w *tx) error {
+	err := db.update(func(w *tx) error {
 		if _, err := db.table(d.TableName); err == nil {
 			return badRequest("ResourceInUseException", "Table already exists: %s", d.TableName)
 		}
+		definitions := w.Bucket(tablesBucket)
 		var err error
-		if d.ID, err = w.Bucket(tablesBucket).NextSequence(); err != nil {
+		if d.ID, err = definitions.NextSequence(); err != nil {
 			return err
 		}
-		t = newTable(d.ID, d)
-		w.committed = append(w.committed, func() { db.setTable(d.TableName, t) })
-		if err := w.saveDefinition(t); err != nil {
+		t = newTable(d)
+		text, err := encode(&d)
+		if err != nil {
 			return err
 		}
+		if err := definitions.Put([]byte(d.TableName), text); err != nil {
+			return err
+		}
+		w.committed = append(w.committed, func() {
+			db.mu.Lock()
+			defer db.mu.Unlock()
+			db.tables[d.TableName] = t
+		})
 		_, err = w.Bucket(itemsBucket).CreateBucket(t.bucketName())
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	return encode(map[string]any{"TableDescription": t.describe("ACTIVE", 0, 0)})
-}
-
-// describedTable finds a table for an operation on tables, whose error names it.
-func (db *DB) describedTable(name string) (*table, error) {
-	t, err := db.table(name)
-	if e, ok := errors.AsType[*apiError](err); ok && e.kind == "ResourceNotFoundException" {
-		return nil, badRequest(e.kind, "Requested resource not found: Table: %s not found", name)
-	}
-	return t, err
+	return encode(map[string]any{"TableDescription": t.describe(0, 0)})
 }
 
 func (db *DB) describeTable(_ context.Context, body string) ([]byte, error) {
@@ -73,17 +70,13 @@ func (db *DB) describeTable(_ context.Context, body string) ([]byte, error) {
 	if err := decode(body, &q); err != nil {
 		return nil, err
 	}
-	t, err := db.describedTable(tableName(q.TableName))
+	t, err := db.table(q.TableName)
 	if err != nil {
 		return nil, err
 	}
 	var count, size int64
 	err = db.file.View(func(in *bolt.Tx) error {
-		items := t.items(in)
-		if items == nil {
-			return nil // deleted meanwhile
-		}
-		return items.ForEach(func(_, b []byte) error {
+		return t.items(in).ForEach(func(_, b []byte) error {
 			count++
 			size += int64(decodeStored(b).size)
 			return nil
@@ -92,31 +85,7 @@ func (db *DB) describeTable(_ context.Context, body string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return encode(map[string]any{"Table": t.describe("ACTIVE", count, size)})
-}
-
-func (db *DB) deleteTable(_ context.Context, body string) ([]byte, error) {
-	var q struct{ TableName string }
-	if err := decode(body, &q); err != nil {
-		return nil, err
-	}
-	name := tableName(q.TableName)
-	t, err := db.describedTable(name)
-	if err != nil {
-		return nil, err
-	}
-	err = db.update([]*table{t}, func(w *tx) error {
-		w.committed = append(w.committed, func() { db.setTable(name, nil) })
-		w.written = true
-		if err := w.Bucket(itemsBucket).DeleteBucket(t.bucketName()); err != nil {
-			return err
-		}
-		return w.Bucket(tablesBucket).Delete([]byte(name))
-	})
-	if err != nil {
-		return nil, err
-	}
-	return encode(map[string]any{"TableDescription": t.describe("DELETING", 0, 0)})
+	return encode(map[string]any{"Table": t.describe(count, size)})
 }
 
 // listTables gives all names at once.
@@ -131,12 +100,12 @@ func (db *DB) listTables(context.Context, string) ([]byte, error) {
 const tableARN = "arn:aws:dynamodb:local:000000000000:table/"
 
 // describe is the table's TableDescription.
-func (t *table) describe(status string, count, size int64) map[string]any {
+func (t *table) describe(count, size int64) map[string]any {
 	d := map[string]any{
 		"TableName":             t.TableName,
 		"TableArn":              tableARN + t.TableName,
-		"TableId":               strconv.FormatUint(t.id, 10),
-		"TableStatus":           status,
+		"TableId":               strconv.FormatUint(t.ID, 10),
+		"TableStatus":           "ACTIVE",
 		"CreationDateTime":      t.Created,
 		"KeySchema":             t.KeySchema,
 		"AttributeDefinitions":  t.AttributeDefinitions,
@@ -150,9 +119,8 @@ func (t *table) describe(status string, count, size int64) map[string]any {
 		d["VectorIndexes"] = []any{struct {
 			vectorDefinition
 			IndexArn, IndexStatus     string
-			Backfilling               bool
 			ItemCount, IndexSizeBytes int
-		}{*x.vectorDefinition, tableARN + t.TableName + "/index/" + x.IndexName, status, false, items, bytes}}
+		}{*x.vectorDefinition, tableARN + t.TableName + "/index/" + x.IndexName, "ACTIVE", items, bytes}}
 	}
 	return d
 }

@@ -3,10 +3,11 @@ package dynamo
 import (
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
-// kind is an attribute's data type, spelt as in the protocol. Binary values and
+// kind is an attribute's data type, spelt as in the protocol. NULL, binary values and
 // sets are refused: nothing here has any.
 type kind string
 
@@ -14,7 +15,6 @@ const (
 	kindS    kind = "S"
 	kindN    kind = "N"
 	kindBool kind = "BOOL"
-	kindNull kind = "NULL"
 	kindL    kind = "L"
 	kindM    kind = "M"
 )
@@ -76,19 +76,14 @@ func (r *reader) typed(k kind, level int) value {
 		}
 	case kindBool:
 		v.yes = r.boolean()
-	case kindNull:
-		if !r.boolean() {
-			r.fail(invalidParameter("Null attribute value types must have the value of true"))
-		}
 	case kindL:
 		r.array(func() { v.list = append(v.list, r.valueAt(level+1)) })
 	case kindM:
 		v.attr = r.attributesAt(level + 1)
-	case "B", "BS", "NS", "SS":
-		r.fail(invalid("this endpoint does not support the data type %s", k))
+	case "B", "BS", "NS", "SS", "NULL":
+		r.fail(unsupported("the data type " + string(k)))
 	default:
-		r.skip()
-		return value{}
+		r.fail(invalid("Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"))
 	}
 	return v
 }
@@ -114,9 +109,7 @@ func appendValue(b []byte, v value) []byte {
 	b = append(b, '"', ':')
 	switch v.kind {
 	case kindBool:
-		b = appendBool(b, v.yes)
-	case kindNull:
-		b = appendBool(b, true)
+		b = strconv.AppendBool(b, v.yes)
 	case kindM:
 		b = appendItem(b, v.attr)
 	case kindL:
@@ -134,31 +127,12 @@ func appendValue(b []byte, v value) []byte {
 	return append(b, '}')
 }
 
-func appendBool(b []byte, yes bool) []byte {
-	if yes {
-		return append(b, "true"...)
-	}
-	return append(b, "false"...)
-}
-
 func (v value) equal(w value) bool {
 	return v.kind == w.kind && v.yes == w.yes && v.text == w.text &&
 		maps.EqualFunc(v.attr, w.attr, value.equal) && slices.EqualFunc(v.list, w.list, value.equal)
 }
 
-// compare orders two values; ok is false where DynamoDB knows no order.
-func (v value) compare(w value) (order int, ok bool) {
-	if v.kind != w.kind {
-		return 0, false
-	}
-	switch v.kind {
-	case kindS:
-		return strings.Compare(v.text, w.text), true
-	case kindN:
-		return compareNumbers(v.text, w.text), true
-	}
-	return 0, false
-}
+func describe(v value) string { return "{" + string(v.kind) + ":" + v.text + "}" }
 
 // size is the item's size in bytes by the rules of the developer guide
 // ("DynamoDB item sizes and formats"), and a number's, which the guide gives
@@ -177,7 +151,7 @@ func (v value) size() int {
 		return len(v.text)
 	case kindN:
 		return numberSize(v.text)
-	case kindBool, kindNull:
+	case kindBool:
 		return 1
 	case kindM:
 		return 3 + len(v.attr) + v.attr.size()

@@ -1,28 +1,15 @@
 package dynamo
 
 import (
-	"slices"
 	"sync"
-	"unique"
 )
-
-// mark is an attribute value, interned: comparing two is comparing pointers.
-// The zero mark stands for an absent attribute.
-type mark = unique.Handle[string]
-
-func markOf(v value, ok bool) mark {
-	if !ok {
-		return mark{}
-	}
-	return unique.Make(string(v.kind) + ":" + v.text)
-}
 
 // entry is an item's place in one vector index.
 type entry struct {
 	vector  []float32 // nil if the item is not in the index
-	hash    mark
-	filters []mark // of the index's INLINE_FILTER attributes, in order
-	bytes   int    // what it counts for, see entryBytes
+	hash    string    // of a string attribute; "" stands for an absent one
+	filters []string  // of the index's INLINE_FILTER attributes, in order
+	bytes   int       // what it counts for, see entryBytes
 }
 
 // entryOf gives an item's entry for the table's vector index. An item without
@@ -32,16 +19,11 @@ func (t *table) entryOf(it item, vector []float32) entry {
 		return entry{}
 	}
 	e := entry{vector: vector, bytes: t.entryBytes(it)}
-	if name := t.index.hash(); name != "" {
-		v, ok := it[name]
-		if !ok {
-			return entry{}
-		}
-		e.hash = markOf(v, true)
+	if e.hash = it[t.index.hash()].text; e.hash == "" {
+		return entry{}
 	}
 	for _, name := range t.index.filterNames {
-		v, ok := it[name]
-		e.filters = append(e.filters, markOf(v, ok))
+		e.filters = append(e.filters, it[name].text)
 	}
 	return e
 }
@@ -53,7 +35,7 @@ type vectorIndex struct {
 	filterNames []string
 
 	mu         sync.RWMutex
-	partitions map[mark]*partition // by the value of the HASH attribute
+	partitions map[string]*partition // by the value of the HASH attribute
 	places     map[itemKey]place
 }
 
@@ -62,29 +44,24 @@ type place struct {
 	row int
 }
 
-// blockRows is how many vectors share one piece of memory: enough that a scan
-// runs through memory in order, few enough that growing never copies much.
-const blockRows = 512
-
-// partition holds the vectors of one HASH value, densely: row i is part of
-// blocks[i/blockRows].
+// partition holds the vectors of one HASH value, densely.
 type partition struct {
-	hash                    mark
+	hash                    string
 	dimensions, filterCount int
 
 	keys    []itemKey
 	norms   []float32 // Euclidean lengths of the vectors
-	filters []mark    // filterCount a row
+	filters []string  // filterCount a row
 	bytes   []int
-	total   int // of bytes
-	blocks  [][]float32
+	total   int       // of bytes
+	vectors []float32 // dimensions a row
 }
 
 func newVectorIndex(d *vectorDefinition) *vectorIndex {
 	return &vectorIndex{
 		vectorDefinition: d,
-		filterNames:      d.filters(),
-		partitions:       map[mark]*partition{},
+		filterNames:      d.named("INLINE_FILTER"),
+		partitions:       map[string]*partition{},
 		places:           map[itemKey]place{},
 	}
 }
@@ -131,12 +108,10 @@ func (x *vectorIndex) drop(key itemKey, at place) {
 }
 
 func (p *partition) vector(row int) []float32 {
-	b := p.blocks[row/blockRows]
-	at := row % blockRows * p.dimensions
-	return b[at : at+p.dimensions : at+p.dimensions]
+	return p.vectors[row*p.dimensions : (row+1)*p.dimensions]
 }
 
-func (p *partition) filtersAt(row int) []mark {
+func (p *partition) filtersAt(row int) []string {
 	return p.filters[row*p.filterCount : (row+1)*p.filterCount]
 }
 
@@ -155,14 +130,7 @@ func (p *partition) add(key itemKey, e entry) int {
 	p.bytes = append(p.bytes, e.bytes)
 	p.total += e.bytes
 	p.filters = append(p.filters, e.filters...)
-	if row/blockRows == len(p.blocks) {
-		p.blocks = append(p.blocks, nil)
-	}
-	b := &p.blocks[row/blockRows]
-	if row >= blockRows && *b == nil {
-		*b = make([]float32, 0, blockRows*p.dimensions)
-	}
-	*b = append(*b, e.vector...)
+	p.vectors = append(p.vectors, e.vector...)
 	return row
 }
 
@@ -173,11 +141,7 @@ func (p *partition) pop() {
 	p.total -= p.bytes[last]
 	p.keys, p.norms, p.bytes = p.keys[:last], p.norms[:last], p.bytes[:last]
 	p.filters = p.filters[:last*p.filterCount]
-	block := last / blockRows
-	p.blocks[block] = p.blocks[block][:last%blockRows*p.dimensions]
-	if last%blockRows == 0 {
-		p.blocks = slices.Delete(p.blocks, block, block+1)
-	}
+	p.vectors = p.vectors[:last*p.dimensions]
 }
 
 // count is the number of items in the index, and their size there.

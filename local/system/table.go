@@ -11,7 +11,7 @@ import (
 	"ragtime/local/gateway"
 )
 
-// createTable creates the template's table, unless it exists.
+// createTable creates the template's table, unless it exists. Nothing expires in it.
 func createTable(ctx context.Context, client dynamodb.HTTPClient, t gateway.Table) error {
 	endpoint := "http://dynamodb" // client does not resolve it
 	db := dynamodb.New(dynamodb.Options{
@@ -58,15 +58,5 @@ func createTable(ctx context.Context, client dynamodb.HTTPClient, t gateway.Tabl
 	if _, exists := errors.AsType[*types.ResourceInUseException](err); exists {
 		return nil
 	}
-	if err != nil || t.TTLAttribute == "" {
-		return err
-	}
-	_, err = db.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
-		TableName: &t.Name,
-		TimeToLiveSpecification: &types.TimeToLiveSpecification{
-			AttributeName: &t.TTLAttribute,
-			Enabled:       aws.Bool(true),
-		},
-	})
 	return err
 }
