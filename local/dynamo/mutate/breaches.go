@@ -169,6 +169,6 @@ var breaches = []breach{
 		"if k := r.key(x); !back[k] {",
 		"if k := r.key(x); true {"},
 	{"a put of what is there writes nothing only where no later version is known", embed,
-		"in.unchanged(before.document, hash) && before.after == before.document.Version",
-		"in.unchanged(before.document, hash)"},
+		"in.unchanged(before, hash) && after == before.Version",
+		"in.unchanged(before, hash)"},
 }
