@@ -31,7 +31,7 @@ var allowed = map[string][]string{
 	"shared/operation": {"shared/deadline", "shared/evidence", "shared/fault", "shared/trace"},
 	"shared/diagnose":  {"shared/config", "shared/evidence", "shared/fault", "shared/provider", "shared/step", "shared/wire"},
 	"shared/exact":     {"shared/fault"},
-	"shared/apigw":     {"shared/config", "shared/deadline", "shared/exact", "shared/fault", "shared/operation", "shared/trace"},
+	"shared/apigw":     {"shared/attempt", "shared/config", "shared/deadline", "shared/exact", "shared/fault", "shared/operation", "shared/trace"},
 	"shared/query":     {"shared/filter", "shared/metadata", "shared/rag"},
 	"shared/openai":    {"shared/attempt", "shared/chunk", "shared/evidence", "shared/fault", "shared/provider", "shared/rag", "shared/wire"},
 	"shared/dynamo":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/filter", "shared/metadata", "shared/rag", "shared/wire"},

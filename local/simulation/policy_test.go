@@ -13,7 +13,7 @@ import (
 type policy struct {
 	real             *attempt.Policy
 	options          attempt.Options // with their defaults
-	usual, impatient account
+	usual, impatient rations
 
 	mu        sync.Mutex
 	latencies []time.Duration // of successes, the newest last; 0 where it is not known
@@ -29,8 +29,11 @@ func newPolicy(o attempt.Options) *policy {
 	if p.options.Backoff == 0 {
 		p.options.Backoff = 50 * ms
 	}
-	for _, a := range []*account{&p.usual, &p.impatient} {
-		a.high, a.low = reserve, reserve
+	for _, r := range []*rations{&p.usual, &p.impatient} {
+		for i := range r.tenants {
+			r.tenants[i] = account{rations: r, tenant: i, balance: balance{reserve, reserve}}
+		}
+		r.common = balance{2 * reserve, 2 * reserve}
 	}
 	return p
 }
@@ -41,58 +44,115 @@ const (
 	newest  = 128  // successes that count
 )
 
-// account is the ration as it should be. Where the model cannot know whether an attempt
-// was paid for, high is the most that may be left, and low the least.
-type account struct {
-	mu        sync.Mutex
-	high, low float64
-	history   []balance
+// rations are the accounts of the tenants, and what they have together.
+type rations struct {
+	tenants [2]account
+
+	mu     sync.Mutex // guards the accounts, too
+	common balance
+	// Which tenants' calls failed since one succeeded: perhaps, and the last that surely did.
+	failed map[int]bool
+	last   int
+	surely bool
+	outage bool // the calls of two surely did
 }
 
-type balance struct {
+// account is a tenant's ration as it should be.
+type account struct {
+	*rations
+	tenant int
+	balance
+	taken   time.Time // when the last one surely was
+	failing bool      // a call surely failed, and none has succeeded since
+	history []left
+}
+
+// balance is what is left. Where the model cannot know whether an attempt was paid for,
+// high is the most that may be, and low the least.
+type balance struct{ high, low float64 }
+
+// left is the least that a tenant may spend from a moment on.
+type left struct {
 	at  time.Time
 	low float64
 }
 
 // take pays for an extra attempt, and returns the most that may be left. One that
-// follows a rate limit which is waited out is free, if it was the only one.
+// follows a rate limit which is waited out is free, if it was the only one. One in five
+// seconds may be made without any, while no call fails.
 func (a *account) take(free bool) float64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !free {
-		a.high--
+	defer a.note()
+	anyway := !a.failing && !a.outage && time.Since(a.taken) >= 5*time.Second
+	perhaps := anyway && min(a.low, a.common.low) < 1 // it was made so
+	a.low, a.common.low = max(0, a.low-1), max(0, a.common.low-1)
+	if free {
+		return reserve
 	}
-	a.low--
-	a.note()
-	return a.high
+	a.taken = time.Now()
+	left := min(a.high, a.common.high) - 1
+	a.high = max(0, a.high-1)
+	if !perhaps {
+		a.common.high = max(0, a.common.high-1)
+	}
+	if anyway {
+		return max(0, left)
+	}
+	return left
 }
 
 func (a *account) earn() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.high = min(reserve, a.high+earning)
-	a.low = min(reserve, a.low+earning)
+	for b, full := range map[*balance]float64{&a.balance: reserve, &a.common: 2 * reserve} {
+		b.high = min(full, b.high+earning)
+		b.low = min(full, b.low+earning)
+	}
+	a.failed, a.surely, a.outage, a.failing = map[int]bool{}, false, false, false
 	a.note()
 }
 
-// fail is for a call that the service failed in spite of extra attempts.
+// fail is for a call that the service failed in spite of extra attempts. What
+// all tenants have it takes only if another one's call failed before.
 func (a *account) fail(surely bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.balance.spend(surely)
+	if a.failed[1-a.tenant] {
+		a.outage = surely && a.surely && a.last != a.tenant
+		a.common.spend(a.outage)
+	}
+	if a.failed == nil {
+		a.failed = map[int]bool{}
+	}
+	a.failed[a.tenant] = true
+	if surely {
+		a.last, a.surely, a.failing = a.tenant, true, true
+	}
+	a.note()
+}
+
+func (b *balance) spend(surely bool) {
 	spent := func(tokens float64) float64 {
 		if tokens >= 2 {
 			return 1
 		}
 		return min(0, tokens)
 	}
-	a.low = min(a.low, spent(a.low))
+	b.low = min(b.low, spent(b.low))
 	if surely {
-		a.high = spent(a.high)
+		b.high = spent(b.high)
 	}
-	a.note()
 }
 
-func (a *account) note() { a.history = append(a.history, balance{time.Now(), a.low}) }
+// note keeps what each tenant may spend now: it depends on the others.
+func (r *rations) note() {
+	for i := range r.tenants {
+		a := &r.tenants[i]
+		a.history = append(a.history, left{time.Now(), min(a.low, r.common.low)})
+	}
+}
 
 // least is the least that was surely there from one moment to another.
 func (a *account) least(from, to time.Time) float64 {

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"ragtime/shared/attempt"
 	"ragtime/shared/deadline"
 	"ragtime/shared/evidence"
 	"ragtime/shared/fault"
@@ -110,7 +112,7 @@ func (p *process) request(random *rand.Rand, name [2]int, c caller) {
 		p.broken(nil, "budget: request %v has %v, %v; want %v", name, got, err, budget)
 		return
 	}
-	ctx, record := evidence.With(ctx)
+	ctx, record := evidence.With(attempt.ForTenant(ctx, strconv.Itoa(c.tenant)))
 	for i, s := range steps {
 		if i > 0 && random.IntN(8) == 0 { // the process is busy
 			time.Sleep(time.Duration(random.Int64N(int64(5 * time.Second))))
@@ -118,9 +120,9 @@ func (p *process) request(random *rand.Rand, name [2]int, c caller) {
 		g := &stage{start: time.Now()}
 		for range 1 + random.IntN(3)/2*random.IntN(4) { // most steps make one call
 			k := &call{network: p.networks[i], seed: random.Uint64(), name: name, step: s, policy: p.policies[i],
-				account: &p.policies[i].usual, record: record, left: leaves, stage: g, index: len(g.calls)}
+				account: &p.policies[i].usual.tenants[c.tenant], record: record, left: leaves, stage: g, index: len(g.calls)}
 			if wished {
-				k.account = &k.policy.impatient
+				k.account = &k.policy.impatient.tenants[c.tenant]
 			}
 			g.calls = append(g.calls, k)
 		}

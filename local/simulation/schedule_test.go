@@ -47,6 +47,7 @@ type window struct{ from, to time.Duration }
 
 // caller is a client whose requests come one after the other.
 type caller struct {
+	tenant   int
 	first    time.Duration
 	requests int
 	rest     time.Duration // between them, on average
@@ -135,6 +136,7 @@ func drawWindow(r *rand.Rand, before, lasts time.Duration) window {
 
 func drawCaller(r *rand.Rand, healthy bool) caller {
 	c := caller{
+		tenant:   r.IntN(2),
 		first:    time.Duration(r.Int64N(int64(10 * time.Second))),
 		requests: 1 + r.IntN(3),
 		rest:     pick(r, ms, 100*ms, 3*time.Second, 20*time.Second),
@@ -189,8 +191,8 @@ func (s *schedule) String() string {
 		fmt.Fprintf(&b, "nothing moves from %v\n", w)
 	}
 	for i, c := range s.callers {
-		fmt.Fprintf(&b, "caller %d: %d requests from %v, %v apart, wish %v, invocation %v, %.0f %% go away\n",
-			i+1, c.requests, c.first, c.rest, c.wish, c.left, 100*c.leaves)
+		fmt.Fprintf(&b, "caller %d, of tenant %d: %d requests from %v, %v apart, wish %v, invocation %v, %.0f %% go away\n",
+			i+1, c.tenant, c.requests, c.first, c.rest, c.wish, c.left, 100*c.leaves)
 	}
 	return b.String()
 }

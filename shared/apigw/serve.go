@@ -12,6 +12,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"ragtime/shared/attempt"
 	"ragtime/shared/config"
 	"ragtime/shared/exact"
 	"ragtime/shared/fault"
@@ -133,6 +134,7 @@ func (a API) answer(ctx context.Context, c call, readErr error, events *Events) 
 	if err != nil {
 		return Response{}, err
 	}
+	ctx = attempt.ForTenant(ctx, tenant)
 	return route(ctx, &Request{Tenant: tenant, OperationID: operation.ID(ctx), call: c, events: events})
 }
 

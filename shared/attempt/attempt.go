@@ -13,7 +13,8 @@
 // call that fails in spite of them, because of the service, leaves one of the reserve, and the
 // next none: so an outage sees at most a few extra attempts however long it
 // lasts, and a stray hang is survived. Calls whose time a client's own wish cut
-// short have a ration of their own, so that the impatient cost nobody else.
+// short have a ration of their own, and each tenant has a share, so that neither the
+// impatient nor the unlucky cost anybody else.
 //
 // It works on functions that return decoded values, never on responses whose
 // body someone else may still read.
@@ -38,7 +39,7 @@ import (
 func Do[T any](ctx context.Context, p *Policy, f func(context.Context) (T, error)) (T, error) {
 	ctx = evidence.Call(ctx)
 	all, abandon := context.WithCancelCause(ctx)
-	c := &call[T]{policy: p, ration: p.rationOf(ctx), f: f, ctx: ctx, all: all, abandon: abandon, start: time.Now(),
+	c := &call[T]{policy: p, share: p.shareOf(ctx), f: f, ctx: ctx, all: all, abandon: abandon, start: time.Now(),
 		results: make(chan result[T], p.options.Max)}
 	defer abandon(nil)
 	return c.run()
@@ -47,7 +48,7 @@ func Do[T any](ctx context.Context, p *Policy, f func(context.Context) (T, error
 // call is one run of Do. All of it but the attempts runs in one goroutine.
 type call[T any] struct {
 	policy  *Policy
-	ration  *ration
+	share   share
 	f       func(context.Context) (T, error)
 	ctx     context.Context // the step's
 	all     context.Context // of all attempts; done when one of them decided the call
@@ -85,7 +86,7 @@ func (c *call[T]) run() (T, error) {
 		return c.spent() // by the step's calls before this one
 	}
 	c.begin()
-	c.spacing, c.extra, c.cold = c.policy.delay(c.left(), c.ration)
+	c.spacing, c.extra, c.cold = c.policy.delay(c.left(), c.share)
 	c.timer = time.NewTimer(c.spacing)
 	defer c.timer.Stop()
 	for {
@@ -213,7 +214,7 @@ func (c *call[T]) again() bool {
 		c.hung = true
 		pause = c.asked() // nothing more: it has waited already
 	}
-	if c.rationed() >= c.policy.options.Max || !c.policy.affordable(c.ration) || c.left() < pause+deadline.Least {
+	if c.rationed() >= c.policy.options.Max || !c.policy.affordable(c.share) || c.left() < pause+deadline.Least {
 		c.timer.Stop()
 		return c.running > 0
 	}
@@ -270,13 +271,18 @@ func (c *call[T]) due() {
 			return
 		}
 	}
+	refused := false
 	for range c.extra {
-		if c.rationed() < c.policy.options.Max && c.mayOverlap() && c.left() >= deadline.Least && c.policy.take(c.ration) {
-			c.begin()
+		if c.rationed() < c.policy.options.Max && c.mayOverlap() && c.left() >= deadline.Least {
+			if refused = !c.policy.take(c.share); !refused {
+				c.begin()
+			}
 		}
 	}
 	c.extra = 1
-	c.spacing *= 2
+	if !refused { // else there may be one soon
+		c.spacing *= 2
+	}
 	c.timer.Reset(c.spacing)
 }
 
@@ -301,7 +307,7 @@ func (c *call[T]) won(r result[T]) (T, error) {
 		c.hung = a.Overtaken(hang) || c.hung
 	}
 	c.cancelRest(fault.New(fault.Canceled, "attempt %d answered first", r.number))
-	c.policy.succeeded(c.ration, latency, c.hung)
+	c.policy.succeeded(c.share, latency, c.hung)
 	return r.value, nil
 }
 
@@ -354,7 +360,7 @@ func (c *call[T]) cancelRest(why *fault.Error) {
 // fail makes the call's fault out of an attempt's, or of the step's end.
 func (c *call[T]) fail(f *fault.Error, at evidence.Position) (zero T, _ error) {
 	if c.rationed() > 1 && ofTheService(f.Kind) && c.ctx.Err() != context.Canceled {
-		c.policy.recordFailure(c.ration)
+		c.policy.recordFailure(c.share)
 	}
 	out, step := *f, evidence.WholeOf(c.ctx)
 	out.Step, out.Phase, out.Attempts = step.Name, at.Phase, step.Attempts

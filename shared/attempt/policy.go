@@ -26,9 +26,6 @@ type Policy struct {
 	impatient ration          // of those that a client's wish gave less
 }
 
-// ration is extra attempts that may be made now.
-type ration struct{ tokens float64 }
-
 // Options tune a Policy. The zero value is what most calls want.
 type Options struct {
 	Max     int           // attempts at the most; 0 is 4
@@ -67,10 +64,6 @@ const (
 	// latencies these are three and a half standard deviations.
 	surely, doubt = 1.75, 8.0
 
-	// full is the most extra attempts that can be made in a row, earn what a
-	// success adds: extra attempts are at most a tenth of the successes in the
-	// long run, and full more in the short.
-	full, earn = 20.0, 0.1
 	// plenty is the ration, and experienced the number of latencies, from which the
 	// first extra attempt is a pair where hangs were seen lately: an attempt that has
 	// taken longer than nearly all ever do hangs then, most likely, and two new ones halve
@@ -86,19 +79,19 @@ func New(o Options) *Policy {
 	if o.Backoff == 0 {
 		o.Backoff = 50 * time.Millisecond
 	}
-	return &Policy{options: o, ration: ration{full}, impatient: ration{full}, calm: lately}
+	return &Policy{options: o, ration: newRation(), impatient: newRation(), calm: lately}
 }
 
 // delay is how long to wait for an attempt before making another one beside it,
 // and how many to make then; cold if it comes of no experience. Half of the time left is the most.
-func (p *Policy) delay(left time.Duration, r *ration) (after time.Duration, extra int, cold bool) {
+func (p *Policy) delay(left time.Duration, s share) (after time.Duration, extra int, cold bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	after, extra, cold = coldDelay, 1, true
 	if at, _, n := p.nearlyAll(); n > 0 && !p.options.OneSends {
 		cold = false
 		after = max(leastDelay, time.Duration(float64(at)*(1+stretch/float64(n))).Round(time.Millisecond))
-		if n >= experienced && r.tokens >= plenty && p.calm < lately {
+		if n >= experienced && s.available() >= plenty && p.calm < lately {
 			extra = 2
 		}
 	}
@@ -157,37 +150,38 @@ func (p *Policy) patience(left time.Duration) time.Duration {
 	return min(max(leastPatience, patient*at), left/2)
 }
 
-// take takes an extra attempt from the budget, if there is one.
-func (p *Policy) take(r *ration) bool {
+// take takes an extra attempt from the ration, if there is one.
+func (p *Policy) take(s share) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if r.tokens < 1 {
+	if s.available() < 1 {
 		return false
 	}
-	r.tokens--
+	s.take()
 	return true
 }
 
 // affordable tells whether take would succeed.
-func (p *Policy) affordable(r *ration) bool {
+func (p *Policy) affordable(s share) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return r.tokens >= 1
+	return s.available() >= 1
 }
 
-// rationOf is the ration of calls with this context.
-func (p *Policy) rationOf(ctx context.Context) *ration {
+// shareOf is what calls with this context may take from.
+func (p *Policy) shareOf(ctx context.Context) share {
+	tenant, _ := ctx.Value(tenantKey{}).(string)
 	if deadline.Wished(ctx) {
-		return &p.impatient
+		return share{&p.impatient, tenant}
 	}
-	return &p.ration
+	return share{&p.ration, tenant}
 }
 
 // succeeded learns from the attempt that answered, and whether another one hung.
-func (p *Policy) succeeded(r *ration, latency time.Duration, hung bool) {
+func (p *Policy) succeeded(s share, latency time.Duration, hung bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	r.tokens = min(full, r.tokens+earn)
+	s.succeeded()
 	p.calm++
 	if hung {
 		p.calm = 0
@@ -200,16 +194,10 @@ func (p *Policy) succeeded(r *ration, latency time.Duration, hung bool) {
 	p.next = (p.next + 1) % window
 }
 
-// recordFailure learns from a call that failed in spite of extra attempts. It may
-// be an outage, which more attempts make worse, or bad luck: one more is left for
-// the next hang. If that fails too there are none until successes have earned them.
-func (p *Policy) recordFailure(r *ration) {
+// recordFailure learns from a call that failed in spite of extra attempts.
+func (p *Policy) recordFailure(s share) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.calm = 0
-	if r.tokens >= 2 {
-		r.tokens = 1
-		return
-	}
-	r.tokens = 0
+	s.failed()
 }
