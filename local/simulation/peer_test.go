@@ -80,7 +80,7 @@ func (w *wired) resolve(c *peer) {
 		}
 		return
 	}
-	if !w.pause(w.trip, c.gone) {
+	if !w.pause(w.trip+w.lookups, c.gone) {
 		return
 	}
 	w.silence(c.host, false)

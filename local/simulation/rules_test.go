@@ -35,6 +35,7 @@ var rules = []struct {
 	{"paused in vain", (*call).pausedInVain},
 	{"lost", (*call).lost},
 	{"limits", (*call).limits},
+	{"slow name", (*call).slowName},
 	{"spare", (*call).spare},
 }
 

@@ -32,6 +32,7 @@ type service struct {
 	stream  bool          // its answers come in parts: attempts commit themselves
 	dies    time.Duration // after which a resting connection is dead; 0: it never is
 	silent  bool          // a dead connection is silent, and not closed
+	lookups time.Duration // that its only DNS server takes beside the round trip; over the wire only
 	drops6  bool          // its DNS servers drop questions for IPv6 addresses; over the wire only
 	servers []host        // of DNS
 	hosts   []host        // addresses
@@ -105,6 +106,9 @@ func drawService(r *rand.Rand, healthy bool) service {
 	v.dies = pick(r, 0, 0, 500*ms, 5*time.Second)
 	v.silent = r.IntN(2) == 0
 	v.drops6 = r.IntN(6) == 0
+	if len(v.servers) == 1 && r.IntN(6) == 0 {
+		v.lookups = 3400 * ms
+	}
 	for i := range v.servers {
 		if r.IntN(6) == 0 {
 			v.servers[i] = drawHost(r, fault.PhaseDNS)
@@ -182,6 +186,9 @@ func (s *schedule) String() string {
 		}
 		if v.drops6 && s.wired {
 			b.WriteString("; questions for IPv6 addresses are dropped")
+		}
+		if v.lookups > 0 && s.wired {
+			fmt.Fprintf(&b, "; its DNS server takes %v", v.lookups)
 		}
 		b.WriteString("\n")
 		hosts(&b, "DNS server", v.servers)

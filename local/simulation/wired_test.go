@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"ragtime/shared/attempt"
 	"ragtime/shared/evidence"
@@ -254,6 +255,10 @@ func (k *walk) movesOn(from *peer) bool {
 	if k.moved.Swap(true) {
 		return false
 	}
+	k.mu.Lock()
+	k.known.failed[from.host] = time.Now()
+	k.mu.Unlock()
+	k.uses(-1)
 	k.entered(fault.PhaseBlocked)
 	return true
 }

@@ -169,10 +169,50 @@ func (c *call) limits() string {
 				c.stray == 0 && slices.ContainsFunc(c.hosts, func(h host) bool { return h.bad == nil }) {
 				return fmt.Sprintf("attempt %d was in connect for %v, where an address is well", t.number, end.Sub(s.since))
 			}
-			if lasted := end.Sub(s.since); s.phase == fault.PhaseDNS && lasted > 1400*ms && len(c.freezes) == 0 &&
+			if lasted := end.Sub(s.since); s.phase == fault.PhaseDNS && lasted > 1400*ms && c.lookups == 0 && len(c.freezes) == 0 &&
 				slices.ContainsFunc(c.servers, func(h host) bool { return h.bad == nil }) {
 				return fmt.Sprintf("attempt %d was in dns for %v, where a server is well", t.number, lasted)
 			}
+		}
+	}
+	return ""
+}
+
+// slowName: the answer to a call's first lookup is taken by every attempt that waits for one
+// then, however slow the DNS server is.
+func (c *call) slowName() string {
+	if c.wired == nil || c.lookups == 0 || c.drops6 || len(c.freezes) > 0 || c.servers[0].bad != nil {
+		return ""
+	}
+	const other = 53 * ms // the delay for the other family, and a little
+	type wait struct {
+		number      int
+		since, over time.Time
+	}
+	var waits []wait
+	var answered time.Time
+	sooner := func(at time.Time) {
+		if answered.IsZero() || at.Before(answered) {
+			answered = at
+		}
+	}
+	for _, t := range c.trials {
+		for i, s := range t.spells {
+			if s.phase != fault.PhaseDNS {
+				continue
+			}
+			w := wait{t.number, s.since, t.end}
+			if i+1 < len(t.spells) { // it may be a spare's lookup that was answered
+				w.over = t.spells[i+1].since
+				sooner(w.over)
+			}
+			sooner(s.since.Add(c.lookups + c.trip))
+			waits = append(waits, w)
+		}
+	}
+	for _, w := range waits {
+		if w.since.Before(answered) && w.over.After(answered.Add(other)) {
+			return fmt.Sprintf("attempt %d waits for its name until %v after the first lookup was answered", w.number, w.over.Sub(answered))
 		}
 	}
 	return ""
@@ -185,7 +225,7 @@ func (c *call) spare() string {
 	}
 	well := func(h host) bool { return h.bad != nil }
 	first, second := c.trials[0], c.trials[1]
-	if slices.ContainsFunc(c.servers, well) || slices.ContainsFunc(c.hosts, well) || c.wired.process.seed%8 == 0 {
+	if slices.ContainsFunc(c.servers, well) || slices.ContainsFunc(c.hosts, well) || c.lookups > 0 || c.wired.process.seed%8 == 0 {
 		return ""
 	}
 	const open = 250 * ms // a lookup, with the delay for the other family, and a connection

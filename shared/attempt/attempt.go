@@ -37,7 +37,8 @@ import (
 // after its context is done: Do returns when all of its calls have. The error is
 // a fault with the step, the phase and every attempt.
 func Do[T any](ctx context.Context, p *Policy, f func(context.Context) (T, error)) (T, error) {
-	ctx = evidence.Call(ctx)
+	ctx, end := evidence.Call(ctx)
+	defer end()
 	all, abandon := context.WithCancelCause(ctx)
 	c := &call[T]{policy: p, share: p.shareOf(ctx), f: f, ctx: ctx, all: all, abandon: abandon, start: time.Now(),
 		results: make(chan result[T], p.options.Max)}

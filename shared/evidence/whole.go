@@ -27,18 +27,31 @@ const maxAttempts = 64
 type callKey struct{}
 
 // Call records that the step of ctx starts a call. Attempts in the context that it returns
-// belong to that call. Where Call is not used, an attempt with the number 1 starts a call.
-func Call(ctx context.Context) context.Context {
+// belong to that call, which ends with end. Where Call is not used, an attempt with the
+// number 1 starts a call.
+func Call(ctx context.Context) (_ context.Context, end context.CancelFunc) {
 	s, _ := ctx.Value(stepKey{}).(*Step)
 	if s == nil {
 		s = &Step{record: new(Record), start: time.Now()}
 		ctx = context.WithValue(ctx, stepKey{}, s)
 	}
-	return context.WithValue(ctx, callKey{}, &call{step: s})
+	c := &call{step: s}
+	c.ctx, end = context.WithCancel(context.WithValue(ctx, callKey{}, c))
+	return c.ctx, end
+}
+
+// CallContext returns the context of the call that the attempt of ctx belongs to. It ends with
+// the call: what is for all of its attempts may live as long. Outside of a call it is ctx.
+func CallContext(ctx context.Context) context.Context {
+	if c, _ := ctx.Value(callKey{}).(*call); c != nil {
+		return c.ctx
+	}
+	return ctx
 }
 
 // call is one call of a step.
 type call struct {
+	ctx    context.Context
 	step   *Step
 	number int // from 1, in the order of their first attempts; 0 before that
 }

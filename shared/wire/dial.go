@@ -42,8 +42,8 @@ func (x *exchange) resolve(ctx context.Context, host string) ([]netip.Addr, erro
 		return []netip.Addr{ip}, nil
 	}
 	x.watch.enter(fault.PhaseDNS, x.transport.limits.DNS)
-	ips, _, err := lookUp(ctx, names{servers: x.transport.resolver, memory: &x.transport.memory, dial: x.transport.dial}, host)
-	return ips, err
+	n := names{servers: x.transport.resolver, memory: &x.transport.memory, dial: x.transport.dial}
+	return x.transport.lookups.resolve(ctx, n, host)
 }
 
 // connect races the addresses, each starting a little after the one before it,

@@ -204,6 +204,16 @@ func resolver(t *testing.T, names map[string][][4]byte) string {
 // resolverThat answers the queries that it picks, and is silent to others.
 func resolverThat(t *testing.T, names map[string][][4]byte, answers func(query []byte) bool) string {
 	t.Helper()
+	return resolverWith(t, names, func(query []byte, send func()) {
+		if answers(query) {
+			send()
+		}
+	})
+}
+
+// resolverWith lets handle say when a query is answered.
+func resolverWith(t *testing.T, names map[string][][4]byte, handle func(query []byte, send func())) string {
+	t.Helper()
 	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -218,8 +228,8 @@ func resolverThat(t *testing.T, names map[string][][4]byte, answers func(query [
 			if err != nil {
 				return
 			}
-			if a := answer(b[:n], names); a != nil && answers(b[:n]) {
-				c.WriteTo(a, from)
+			if a := answer(b[:n], names); a != nil {
+				handle(b[:n], func() { c.WriteTo(a, from) })
 			}
 		}
 	}()

@@ -14,7 +14,7 @@
 // the call's second attempt. Every attempt after a call's first uses a connection
 // that never carried a request, and goes to another address or asks another
 // DNS server than one that is silent, where there is another. Nothing outlives the attempt that wanted it:
-// no dial, no resolver's socket, no goroutine.
+// no dial, no socket, no goroutine. A lookup alone goes on for the call's other attempts, and ends with the call.
 //
 // The context of a request is its timeout: when it ends, the connection's socket
 // is closed, whatever is being done with it. Inside that time, each phase that
@@ -68,6 +68,7 @@ type Transport struct {
 	resolver []string
 	dial     dialer
 	memory   memory
+	lookups  lookups
 }
 
 // dialer opens a socket.

@@ -99,6 +99,8 @@ var mutants = []mutant{
 	{"addresses are tried side by side", "shared/wire/dial.go", "const stagger = 250 * time.Millisecond", "const stagger = 250 * time.Second"},
 	{"a silent DNS server is left after a second", "shared/wire/lookup.go", "nextServer = time.Second", "nextServer = 10 * time.Second"},
 	{"one that was silent comes last", "shared/wire/lookup.go", "		all = order(l.memory, all, dnsAddress)\n", ""},
+	{"a lookup goes on beside the next attempt", "shared/wire/joint.go", "if j := l.all[q]; j != nil && j.ctx.Err() == nil {", "if j := l.all[q]; j != nil && false {"},
+	{"and ends with the call", "shared/wire/joint.go", "		defer context.AfterFunc(j.ctx, end)()\n", ""},
 	{"an answer for one family will do", "shared/wire/lookup.go", "resolutionDelay = 50 * time.Millisecond", "resolutionDelay = 50 * time.Second"},
 	{"a phase's limit ends the exchange", "shared/wire/watch.go", "w.cancel(fault.New(fault.Timeout, \"%s for", "_ = (fault.New(fault.Timeout, \"%s for"},
 	{"a resting connection has a spare", "shared/wire/exchange.go", "if x.conn.rested(x.start) {", "if false {"},
