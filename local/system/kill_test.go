@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -101,15 +102,17 @@ func TestPutsUnderKills(t *testing.T) {
 		}
 	}
 	// A put that is killed in its own sweep has made its version current, so its
-	// client's next put writes nothing. Its mark stays until a put that writes.
-	for id, d := range scanTable(t, s).documents {
-		if len(putMarks(d)) == 0 {
-			continue
-		}
-		n, _ := strconv.Atoi(strings.TrimPrefix(id, "doc-"))
-		body, _ := json.Marshal(map[string]string{"text": documentText(n, seed), "title": "again"})
-		if status, answer := send(t, s, apiRequest{"", "PUT", "/documents/" + id, string(body)}); status != http.StatusOK {
-			t.Fatalf("put of %s again: %d %s", id, status, answer)
+	// client's next put writes nothing. What it left stays until a put that writes, whose
+	// sweep has a second: a busy machine may miss that.
+	again := 0
+	for round := range 5 {
+		for _, id := range scanTable(t, s).unswept() {
+			again++
+			n, _ := strconv.Atoi(strings.TrimPrefix(id, "doc-"))
+			body, _ := json.Marshal(map[string]string{"text": documentText(n, seed), "title": fmt.Sprint("again ", round)})
+			if status, answer := send(t, s, apiRequest{"", "PUT", "/documents/" + id, string(body)}); status != http.StatusOK {
+				t.Fatalf("put of %s again: %d %s", id, status, answer)
+			}
 		}
 	}
 	items := scanTable(t, s)
@@ -123,7 +126,7 @@ func TestPutsUnderKills(t *testing.T) {
 	}
 	// A put that was killed leaves its entry, because of which somebody looks again
 	// later. So does the put after it.
-	if most := 2 * int(interrupted); items.entries > most {
+	if most := 2*int(interrupted) + again; items.entries > most {
 		t.Errorf("%d entries of what is due are left of %d puts that were interrupted, want %d at the most",
 			items.entries, interrupted, most)
 	}
@@ -221,6 +224,23 @@ func (i tableItems) takeDocument(t *testing.T, id, text string) {
 	for _, name := range putMarks(d) {
 		t.Errorf("document %s has the mark %s", id, name)
 	}
+}
+
+// unswept are the documents of which something is left over.
+func (i tableItems) unswept() []string {
+	ids := map[string]bool{}
+	for id, d := range i.documents {
+		if len(putMarks(d)) > 0 {
+			ids[id] = true
+		}
+	}
+	for key := range i.chunks {
+		id, sk, _ := strings.Cut(key, " ")
+		if version, _, _ := strings.Cut(sk, "#"); version != stringValue(i.documents[id]["version"]) {
+			ids[id] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
 }
 
 // putMarks returns the names of a document item's marks.
