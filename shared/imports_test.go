@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"shared/dynamo":    {"shared/attempt", "shared/awsfault", "shared/fault", "shared/filter", "shared/metadata", "shared/rag", "shared/wire"},
 	"shared/secret":    {"shared/attempt", "shared/awsfault", "shared/evidence", "shared/fault", "shared/step", "shared/wire"},
 	"shared/awsfault":  {"shared/wire"},
-	"shared/bounded":   {"shared/fault"},
+	"shared/bounded":   {"shared/fault", "shared/wire"},
 	"shared/clients":   {"shared/bounded", "shared/config", "shared/deadline", "shared/dynamo", "shared/openai", "shared/secret", "shared/wire"},
 
 	"shared/filter/filtertest": {},

@@ -15,11 +15,11 @@ import (
 	"io"
 	"net/http"
 	"sync"
-	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"ragtime/shared/fault"
+	"ragtime/shared/wire"
 )
 
 const (
@@ -28,10 +28,6 @@ const (
 	smallAnswer = 256 << 10
 	// totalRoom is how many bytes all large answers of the process may have together.
 	totalRoom = 24 << 20
-
-	// errorBodyWait is how long an error's body may take. Where less than twice of it is
-	// left, the body may take half of what is left.
-	errorBodyWait = 250 * time.Millisecond
 	// maxError is how much of an error's body is read, in bytes.
 	maxError = 64 << 10
 )
@@ -66,7 +62,7 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	if resp.StatusCode >= 300 {
-		readError(r.Context(), resp)
+		resp.Body = io.NopCloser(bytes.NewReader(wire.ErrorBody(r.Context(), resp, maxError)))
 		return resp, nil
 	}
 	resp.Body = &body{
@@ -77,19 +73,6 @@ func (c *Client) Do(r *http.Request) (*http.Response, error) {
 		length:     resp.ContentLength,
 	}
 	return resp, nil
-}
-
-// readError replaces an error's body by the part of it that comes in time.
-func readError(ctx context.Context, resp *http.Response) {
-	wait := errorBodyWait
-	if end, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(end)/2)
-	}
-	giveUp := time.AfterFunc(wait, func() { resp.Body.Close() })
-	received, _ := io.ReadAll(io.LimitReader(resp.Body, maxError))
-	giveUp.Stop()
-	resp.Body.Close()
-	resp.Body = io.NopCloser(bytes.NewReader(received))
 }
 
 // body is the body of a successful answer. Close may be called while Read runs; two

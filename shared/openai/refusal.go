@@ -5,13 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/openai/openai-go/v3/option"
 
@@ -19,15 +17,9 @@ import (
 	"ragtime/shared/wire"
 )
 
-const (
-	// errorBodyWait is how long an error's body may take, since the status says nearly
-	// all. It is shorter than the time after which a new process makes a second attempt.
-	// Where less than twice of it is left, the body may take half of what is left.
-	errorBodyWait = 250 * time.Millisecond
-	// maxErrorBody is how much of an error's body is read, in bytes. OpenAI's have less
-	// than 1 KiB.
-	maxErrorBody = 16 << 10
-)
+// maxErrorBody is how much of an error's body is read, in bytes. OpenAI's have less
+// than 1 KiB.
+const maxErrorBody = 16 << 10
 
 // refusal is an answer with another status than 2xx.
 type refusal struct {
@@ -54,16 +46,8 @@ func refusalMiddleware(r *http.Request, next option.MiddlewareNext) (*http.Respo
 	if err != nil || resp.StatusCode >= 200 && resp.StatusCode < 300 {
 		return resp, err
 	}
-	wait := errorBodyWait
-	if end, ok := r.Context().Deadline(); ok {
-		wait = min(wait, time.Until(end)/2)
-	}
-	giveUp := time.AfterFunc(wait, func() { resp.Body.Close() })
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxErrorBody)) // a part of it is enough
-	giveUp.Stop()
-	resp.Body.Close()
 	refused := &refusal{status: resp.StatusCode, header: resp.Header}
-	refused.read(body)
+	refused.read(wire.ErrorBody(r.Context(), resp, maxErrorBody)) // a part of it is enough
 	return nil, refused
 }
 
