@@ -319,6 +319,7 @@ func (b *bench) disconnect() {
 // requestHealthy makes a request without a fault over new connections. It returns how
 // long the request took, and what the process had open then.
 func (b *bench) requestHealthy(ctx context.Context, s Scenario) (time.Duration, footprint, error) {
+	b.awaitFrozen(s)
 	b.disconnect()
 	s.largeRequest = false
 	s.largestDocument = false
@@ -338,6 +339,19 @@ func (b *bench) requestHealthy(ctx context.Context, s Scenario) (time.Duration, 
 		return 0, footprint{}, err
 	}
 	return a.elapsed, print, nil
+}
+
+// awaitFrozen waits until no process of the scenario's function is busy. After an answer a
+// process may need a moment until it asks for the next invocation, on a busy machine more
+// than Lambda waits for it: the next request would start a second process.
+func (b *bench) awaitFrozen(s Scenario) {
+	busy := func(e lambda.Environment) bool { return e.State == "busy" }
+	for range 500 {
+		if s.shared || !slices.ContainsFunc(b.Lambda.Environments(s.Function), busy) {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 // pause waits for d, while the functions are frozen and their connections are idle.
@@ -395,6 +409,7 @@ func (b *bench) run(ctx context.Context, s Scenario) (Row, error) {
 	case !s.pooled:
 		b.disconnect()
 	}
+	b.awaitFrozen(s)
 	host := b.host(s.Service)
 	if s.hurriedClients > 0 {
 		if err := host.Set(always("wait-silent")...); err != nil {
