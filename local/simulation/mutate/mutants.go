@@ -73,7 +73,7 @@ var mutants = []mutant{
 	{"a rate limit is waited out", "shared/attempt/patient.go", "return c.policy.options.Patient &&", "return false &&"},
 	{"waiting it out costs nothing", "shared/attempt/patient.go", "	c.waits++\n", ""},
 
-	{"an operation has 25 s at the most", "shared/deadline/deadline.go", "now, budget := time.Now(), Cap", "now, budget := time.Now(), 2*Cap"},
+	{"an operation has 25 s at the most", "shared/deadline/deadline.go", "	budget := Cap\n", "	budget := 2 * Cap\n"},
 	{"a second is kept for the answer", "shared/deadline/deadline.go", "end.Sub(now)-Reserve", "end.Sub(now)"},
 	{"a client's wish is obeyed", "shared/deadline/deadline.go", "		budget = wish\n", ""},
 	{"a wish is known as one", "shared/deadline/deadline.go", "		ctx = context.WithValue(ctx, wishKey{}, true)\n", ""},
@@ -85,11 +85,11 @@ var mutants = []mutant{
 
 	{"an attempt goes forward through its phases", "shared/evidence/attempt.go", "	case !last.Before(p):\n		return\n", ""},
 	{"the position is the longest one's", "shared/evidence/view.go", "p.Elapsed > out.Elapsed {\n			out = p", "p.Attempt > 0 {\n			out = p"},
-	{"an attempt that ended is told as it ended", "shared/evidence/attempt.go", "a.end, a.err = time.Now(), err", "a.end, a.err = a.start, err"},
+	{"an attempt that ended is told as it ended", "shared/evidence/attempt.go", "a.end = time.Now()", "a.end = a.start"},
 	{"of several the longest in its phase is picked", "shared/evidence/attempt.go", "if i == 0 || p.Elapsed > out.Elapsed {", "if i == 0 || p.Elapsed < out.Elapsed {"},
 
-	{"a step's fault tells of all its calls", "shared/evidence/whole.go", "	for _, a := range s.attempts {\n		told := a.summary(now)", "	for _, a := range s.attempts[max(0, len(s.attempts)-1):] {\n		told := a.summary(now)"},
-	{"and which call each attempt was of", "shared/evidence/whole.go", "			told.Call = a.call\n", ""},
+	{"a step's fault tells of all its calls", "shared/evidence/whole.go", "	for _, a := range s.attempts {\n		summary := a.summary(now)", "	for _, a := range s.attempts[max(0, len(s.attempts)-1):] {\n		summary := a.summary(now)"},
+	{"and which call each attempt was of", "shared/evidence/whole.go", "			summary.Call = a.call\n", ""},
 	{"of many short calls the phase of most time is blamed", "shared/evidence/whole.go", "if spent[p] > w.Spent {", "if spent[p] < w.Spent || w.Spent == 0 {"},
 
 	{"the next attempt goes to another address", "shared/wire/memory.go", "return min(m.waiting[a], 1)", "return 0"},
