@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"slices"
 	"sync"
 )
 
@@ -130,6 +131,9 @@ func (p *partition) add(key itemKey, e entry) int {
 	p.bytes = append(p.bytes, e.bytes)
 	p.total += e.bytes
 	p.filters = append(p.filters, e.filters...)
+	if len(p.vectors) == cap(p.vectors) {
+		p.vectors = slices.Grow(p.vectors, max(len(p.vectors), 64*p.dimensions)) // append's own growth copies more
+	}
 	p.vectors = append(p.vectors, e.vector...)
 	return row
 }
