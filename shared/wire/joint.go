@@ -78,7 +78,7 @@ func (l *lookups) resolve(ctx context.Context, n names, host string) ([]netip.Ad
 	case <-ctx.Done():
 		err = ctx.Err()
 		if j.ctx.Err() != nil {
-			<-own // nothing outlives the call
+			<-own //nolint:errcheck // it is waited for, since nothing outlives the call
 		}
 	}
 	select {
