@@ -189,14 +189,14 @@ func TestSlowIsNotSilent(t *testing.T) {
 	})
 	t.Run("reader", func(t *testing.T) {
 		s := tlsServer(t, answers("HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n"+strings.Repeat("x", 1<<20)))
-		tr := transport(t, wire.Options{Limits: wire.Limits{Receive: limit / 5}})
+		tr := transport(t, wire.Options{Limits: wire.Limits{Receive: limit}})
 		resp, err := tr.RoundTrip(request(t, t.Context(), "https://"+s.Addr().String(), ""))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer resp.Body.Close()
 		for i := range 2 {
-			time.Sleep(limit / 2)
+			time.Sleep(limit * 3 / 2)
 			if _, err := io.ReadFull(resp.Body, make([]byte, 1<<19)); err != nil {
 				t.Errorf("reading half %d: %v", i+1, err)
 			}
