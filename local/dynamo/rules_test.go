@@ -154,10 +154,13 @@ func at(move string, do func(call) (*http.Response, error)) func(call) (*http.Re
 // meanwhile does something else before the first call of a move arrives.
 func meanwhile(move string, do func()) func(call) (*http.Response, error) {
 	var begun atomic.Bool
+	done := make(chan struct{})
 	return at(move, func(r call) (*http.Response, error) {
 		if begun.CompareAndSwap(false, true) {
 			do()
+			close(done)
 		}
+		<-done // an attempt beside the first one comes no earlier
 		return r.arrive()
 	})
 }
