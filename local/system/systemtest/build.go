@@ -2,11 +2,11 @@
 package systemtest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -38,7 +38,7 @@ func Clean(exitCode int) {
 
 // programs are the functions and the command line.
 type programs struct {
-	env, flags []string
+	race bool
 
 	once    sync.Once
 	project string // the folder of go.mod
@@ -47,8 +47,8 @@ type programs struct {
 }
 
 var (
-	plain = programs{env: []string{"CGO_ENABLED=0"}}
-	race  = programs{flags: []string{"-race"}}
+	plain programs
+	race  = programs{race: true}
 )
 
 // targets maps programs to their places below the root.
@@ -70,15 +70,32 @@ func (p *programs) build() {
 	if p.folder, p.err = os.MkdirTemp("", "ragtime-test-"); p.err != nil {
 		return
 	}
-	args := slices.Concat(
-		[]string{"build"}, p.flags,
-		[]string{"-o", p.folder + string(filepath.Separator), "./functions/...", "./cmd/ragtime"})
-	c := exec.Command("go", args...)
+	command := "go build -race"
+	if !p.race {
+		if command, p.err = makeCommand(p.project); p.err != nil {
+			return
+		}
+	}
+	c := exec.Command("sh", "-c", command+` -o "$0" ./functions/... ./cmd/ragtime`, p.folder+string(filepath.Separator))
 	c.Dir = p.project
-	c.Env = append(os.Environ(), p.env...)
 	if out, err := c.CombinedOutput(); err != nil {
 		p.err = fmt.Errorf("build: %w\n%s", err, out)
 	}
+}
+
+// makeCommand returns what the Makefile builds with. With the same flags no package is
+// compiled twice.
+func makeCommand(project string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(project, "Makefile"))
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(string(text)) {
+		if command, ok := strings.CutPrefix(line, "GOLAMBDA "); ok {
+			return strings.TrimSpace(strings.TrimLeft(command, " :=")), nil
+		}
+	}
+	return "", errors.New("the Makefile has no GOLAMBDA")
 }
 
 // newRoot returns a folder with links to the programs.
