@@ -45,8 +45,8 @@ Resources:
   Table:
     Type: AWS::DynamoDB::Table
     Properties:
-      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}]
-      KeySchema: [{AttributeName: pk, KeyType: HASH}]
+      AttributeDefinitions: [{AttributeName: pk, AttributeType: S}, {AttributeName: sk, AttributeType: S}]
+      KeySchema: [{AttributeName: pk, KeyType: HASH}, {AttributeName: sk, KeyType: RANGE}]
 `
 
 // runEchoFunction is the program of a function that streams what it reads from a connection. The request's body is the
