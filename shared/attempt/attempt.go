@@ -297,7 +297,7 @@ func (c *call[T]) mayOverlap() bool {
 
 // won ends the call with the answer of an attempt.
 func (c *call[T]) won(r result[T]) (T, error) {
-	latency, hang := r.latency, c.policy.hang(r.latency)
+	latency := r.latency
 	for i, a := range c.attempts[:r.number-1] {
 		if c.over[i] {
 			continue
@@ -305,7 +305,7 @@ func (c *call[T]) won(r result[T]) (T, error) {
 		// How long it would have taken is not known, and how long the quicker one took
 		// says little of how long answers take.
 		latency = unknown
-		c.hung = a.Overtaken(hang) || c.hung
+		c.hung = a.Overtaken(c.policy.hang(r.latency)) || c.hung
 	}
 	c.cancelRest(fault.New(fault.Canceled, "attempt %d answered first", r.number))
 	c.policy.succeeded(c.share, latency, c.hung)
